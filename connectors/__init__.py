@@ -1,0 +1,1 @@
+"""One folder per remote system; a connector never knows another."""

@@ -1,0 +1,257 @@
+"""The one place that wires every part together; also the ASGI app of `hub up`."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from a2wsgi import WSGIMiddleware
+from flask import Flask
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import ColumnElement, delete
+from sqlalchemy.orm import Session
+
+from hub import flow as flows
+from hub import log
+from hub.connector.contract import Connector
+from hub.context import Hub
+from hub.cti import adopt, backfill, recordings
+from hub.cti.listener import HEARD
+from hub.cti.models import CallRow, Recording, RecordingState
+from hub.cti.switchboard import Switchboard
+from hub.cti.telephone import Telephone
+from hub.errors import ConfigError, ConnectorError
+from hub.flow import Flow, open_flow, take_call
+from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
+from hub.live.bus import open_bus
+from hub.live.events import Live
+from hub.records.call import Call
+from hub.security.vault import open_vault
+from hub.settings import Settings
+from hub.store.base import now
+from hub.store.migrate import upgrade
+from hub.store.session import Database, open_engine
+from hub.web.auth import person_of
+from hub.web.factory import make_flask
+from hub.work import schedule
+from hub.work.lease import Lease, release
+from hub.work.worker import Job, Sweep, Turn, Workers
+
+HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
+HISTORY_EVERY = timedelta(minutes=10)
+_log = log.get(__name__)
+
+Message = MutableMapping[str, Any]
+AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The background parts of one process."""
+
+    hub: Hub
+    workers: Workers | None
+    switchboard: Switchboard | None
+
+    def close(self) -> None:
+        if self.switchboard is not None:
+            self.switchboard.close()
+        if self.workers is not None:
+            self.workers.close()
+
+
+def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
+    """Open everything a process needs; starts no thread of work.
+
+    Raises:
+        ConfigError: names the setting that is wrong.
+    """
+    engine = open_engine(settings.database_url, pool_size=settings.database.pool_size)
+    if migrate:
+        upgrade(engine)
+    db = Database(engine)
+    vault = open_vault(settings.key_file)
+    connectors = load_connectors(settings)
+    limiter = FixedWindowRateLimiter(
+        storage_from_string("memory://" if settings.live.bus == "memory" else settings.live.bus)
+    )
+    adopt.watch()
+    return Hub(
+        settings=settings,
+        db=db,
+        vault=vault,
+        bus=open_bus(settings),
+        connectors=connectors,
+        telephone=Telephone(settings, db, vault, connectors, limiter),
+        limiter=limiter,
+        flow=open_flow(settings),
+    )
+
+
+def close_hub(hub: Hub) -> None:
+    """Close connections."""
+    hub.bus.close()
+    hub.db.close()
+
+
+def load_connectors(settings: Settings) -> dict[str, Connector[Any]]:
+    """Import the connectors that the settings list."""
+    found = {}
+    for name in settings.hub.connectors:
+        try:
+            found[name] = import_module(f"connectors.{name}").CONNECTOR
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"hub.connectors: there is no connector {name!r} ({error})") from None
+    return found
+
+
+def create_app(hub: Hub) -> Flask:
+    """Return the web application."""
+    return make_flask(hub)
+
+
+def create_asgi(hub: Hub, *, web: bool = True) -> AsgiApp:
+    """Return the ASGI app: event streams, and with `web` the pages, the API and the hooks too."""
+    otherwise: Any = WSGIMiddleware(create_app(hub), workers=hub.settings.server.threads) if web else not_here  # type: ignore[arg-type]  # Flask is a WSGI app
+    return Live(hub.bus, lambda cookie: person_of(hub, cookie), otherwise, ping_s=hub.settings.live.ping_s)
+
+
+async def not_here(
+    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
+    """Answer everything but event streams: this process serves no pages."""
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"only /events is served here\n"})
+
+
+def start(hub: Hub, *, work: bool = True, listen: bool = True) -> Running:
+    """Start the background parts."""
+    workers = _workers(hub) if work else None
+    switchboard = _switchboard(hub, workers) if listen else None
+    if workers is not None:
+        workers.start()
+    if switchboard is not None:
+        switchboard.start()
+    return Running(hub, workers, switchboard)
+
+
+def settled_of(flow: Flow) -> Callable[[Session, Account, Call, CallRow], None]:
+    """Return what a finished call goes through."""
+
+    def settled(session: Session, account: Account, call: Call, row: CallRow) -> None:
+        take_call(flow, session, account, call, row)
+
+    return settled
+
+
+def _switchboard(hub: Hub, workers: Workers | None) -> Switchboard:
+    def history_due(account_id: int) -> None:
+        with hub.db.write() as session:
+            backfill.due(session, account_id, now())
+        if workers is not None:
+            workers.notify("history")
+
+    return Switchboard(hub.settings, hub.db, hub.bus, hub.telephone, settled=settled_of(hub.flow), backfill=history_due)
+
+
+def _workers(hub: Hub) -> Workers:
+    work, calls = hub.settings.work, hub.settings.calls
+
+    def look(lease: Lease) -> None:
+        recordings.look(hub.db, lease, hub.telephone.exchange, lost_h=calls.recording_lost_h)
+
+    def nightly(session: Session) -> None:
+        schedule.forget(session, now())
+        recordings.purge(session, days=calls.recording_days)
+        old = now() - timedelta(days=HEARD_DAYS)
+        session.execute(
+            delete(RawRecord).where(
+                RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
+            )
+        )
+
+    def history(lease: Lease) -> None:
+        read_history(hub, lease)
+
+    def records(session: Session) -> None:
+        flows.waiting(hub.flow, session)
+
+    return Workers(
+        hub.db,
+        [
+            Job("recordings", Recording, _recording_due, look),
+            Job("history", StreamState, _history_due, history),
+        ],
+        [Turn("nightly", timedelta(days=1), nightly)],
+        [
+            Sweep(
+                "records",
+                lambda session: flows.has_waiting(hub.flow, session),
+                records,
+            )
+        ],
+        threads=work.threads,
+        lease_s=work.lease_s,
+        heartbeat_s=work.heartbeat_s,
+        look_s=1.0,
+    )
+
+
+def _recording_due() -> ColumnElement[bool]:
+    return (Recording.state == RecordingState.PENDING) & (Recording.due_at <= now())
+
+
+def _history_due() -> ColumnElement[bool]:
+    return (StreamState.stream == backfill.HISTORY) & (StreamState.due_at <= now())
+
+
+def read_history(
+    hub: Hub,
+    lease: Lease,
+    *,
+    full: bool = False,
+    progress: Callable[[str, int], None] = lambda _, __: None,
+) -> dict[str, int]:
+    """Read one exchange's own records and say when next; an error waits, visibly, and is tried again."""
+    with hub.db.read() as session:
+        stream = session.get_one(StreamState, lease.id)
+        account = session.get_one(Account, stream.account_id)
+    if account.state != AccountState.ACTIVE or not hub.telephone.is_exchange(account):
+        with hub.db.write() as session:
+            release(session, StreamState, lease, due_at=None)
+        return {}
+    counts: dict[str, int] = {}
+    error = ""
+    try:
+        counts = backfill.read(
+            hub.db,
+            lease,
+            hub.telephone.exchange(account),
+            settled_of(hub.flow),
+            region=account.region or hub.settings.hub.region,
+            overlap_min=hub.settings.calls.backfill_overlap_min,
+            full=full,
+            progress=progress,
+        )
+    except backfill.LostLeaseError:
+        return {}
+    except ConnectorError as problem:
+        error = str(problem)
+        _log.warning("call records cannot be read", account=account.name, error=error)
+    moment = now()
+    with hub.db.write() as session:
+        values = {"due_at": moment + HISTORY_EVERY, "last_error": error, "counts": counts}
+        if not error:
+            values["last_run_at"] = moment
+        release(session, StreamState, lease, **values)
+    if error and full:
+        raise ConnectorError(error)
+    return counts

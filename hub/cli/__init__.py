@@ -1,0 +1,33 @@
+"""The command line. `hub --help` lists the commands; exit status 0 only on success."""
+
+import sys
+
+import click
+
+from hub.cli import accounts, database, numbers, people, records, serve, simulate
+from hub.errors import HubError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="hub", message="%(version)s")
+def cli() -> None:
+    """The Hub: telephones, mail and accounting on one timeline per customer."""
+
+
+for group in (serve, database, people, accounts, records, numbers, simulate):
+    for command in group.COMMANDS:
+        cli.add_command(command)
+
+
+def main() -> None:
+    """Run; an error of ours is one line that names the next step."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except HubError as error:
+        click.echo(f"hub: {error}", err=True)
+        sys.exit(1)

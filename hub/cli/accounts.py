@@ -1,0 +1,227 @@
+"""Connections to other systems, and who has which phone in an exchange."""
+
+import sys
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from hub.cli.output import as_json, opened, show
+from hub.connector.contract import Connector, Finding, Level
+from hub.context import Hub
+from hub.cti.models import EndpointRule, Extension
+from hub.errors import HubError, NotFoundError, UserError
+from hub.intake import accounts
+from hub.intake.models import Account
+from hub.records.telephony import EndpointClass
+from hub.security import audit, users
+
+
+@click.group()
+def account() -> None:
+    """Connections to other systems."""
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read key=value; a value of `-` is asked for (or read from standard input), so that it is in no history."""
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise UserError(f"{text!r}: write KEY=VALUE")
+        if value == "-":
+            value = click.prompt(key, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        values[key.strip()] = value
+    return values
+
+
+@account.command("add")
+@click.argument("connector")
+@click.argument("name")
+@click.option("--set", "set_", multiple=True, metavar="KEY=VALUE", help="A setting; may be repeated.")
+@click.option("--secret", multiple=True, metavar="KEY=-", help="A secret; `-` asks for it.")
+@click.option("--region", default="", help="Country of numbers without one, such as PL.")
+@click.option("--time-zone", default="")
+@click.option("--check/--no-check", default=True, help="Test the connection first.")
+def add(
+    connector: str,
+    name: str,
+    set_: tuple[str, ...],
+    secret: tuple[str, ...],
+    region: str,
+    time_zone: str,
+    *,
+    check: bool,
+) -> None:
+    """Connect a system. `hub account add asterisk pbx --set host=10.0.0.5 --set username=hub --secret secret=-`."""
+    values = {**_pairs(set_), **_pairs(secret)}
+    with opened() as hub:
+        known = _connector(hub, connector)
+        if "region" not in known.settings.model_fields:
+            region = str(values.pop("region", region))
+        region = region or str(values.get("region", ""))
+        with hub.db.write() as session:
+            row = accounts.create(session, known, hub.vault, name, values, region=region, time_zone=time_zone)
+            audit.record(session, None, "account.added", "account", row.public_id, connector=connector)
+            token = accounts.rotate_hook_token(row) if known.receive is not None else ""
+        if token:
+            click.echo(f"Webhook address: {hub.settings.public_url}/api/cti/v1/{token}")
+        if check and not _checked(hub, row):
+            click.echo("Added, but the check found something to do; see above.", err=True)
+        else:
+            click.echo(f"Added {row.name}.")
+
+
+@account.command("list")
+@as_json
+def list_accounts(*, json_: bool) -> None:
+    """List all connections and how they are."""
+    with opened() as hub, hub.db.read() as session:
+        rows = [
+            {
+                "name": a.name,
+                "connector": a.connector,
+                "state": a.state,
+                "health": a.health,
+                "last event": a.last_event_at,
+                "text": a.health_text,
+            }
+            for a in accounts.listed(session)
+        ]
+    show(rows, json_=json_, empty="No accounts. Connect one: hub account add CONNECTOR NAME")
+
+
+@account.command("check")
+@click.argument("name")
+@as_json
+def check(name: str, *, json_: bool) -> None:
+    """Test a connection; exit status 1 if something must be done."""
+    with opened() as hub:
+        with hub.db.read() as session:
+            row = accounts.by_name(session, name)
+        findings = _findings(hub, row)
+    show([{"level": f.level, "topic": f.topic, "text": f.text, "action": f.action} for f in findings], json_=json_)
+    if any(f.level is Level.RED for f in findings):
+        sys.exit(1)
+
+
+def _checked(hub: Hub, row: Account) -> bool:
+    findings = _findings(hub, row)
+    for finding in findings:
+        if finding.level is not Level.GREEN:
+            click.echo(f"{finding.level}: {finding.text} {finding.action}".rstrip(), err=True)
+    return all(f.level is not Level.RED for f in findings)
+
+
+def _findings(hub: Hub, row: Account) -> list[Finding]:
+    connector = _connector(hub, row.connector)
+    try:
+        return connector.check(accounts.open_account(row, connector, hub.vault, hub.settings))
+    except HubError as error:
+        return [Finding("settings", Level.RED, str(error), "Change the account's settings.")]
+
+
+def _connector(hub: Hub, name: str) -> Connector[Any]:
+    found = hub.connectors.get(name)
+    if found is None:
+        raise NotFoundError(f"There is no connector {name}; there are: {', '.join(sorted(hub.connectors))}")
+    return found
+
+
+def _change(name: str, action: str) -> None:
+    with opened() as hub, hub.db.write() as session:
+        row = accounts.by_name(session, name)
+        getattr(accounts, action)(row)
+        audit.record(session, None, f"account.{action}", "account", row.public_id)
+    click.echo(f"{name}: {action} done.")
+
+
+@account.command("pause")
+@click.argument("name")
+def pause(name: str) -> None:
+    """Stop reading and writing for a while."""
+    _change(name, "pause")
+
+
+@account.command("resume")
+@click.argument("name")
+def resume(name: str) -> None:
+    """Go on where it stopped."""
+    _change(name, "resume")
+
+
+@account.command("remove")
+@click.argument("name")
+@click.confirmation_option(prompt="Its secrets are forgotten; what it brought stays on the timelines. Remove it?")
+def remove(name: str) -> None:
+    """Forget a connection and its secrets."""
+    _change(name, "remove")
+
+
+@click.group()
+def extension() -> None:
+    """Phones inside an exchange."""
+
+
+@extension.command("add")
+@click.argument("pbx")
+@click.argument("number")
+@click.option("--user", "email", default="", help="Who uses it.")
+@click.option("--device", default="", help="Pattern of its channel names, such as PJSIP/anna*.")
+def add_extension(pbx: str, number: str, email: str, device: str) -> None:
+    """Say who uses a phone; the same number again changes its user."""
+    with opened() as hub, hub.db.write() as session:
+        row = accounts.by_name(session, pbx)
+        owner = users.get(session, email) if email else None
+        known = session.scalar(select(Extension).where(Extension.account_id == row.id, Extension.number == number))
+        if known is None:
+            known = Extension(account_id=row.id, number=number)
+            session.add(known)
+        known.user_id = owner.id if owner else None
+        known.device = device or known.device or ""
+        audit.record(session, None, "extension.set", "account", row.public_id, number=number, user=email)
+    click.echo(f"{pbx}: extension {number}{f' is used by {email}' if email else ''}.")
+
+
+@extension.command("list")
+@click.argument("pbx")
+@as_json
+def list_extensions(pbx: str, *, json_: bool) -> None:
+    """List the phones of an exchange."""
+    with opened() as hub, hub.db.read() as session:
+        row = accounts.by_name(session, pbx)
+        names = {u.id: u.email for u in users.people(session)}
+        rows = [
+            {"number": e.number, "user": names.get(e.user_id or 0, ""), "device": e.device}
+            for e in session.scalars(select(Extension).where(Extension.account_id == row.id).order_by(Extension.number))
+        ]
+    show(rows, json_=json_, empty=f"No extensions. Add one: hub extension add {pbx} NUMBER --user EMAIL")
+
+
+@click.group()
+def endpoint() -> None:
+    """What stands behind an exchange's channel names."""
+
+
+@endpoint.command("set")
+@click.argument("pbx")
+@click.argument("pattern")
+@click.argument("kind", type=click.Choice([k.value for k in EndpointClass if k is not EndpointClass.LOCAL]))
+@click.option("--region", default="", help="Trunk: country of numbers without one.")
+@click.option("--dial-prefix", default="", help="Trunk: digits before an outside number.")
+def set_endpoint(pbx: str, pattern: str, kind: str, region: str, dial_prefix: str) -> None:
+    """Say what a channel name is: `hub endpoint set pbx 'PJSIP/carrier*' trunk`."""
+    with opened() as hub, hub.db.write() as session:
+        row = accounts.by_name(session, pbx)
+        known = session.scalar(
+            select(EndpointRule).where(EndpointRule.account_id == row.id, EndpointRule.pattern == pattern)
+        )
+        if known is None:
+            known = EndpointRule(account_id=row.id, pattern=pattern, kind=kind)
+            session.add(known)
+        known.kind, known.region, known.dial_prefix = kind, region, dial_prefix
+        audit.record(session, None, "endpoint.set", "account", row.public_id, pattern=pattern, kind=kind)
+    click.echo(f"{pbx}: {pattern} is {kind}.")
+
+
+COMMANDS = (account, extension, endpoint)

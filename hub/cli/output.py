@@ -1,0 +1,54 @@
+"""What commands share: opening the hub, and printing data as a table or as JSON."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from hub import log
+from hub.app import close_hub, create_hub
+from hub.context import Hub
+from hub.settings import Settings, load
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+
+
+@contextmanager
+def opened(overrides: Mapping[str, Any] | None = None, *, quiet: bool = True) -> Iterator[Hub]:
+    """Open the hub for one command."""
+    settings = load(overrides=overrides)
+    log.setup("warning" if quiet else settings.log.level, "text" if sys.stderr.isatty() else settings.log.format)
+    hub = create_hub(settings)
+    try:
+        yield hub
+    finally:
+        close_hub(hub)
+
+
+def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings and set up the log."""
+    settings = load(overrides=overrides)
+    log.setup(settings.log.level, settings.log.format)
+    return settings
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, json_: bool, empty: str = "Nothing.") -> None:
+    """Print rows."""
+    if json_:
+        click.echo(json.dumps(list(rows), ensure_ascii=False, indent=1, default=str))
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    names = list(rows[0])
+    table = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in table) for column in range(len(names))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,169 @@
+"""The processes: all in one (`up`), or one role each on as many machines as wanted."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import click
+import uvicorn
+
+from hub import log
+from hub.app import AsgiApp, close_hub, create_asgi, create_hub, start
+from hub.cli.demo import Demo
+from hub.cli.output import read_settings
+from hub.context import Hub
+from hub.errors import ConfigError
+from hub.security.links import first_admin_code
+from hub.settings import Settings
+
+_log = log.get(__name__)
+GRACE_S = 1  # open event streams would keep the server from ever stopping
+
+_where = [
+    click.option("--host", default=None, help="Address to listen on."),
+    click.option("--port", type=int, default=None),
+    click.option(
+        "--tls-cert", type=click.Path(exists=True, dir_okay=False), default=None, help="PEM file; with it HTTPS."
+    ),
+    click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), default=None),
+]
+
+
+def _serving(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_where):
+        command = option(command)
+    return command
+
+
+def _overrides(host: str | None, port: int | None, tls_cert: str | None, tls_key: str | None) -> dict[str, Any]:
+    given = {"host": host, "port": port, "tls_cert": tls_cert, "tls_key": tls_key}
+    return {"server": {key: value for key, value in given.items() if value is not None}}
+
+
+@click.command()
+@_serving
+@click.option("--demo", is_flag=True, help="With a simulated exchange, demo people and calls; on this machine only.")
+def up(host: str | None, port: int | None, tls_cert: str | None, tls_key: str | None, *, demo: bool) -> None:
+    """Run everything in one process: pages, events, workers and listeners."""
+    settings = read_settings(_overrides(host, port, tls_cert, tls_key))
+    if demo and settings.server.host not in {"127.0.0.1", "localhost", "::1"}:
+        raise ConfigError("server.host: the demo runs on this machine only; leave --host out.")
+    hub = create_hub(settings)
+    play = Demo(hub) if demo else None
+    if play is not None:
+        play.prepare()
+    running = start(hub)
+    try:
+        serve(hub, create_asgi(hub), lambda address: _hello(hub, address, play))
+    finally:
+        if play is not None:
+            play.close()
+        running.close()
+        close_hub(hub)
+
+
+@click.command()
+@_serving
+def web(host: str | None, port: int | None, tls_cert: str | None, tls_key: str | None) -> None:
+    """Run pages, the API and the hooks only (any WSGI server on `wsgi:app` does as well)."""
+    settings = read_settings(_overrides(host, port, tls_cert, tls_key))
+    _must_be_shared(settings)
+    hub = create_hub(settings)
+    try:
+        serve(hub, create_asgi(hub), lambda address: _hello(hub, address, None))
+    finally:
+        close_hub(hub)
+
+
+@click.command()
+@_serving
+def live(host: str | None, port: int | None, tls_cert: str | None, tls_key: str | None) -> None:
+    """Run the event streams (`/events`) only; the proxy sends them here under the same host name."""
+    settings = read_settings(_overrides(host, port, tls_cert, tls_key))
+    _must_be_shared(settings)
+    hub = create_hub(settings)
+    try:
+        serve(hub, create_asgi(hub, web=False), lambda address: click.echo(f"Event streams at {address}/events"))
+    finally:
+        close_hub(hub)
+
+
+@click.command()
+def work() -> None:
+    """Run background workers only."""
+    _background(work=True)
+
+
+@click.command()
+def listen() -> None:
+    """Listen to exchanges only; of several such processes one holds each exchange, another takes over."""
+    _background(listen=True)
+
+
+def _background(*, work: bool = False, listen: bool = False) -> None:
+    settings = read_settings()
+    if listen:
+        _must_be_shared(settings)
+    hub = create_hub(settings)
+    running = start(hub, work=work, listen=listen)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo("Running; stop with Ctrl-C.")
+    stop.wait()
+    running.close()
+    close_hub(hub)
+
+
+def _must_be_shared(settings: Settings) -> None:
+    if settings.live.bus == "memory":
+        raise ConfigError("live.bus: several processes need a shared bus; set HUB_LIVE__BUS=redis://host:6379/0")
+
+
+def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
+    """Serve until a signal; `ready` is called with the address once it is open."""
+    server = hub.settings.server
+    config = uvicorn.Config(
+        app,
+        host=server.host,
+        port=server.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the web layer knows how many proxies to trust
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=server.tls_cert or None,
+        ssl_keyfile=server.tls_key or None,
+        lifespan="off",
+        backlog=2048,
+    )
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            if self.should_exit:
+                return
+            port = next((s.getsockname()[1] for one in self.servers for s in one.sockets), server.port)
+            scheme = "https" if server.tls_cert else "http"
+            ready(server.public_url or f"{scheme}://{server.host}:{port}")
+
+    runner = Server(config)
+    asyncio.run(runner.serve())
+    if not runner.started:
+        raise ConfigError(f"server.port: {server.host}:{server.port} is taken; choose another with --port")
+
+
+def _hello(hub: Hub, address: str, play: Demo | None) -> None:
+    click.echo(f"\n  {hub.settings.hub.name} is open at {address}\n")
+    if play is not None:
+        for line in play.sign_ins():
+            click.echo(f"  {line}")
+        play.start()
+    elif (code := first_admin_code(hub.db, hub.vault)) is not None:
+        click.echo(f"  Nobody can sign in yet. Open {address}/setup and enter the code {code}")
+    click.echo("\n  Stop with Ctrl-C.\n")
+
+
+COMMANDS = (up, web, live, work, listen)

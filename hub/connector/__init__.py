@@ -1,0 +1,1 @@
+"""What a connector offers to the hub, and what it gets to work with."""

@@ -1,0 +1,100 @@
+"""What a connector offers. `connectors/<name>/__init__.py` exports one `CONNECTOR`; that is all the hub knows of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from hub.connector.exchange import Exchange
+
+
+class AccountSettings(BaseModel):
+    """Base of a connector's settings: one frozen model that describes the connect form and `hub account add`.
+
+    A field of type `SecretStr` is a secret: sealed at rest, never shown again. `title` and `description` of a field
+    are what the administrator reads.
+    """
+
+    # What was typed may be a secret: an error names the field, not the value.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+SettingsT = TypeVar("SettingsT", bound=AccountSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Account(Generic[SettingsT]):
+    """One customer's connection to a remote system, as its connector sees it."""
+
+    id: int
+    name: str
+    settings: SettingsT
+    region: str  # ISO 3166 code for telephone numbers without a country, such as IL
+    time_zone: str  # IANA name; what the remote means by local time
+
+
+class Level(StrEnum):
+    """Colour of a finding."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a self-check: what was looked at, how it is, and what to do about it."""
+
+    topic: str  # stable word, such as `login`
+    level: Level
+    text: str  # one sentence in English; the page shows it as it is
+    action: str = ""  # what to do next; empty where nothing is to be done
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One webhook call as it arrived. `headers` has lower-case names."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    content_type: str
+    form: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of form posts, parsed by the web layer
+    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One record that a webhook brought, named so that a repeated delivery is recognised."""
+
+    stream: str
+    remote_id: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came of one webhook call.
+
+    `events` are call events for the call state (telephony only); `records` go the way of every record;
+    `answer` is the JSON body the remote expects, None for 204.
+    """
+
+    records: tuple[Delivered, ...] = ()
+    heard: tuple[bytes, ...] = ()  # telephony: raw messages for `Exchange.translator()`
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connector(Generic[SettingsT]):
+    """A connector's table of contents."""
+
+    name: str  # the folder's name
+    title: str
+    docs: str  # address of the remote's documentation
+    settings: type[SettingsT]
+    check: Callable[[Account[SettingsT]], list[Finding]]  # tests the credentials; never raises ConnectorError
+    receive: Callable[[Account[SettingsT], Hook], Received] | None = None
+    exchange: Callable[[Account[SettingsT]], Exchange] | None = None
+    help: str = ""  # a short text for the connect page: what to prepare in the remote system

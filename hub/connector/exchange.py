@@ -1,0 +1,145 @@
+"""What a telephony connector offers: a telephone exchange that can be heard, told and asked."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, Protocol
+
+from hub.records.call import Call
+from hub.records.telephony import CallEvent, Endpoint
+
+Classify = Callable[[str], Endpoint]
+"""Channel name -> what stands behind it."""
+
+
+class Sink(Protocol):
+    """Where a listening exchange puts what it hears. No method ever waits."""
+
+    def heard(self, at: float, messages: Sequence[bytes]) -> bool:
+        """Take raw messages in order; False: the queue was full and they were dropped, so ask for the whole state again.
+
+        Args:
+            at: unix seconds of their arrival.
+        """
+
+    def connected(self, facts: Mapping[str, Any]) -> None:
+        """The exchange accepted us; `facts` such as version and skew_s go to the health page."""
+
+    def disconnected(self, error: Exception | None, retry_in: float) -> None:
+        """The connection is gone or was refused; the next try comes in `retry_in` seconds."""
+
+    def counted(self, name: str, amount: int = 1) -> None:
+        """Count something for health and metrics: `received`, `filtered`, `garbage`, `reconnects`."""
+
+
+class Translator(Protocol):
+    """Makes call events of raw messages. It may remember (a list that comes in parts), so one per connection of the hub."""
+
+    def translate(self, at: float, message: bytes) -> list[CallEvent]:
+        """Return what one raw message says, oldest first; an empty list where it says nothing of calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """Click-to-dial: ring `extension`, then call `number` from it."""
+
+    click_id: str  # ours; the events of the call carry it
+    extension: str
+    number: str  # already normalised and allowed: ^\\+?[0-9*#]{2,20}$
+    timeout_s: float = 20.0
+    caller_id: str = ""  # shown on the agent's own phone
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What the exchange asks while a call comes in: who is this, and whose customer?"""
+
+    number: str
+    name: str
+    did: str
+    withheld: bool
+    keyed: str  # customer number keyed in
+    call_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The answer: empty fields change nothing."""
+
+    display_name: str = ""
+    owner_extension: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A stretch of the exchange's own records, already collapsed to calls (`source=backfill`).
+
+    `position` is where to go on; it is saved in the transaction that keeps the calls.
+    """
+
+    calls: tuple[Call, ...]
+    position: dict[str, Any]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a recording without reading it."""
+
+    size: int
+    modified_at: datetime | None
+    content_type: str
+
+
+class Exchange(Protocol):
+    """One telephone exchange. Every method but `listen` and `attend` ends within a few seconds or raises ConnectorError."""
+
+    def listen(self, sink: Sink, stop: threading.Event) -> None:
+        """Hear events until `stop`; reconnects by itself with growing delays, never raises."""
+
+    def translator(self) -> Translator:
+        """Return a new translator for the raw messages that `listen` and webhooks bring."""
+
+    def dial(self, order: DialOrder) -> None:
+        """Ring the agent's phone. Returns when the exchange took the order; what becomes of it comes as events.
+
+        Raises:
+            RejectedError: the exchange refused (unknown extension, no right); says why.
+            RetryLaterError: the exchange cannot be reached.
+        """
+
+    def hang_up(self, channel: str) -> None:
+        """End one channel by name; GoneError when it has ended already."""
+
+    def transfer(self, channel: str, extension: str) -> None:
+        """Send what is connected to `channel` (an agent's) blind to an extension or number."""
+
+    def pause_recording(self, channel: str, *, paused: bool) -> None:
+        """Stop or go on writing the recording of this channel."""
+
+    def recording_facts(self, path: str) -> FileFacts:
+        """Say size and age of a recording file.
+
+        Raises:
+            GoneError: there is no such file.
+            RejectedError: the path leads outside the recordings' root.
+        """
+
+    def open_recording(self, path: str, *, start: int = 0) -> BinaryIO:
+        """Open a recording for reading from byte `start`; raises as `recording_facts`."""
+
+    def history(self, position: dict[str, Any] | None, since: datetime, classify: Classify) -> Iterator[HistoryPage]:
+        """Read the exchange's own call records from a saved position; from `since` where there is none.
+
+        Yields nothing where no source of records is configured.
+        """
+
+    def attend(self, answer: Callable[[Inquiry], Greeting], stop: threading.Event) -> None:
+        """Answer the exchange's questions about callers until `stop`; returns at once where not configured.
+
+        `answer` is given 300 ms; the exchange must never wait longer for us.
+        """
+
+    def guess(self, channel: str) -> Endpoint:
+        """Say what probably stands behind a channel name that the administrator has not classified yet."""

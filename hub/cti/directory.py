@@ -1,0 +1,139 @@
+"""Who and what is where in one exchange: endpoints, extensions, users, and how its trunks write numbers."""
+
+import fnmatch
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.cti.models import EndpointRule, Extension, SeenEndpoint
+from hub.identity.models import NumberRule
+from hub.identity.phone import PhoneContext
+from hub.intake.models import StreamState
+from hub.records.telephony import Endpoint, EndpointClass
+from hub.security.models import User
+from hub.store.base import now
+
+_SUFFIX = re.compile(r"-[0-9a-f]{4,}(;[12])?$")  # what an exchange adds to an endpoint's name for each channel
+
+
+def endpoint_name(channel: str) -> str:
+    """Return the name of the endpoint behind a channel: PJSIP/101 of PJSIP/101-0000001a."""
+    return _SUFFIX.sub("", channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """How one trunk writes numbers."""
+
+    region: str = ""
+    dial_prefix: str = ""
+    match_withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """What the administrator said of one exchange, as of one moment."""
+
+    region: str
+    guess: Callable[[str], Endpoint]
+    rules: tuple[tuple[str, str], ...]  # pattern, kind; in the order of their length, longest first
+    devices: tuple[tuple[str, str], ...]  # pattern of a phone's channel names, extension
+    users: Mapping[str, int]  # extension -> user
+    names: Mapping[int, str]  # user -> name
+    trunks: Mapping[str, Trunk]  # pattern -> how it writes numbers
+    own_numbers: frozenset[str]
+    hidden: frozenset[str]  # numbers nobody wants to see: `ignore`
+    _known: dict[str, Endpoint] = field(default_factory=dict)
+
+    def classify(self, channel: str) -> Endpoint:
+        """Say what stands behind a channel name: the administrator's word, else the extension's, else a guess."""
+        name = endpoint_name(channel)
+        found = self._known.get(name)
+        if found is None:
+            found = self._known[name] = self._classify(name, channel)
+        return found
+
+    def is_classified(self, name: str) -> bool:
+        """Say whether the administrator knows this endpoint."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern, _ in (*self.rules, *self.devices))
+
+    def _classify(self, name: str, channel: str) -> Endpoint:
+        for pattern, extension in self.devices:
+            if fnmatch.fnmatchcase(name, pattern):
+                return Endpoint(EndpointClass.EXTENSION, extension)
+        guessed = self.guess(channel)
+        for pattern, kind in self.rules:
+            if fnmatch.fnmatchcase(name, pattern):
+                extension = (guessed.extension or name.rpartition("/")[2]) if kind == "extension" else ""
+                return Endpoint(EndpointClass(kind), extension)
+        return guessed
+
+    def user_of(self, extension: str) -> int | None:
+        """Return who uses an extension."""
+        return self.users.get(extension)
+
+    def trunk(self, name: str) -> Trunk:
+        """Return how the trunk of an endpoint name writes numbers."""
+        for pattern, trunk in self.trunks.items():
+            if fnmatch.fnmatchcase(name, pattern):
+                return trunk
+        return Trunk()
+
+    def phone_context(self, trunk: str) -> PhoneContext:
+        """Return how to read a number that came over a trunk."""
+        known = self.trunk(trunk)
+        return PhoneContext(
+            region=known.region or self.region,
+            dial_prefixes=(known.dial_prefix,) if known.dial_prefix else (),
+            extension_lengths=tuple(sorted({len(number) for number in self.users if number.isdigit()})),
+            own_numbers=self.own_numbers,
+        )
+
+
+def load(session: Session, account_id: int, region: str, guess: Callable[[str], Endpoint]) -> Directory:
+    """Read the directory of one exchange."""
+    rules = session.scalars(select(EndpointRule).where(EndpointRule.account_id == account_id)).all()
+    extensions = session.scalars(select(Extension).where(Extension.account_id == account_id)).all()
+    people = session.execute(select(User.id, User.name, User.email)).all()
+    names = {row.id: row.name or row.email for row in people}
+    users = {e.number: e.user_id for e in extensions if e.user_id is not None}
+    # An exchange that names people instead of extensions (a webhook) is understood as well.
+    for row in people:
+        for word in (row.email, row.name):
+            users.setdefault(word, row.id)
+    numbers = session.execute(select(NumberRule.value, NumberRule.rule)).all()
+    return Directory(
+        region=region,
+        guess=guess,
+        rules=tuple(sorted(((r.pattern, r.kind) for r in rules), key=lambda rule: (-len(rule[0]), rule[0]))),
+        devices=tuple((e.device or f"*/{e.number}", e.number) for e in extensions),
+        users=users,
+        names=names,
+        trunks={r.pattern: Trunk(r.region, r.dial_prefix, r.match_withheld) for r in rules if r.kind == "trunk"},
+        own_numbers=frozenset(row.value for row in numbers if row.rule == "own"),
+        hidden=frozenset(row.value for row in numbers if row.rule == "ignore"),
+    )
+
+
+def save_seen(session: Session, account_id: int, seen: deque[tuple[str, bool]]) -> None:
+    """Remember endpoint names, for the list of what is not classified yet."""
+    while seen:
+        name, _ = seen.popleft()
+        known = session.scalar(
+            select(SeenEndpoint).where(SeenEndpoint.account_id == account_id, SeenEndpoint.name == name)
+        )
+        if known is None:
+            session.add(SeenEndpoint(account_id=account_id, name=name))
+        else:
+            known.seen_at = now()
+
+
+def save_boot(session: Session, account_id: int, stream: str, boot_id: str) -> None:
+    """Remember which life of the exchange we know, so that a restart is noticed after our own restart too."""
+    row = session.scalar(select(StreamState).where(StreamState.account_id == account_id, StreamState.stream == stream))
+    if row is not None and (row.cursor or {}).get("boot_id") != boot_id:
+        row.cursor = {**(row.cursor or {}), "boot_id": boot_id}

@@ -1,0 +1,293 @@
+"""Past calls as pages show them: of a timeline's rows, of one number, of one person. Few queries, whatever the page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from hub.cti.models import CallRow, LegRow, Pop, Recording, RecordingState
+from hub.errors import NotFoundError
+from hub.identity.models import Party
+from hub.intake.models import Account
+from hub.records.call import Direction, Outcome
+from hub.security.models import User
+from hub.security.policy import Person, Right, may, may_hear
+from hub.timeline.models import Kind
+from hub.timeline.queries import Cursor, Item
+
+PAGE = 30
+MOST = 200
+UNANSWERED = (Outcome.MISSED, Outcome.ABANDONED, Outcome.BUSY, Outcome.VOICEMAIL)
+# States of a recording that a page says something about; nobody spoke during an empty one.
+_TOLD = (RecordingState.PENDING, RecordingState.READY, RecordingState.MISSING, RecordingState.REFUSED,
+         RecordingState.PURGED)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFact:
+    """A recording as a page shows it. `seconds` is the talk that it holds, as far as is known."""
+
+    id: UUID
+    state: str
+    voicemail: bool
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFact:
+    """A call as a page shows it."""
+
+    row_id: int
+    id: UUID
+    direction: str
+    open: bool
+    outcome: str
+    reason: str
+    number: str
+    caller_name: str
+    withheld: bool
+    queue: str
+    started_at: datetime
+    ended_at: datetime | None
+    end_estimated: bool
+    talk_s: float
+    ring_s: float
+    source: str
+    exchange: str
+    user_id: int | None
+    user: str  # who spoke, or who called
+    party_id: int | None
+    party: UUID | None
+    party_name: str
+    match_basis: str
+    candidates: tuple[int, ...]
+    disposition: str
+    interaction_id: int | None
+    recordings: tuple[RecordingFact, ...] = ()
+    may_hear: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a customer called and nobody spoke with them."""
+        return self.direction == Direction.INBOUND and self.outcome in UNANSWERED
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which calls; empty means all."""
+
+    outcome: str = ""
+    direction: str = ""
+    number: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ALL = Filter()
+
+
+def of_items(session: Session, person: Person, items: Iterable[Item]) -> dict[int, CallFact]:
+    """Return the calls behind rows of a timeline, by the row's number."""
+    numbers = {}
+    for item in items:
+        if item.kind == Kind.CALL and isinstance(call := item.detail.get("call"), str):
+            numbers[UUID(call)] = item.number
+    facts = _facts(session, person, CallRow.public_id.in_(numbers)) if numbers else []
+    return {numbers[fact.id]: fact for fact in facts}
+
+
+def of_calls(session: Session, person: Person, call_ids: Sequence[int]) -> list[CallFact]:
+    """Return calls by their own number, newest first."""
+    facts = _facts(session, person, CallRow.id.in_(call_ids)) if call_ids else []
+    return sorted(facts, key=lambda fact: (fact.started_at, fact.row_id), reverse=True)
+
+
+def live(session: Session, person: Person) -> list[CallFact]:
+    """Return the open calls that ring at a person now, or in which they speak."""
+    mine = select(CallRow.id).join(LegRow, LegRow.call_id == CallRow.id)
+    ids = session.scalars(
+        mine.where(CallRow.open, LegRow.user_id == person.id, LegRow.ended_at.is_(None)).distinct()
+    ).all()
+    return of_calls(session, person, ids)
+
+
+def one(session: Session, person: Person, public_id: UUID) -> CallFact:
+    """Return one call that a person may see.
+
+    Raises:
+        NotFoundError: there is none, or this person has nothing to do with it.
+    """
+    facts = _facts(session, person, CallRow.public_id == public_id)
+    if not facts or not may_see(session, person, facts[0].row_id):
+        raise NotFoundError("There is no such call, or you took no part in it.")
+    return facts[0]
+
+
+def may_see(session: Session, person: Person, call_id: int) -> bool:
+    """Say whether a person may open a call: who was rung, took part or was shown its card; managers all."""
+    if may(person.role, Right.SEE_ALL_CALLS):
+        return True
+    leg = exists().where(LegRow.call_id == call_id, LegRow.user_id == person.id)
+    pop = exists().where(Pop.call_id == call_id, Pop.user_id == person.id)
+    return bool(session.scalar(select(or_(leg, pop))))
+
+
+def listed(
+    session: Session,
+    person: Person,
+    user_id: int | None,
+    *,
+    which: Filter = ALL,
+    before: Cursor | None = None,
+    limit: int = PAGE,
+) -> tuple[list[CallFact], Cursor | None]:
+    """Return calls, newest first, and where to go on.
+
+    `user_id` limits the list to calls that rang at this user or that they made; None is everybody's, which the
+    caller must have allowed.
+    """
+    limit = max(1, min(limit, MOST))
+    if user_id is None:
+        ids, following = _of_all(session, which, before, limit)
+    else:
+        ids, following = _of_user(session, user_id, which, before, limit)
+    facts = {fact.row_id: fact for fact in _facts(session, person, CallRow.id.in_(ids))} if ids else {}
+    return [facts[call] for call in ids if call in facts], following
+
+
+def _of_all(session: Session, which: Filter, before: Cursor | None, limit: int) -> tuple[list[int], Cursor | None]:
+    query = select(CallRow.id, CallRow.started_at).where(_matches(which))
+    if before is not None:
+        query = query.where(tuple_(CallRow.started_at, CallRow.id) < tuple_(before.started_at, before.interaction_id))
+    rows = session.execute(query.order_by(CallRow.started_at.desc(), CallRow.id.desc()).limit(limit + 1)).all()
+    following = Cursor(rows[limit - 1].started_at, rows[limit - 1].id) if len(rows) > limit else None
+    return [row.id for row in rows[:limit]], following
+
+
+def _of_user(
+    session: Session, user_id: int, which: Filter, before: Cursor | None, limit: int
+) -> tuple[list[int], Cursor | None]:
+    """Read the user's legs newest first; several phones of one user are one call."""
+    ids: dict[int, None] = {}
+    while True:
+        query = (
+            select(LegRow.id, LegRow.call_id, LegRow.offered_at)
+            .join(CallRow, CallRow.id == LegRow.call_id)
+            .where(LegRow.user_id == user_id, _matches(which))
+        )
+        if before is not None:
+            query = query.where(tuple_(LegRow.offered_at, LegRow.id) < tuple_(before.started_at, before.interaction_id))
+        asked = (limit + 1) * 2
+        rows = session.execute(query.order_by(LegRow.offered_at.desc(), LegRow.id.desc()).limit(asked)).all()
+        for row in rows:
+            if row.call_id not in ids and len(ids) == limit:
+                return list(ids), before
+            ids[row.call_id] = None
+            before = Cursor(row.offered_at, row.id)
+        if len(rows) < asked:
+            return list(ids), None
+
+
+def _matches(which: Filter) -> ColumnElement[bool]:
+    where: list[ColumnElement[bool]] = [CallRow.id.is_not(None)]
+    if which.outcome:
+        where.append(CallRow.outcome == which.outcome)
+    if which.direction:
+        where.append(CallRow.direction == which.direction)
+    if which.number:
+        where.append(CallRow.number == which.number)
+    if which.since is not None:
+        where.append(CallRow.started_at >= which.since)
+    if which.until is not None:
+        where.append(CallRow.started_at < which.until)
+    return and_(*where)
+
+
+def _columns() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            CallRow.id.label("row_id"),
+            CallRow.public_id.label("id"),
+            CallRow.direction,
+            CallRow.open,
+            CallRow.outcome,
+            CallRow.reason,
+            CallRow.number,
+            CallRow.caller_name,
+            CallRow.withheld,
+            CallRow.queue,
+            CallRow.started_at,
+            CallRow.ended_at,
+            CallRow.end_estimated,
+            CallRow.talk_s,
+            CallRow.ring_s,
+            CallRow.source,
+            Account.name.label("exchange"),
+            CallRow.user_id,
+            User.name.label("user"),
+            CallRow.party_id,
+            Party.public_id.label("party"),
+            Party.name.label("party_name"),
+            CallRow.match_basis,
+            CallRow.candidates,
+            CallRow.disposition,
+            CallRow.interaction_id,
+        )
+        .join(Account, Account.id == CallRow.account_id)
+        .outerjoin(User, User.id == CallRow.user_id)
+        .outerjoin(Party, Party.id == CallRow.party_id)
+    )
+
+
+def _facts(session: Session, person: Person, where: ColumnElement[bool]) -> list[CallFact]:
+    facts = [_fact(dict(row)) for row in session.execute(_columns().where(where)).mappings()]
+    recordings = _recordings(session, facts)
+    heard = _took_part(session, person, list(recordings)) if recordings else set()
+    return [
+        replace(
+            fact,
+            recordings=recordings.get(fact.row_id, ()),
+            may_hear=may_hear(person, took_part=fact.row_id in heard),
+        )
+        for fact in facts
+    ]
+
+
+def _fact(row: dict[str, Any]) -> CallFact:
+    shown = {**row, "user": row["user"] or "", "party_name": row["party_name"] or ""}
+    shown["candidates"] = tuple(row["candidates"])
+    if row["withheld"]:
+        shown["number"] = shown["caller_name"] = ""  # never shown, also where the exchange told it
+    return CallFact(**shown)
+
+
+def _recordings(session: Session, facts: Sequence[CallFact]) -> dict[int, tuple[RecordingFact, ...]]:
+    talk = {fact.row_id: round(fact.talk_s) for fact in facts}
+    if not talk:
+        return {}
+    rows = session.execute(
+        select(Recording.call_id, Recording.public_id, Recording.state, Recording.voicemail)
+        .where(Recording.call_id.in_(talk), Recording.state.in_(_TOLD))
+        .order_by(Recording.started_at, Recording.id)
+    )
+    found: dict[int, tuple[RecordingFact, ...]] = {}
+    for row in rows:
+        fact = RecordingFact(row.public_id, row.state, row.voicemail, 0 if row.voicemail else talk[row.call_id])
+        found[row.call_id] = (*found.get(row.call_id, ()), fact)
+    return found
+
+
+def _took_part(session: Session, person: Person, call_ids: Sequence[int]) -> set[int]:
+    """Return the calls in which a person spoke."""
+    spoke = or_(LegRow.answered_at.is_not(None), LegRow.origin)
+    query = select(LegRow.call_id).where(LegRow.call_id.in_(call_ids), LegRow.user_id == person.id, spoke)
+    return set(session.scalars(query))
+
+
+def took_part(session: Session, person: Person, call_id: int) -> bool:
+    """Say whether a person spoke in a call."""
+    return bool(_took_part(session, person, [call_id]))

@@ -1,0 +1,242 @@
+"""Write a call as the correlator sees it now to its rows; the same call again changes nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from hub.cti.models import (
+    CallAlias,
+    CallRow,
+    LegRow,
+    MatchBasis,
+    Pop,
+    Recording,
+    RecordingState,
+    SegmentRow,
+    TransferRow,
+)
+from hub.cti.payload import clean
+from hub.identity.callers import Found
+from hub.records.call import Call, Direction, Source
+from hub.store.base import now
+from hub.timeline.models import Note, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A call with what the hub made of it."""
+
+    call: Call
+    state: dict[str, Any] | None  # the correlator's memory while the call is open
+    found: Found
+    extensions: Callable[[str], int | None]  # extension -> user
+
+
+def call_public_id(account: UUID, key: str) -> UUID:
+    """Return the id that pages and programs use for a call.
+
+    It follows from the exchange's own key, so that a hub that was killed before it could write anything, or
+    another machine that takes over, gives the same call the same id: never a second card.
+    """
+    return uuid5(account, key)
+
+
+def outside_number(call: Call) -> str:
+    """Return the number of the other side as the exchange wrote it; of an internal call, of nobody."""
+    match call.direction:
+        case Direction.INBOUND:
+            return call.caller
+        case Direction.OUTBOUND:
+            return call.callee
+        case Direction.INTERNAL:
+            return ""
+
+
+def keep(session: Session, account_id: int, account_public_id: UUID, seen: Seen) -> CallRow:
+    """Insert or update one call with its legs, segments, transfers and recordings.
+
+    An older version than the stored one is ignored. A person's choice of party is never overwritten.
+    """
+    call = seen.call
+    row = _find(session, account_id, call)
+    if row is None:
+        row = CallRow(
+            public_id=call_public_id(account_public_id, call.key),
+            account_id=account_id,
+            key=call.key,
+            direction=call.direction,
+            started_at=call.started_at,
+            source=call.source,
+        )
+        session.add(row)
+    elif row.version >= call.version and row.open == call.open and call.source is Source.LIVE and not call.settled:
+        return row
+    _fill(row, seen)
+    session.flush()
+    _aliases(session, account_id, row.id, call)
+    _legs(session, row.id, seen)
+    _segments(session, row.id, call)
+    _recordings(session, row.id, call)
+    return row
+
+
+def _find(session: Session, account_id: int, call: Call) -> CallRow | None:
+    """Find the call's row under any of its keys; rows that turn out to be one call become one."""
+    keys = (call.key, *call.aliases)
+    rows = list(session.scalars(select(CallRow).where(CallRow.account_id == account_id, CallRow.key.in_(keys))))
+    if not rows:
+        alias = session.scalar(
+            select(CallAlias.call_id).where(CallAlias.account_id == account_id, CallAlias.key.in_(keys)).limit(1)
+        )
+        return session.get(CallRow, alias) if alias is not None else None
+    rows.sort(key=lambda row: (row.key != call.key, row.started_at, row.id))
+    for other in rows[1:]:
+        _absorb(session, rows[0], other)
+    return rows[0]
+
+
+def _absorb(session: Session, row: CallRow, other: CallRow) -> None:
+    """Two calls were one: move what people made of the second to the first, then drop it."""
+    shown = set(session.scalars(select(Pop.user_id).where(Pop.call_id == row.id)))
+    session.execute(update(Pop).where(Pop.call_id == other.id, Pop.user_id.not_in(shown)).values(call_id=row.id))
+    session.execute(update(Note).where(Note.call_id == other.id).values(call_id=row.id))
+    session.execute(delete(Task).where(Task.call_id == other.id))
+    if row.match_basis != MatchBasis.MANUAL and other.match_basis == MatchBasis.MANUAL:
+        row.party_id, row.match_basis = other.party_id, other.match_basis
+    row.disposition = row.disposition or other.disposition
+    row.version = min(row.version, other.version)
+    session.delete(other)
+    session.flush()
+
+
+def _fill(row: CallRow, seen: Seen) -> None:
+    call, found = seen.call, seen.found
+    row.open, row.version, row.state = call.open, call.version, seen.state
+    row.direction, row.outcome, row.reason = call.direction, call.outcome or "", call.reason
+    row.caller, row.caller_name, row.withheld = clean(call.caller), clean(call.caller_name)[:500], call.withheld
+    row.callee, row.did, row.trunk, row.queue = call.callee, call.did, call.trunk, call.queue
+    row.keyed, row.click_id = call.keyed, call.click_id
+    row.number = clean(found.number)
+    row.started_at, row.ringing_at, row.answered_at = call.started_at, call.ringing_at, call.answered_at
+    row.ended_at, row.end_estimated = call.ended_at, call.end_estimated
+    row.hangup_by = call.hangup_by or ""
+    row.wait_s, row.ring_s, row.talk_s = call.wait_s, call.ring_s, call.talk_s
+    row.source = call.source
+    row.user_id = _user(seen)
+    if row.match_basis not in {MatchBasis.MANUAL, MatchBasis.CLICK}:
+        row.party_id = found.sure
+        row.candidates = list(found.parties) if len(found.parties) > 1 else []
+        row.match_basis = _basis(found)
+
+
+def _basis(found: Found) -> MatchBasis:
+    if found.keyed and found.sure is not None:
+        return MatchBasis.KEYED
+    if found.sure is not None:
+        return MatchBasis.NUMBER
+    return MatchBasis.AMBIGUOUS if found.parties else MatchBasis.NONE
+
+
+def _user(seen: Seen) -> int | None:
+    """Whose call it was: who spoke last with the customer, else who made it."""
+    call = seen.call
+    for segment in reversed(call.segments):
+        if not segment.consult and segment.extension and (user := seen.extensions(segment.extension)) is not None:
+            return user
+    if call.direction is Direction.INBOUND:
+        return None
+    return next((seen.extensions(leg.extension) for leg in call.legs if leg.origin and leg.extension), None)
+
+
+def _upsert(session: Session, table: Table, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
+    if not rows:
+        return
+    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = make(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    session.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
+
+
+def _aliases(session: Session, account_id: int, call_id: int, call: Call) -> None:
+    rows = [{"account_id": account_id, "key": key, "call_id": call_id} for key in call.aliases if key != call.key]
+    _upsert(session, CallAlias.__table__, rows, ["account_id", "key"])  # type: ignore[arg-type]  # it is a Table
+
+
+def _legs(session: Session, call_id: int, seen: Seen) -> None:
+    rows = [
+        {
+            "call_id": call_id,
+            "uid": leg.uid,
+            "extension": leg.extension,
+            "user_id": seen.extensions(leg.extension) if leg.extension else None,
+            "number": leg.number,
+            "origin": leg.origin,
+            "channel": leg.channel,
+            "offered_at": leg.offered_at,
+            "ringing_at": leg.ringing_at,
+            "answered_at": leg.answered_at,
+            "ended_at": leg.ended_at,
+            "result": leg.result or "",
+            "consult_by": leg.consult_by,
+        }
+        for leg in seen.call.legs
+    ]
+    _upsert(session, LegRow.__table__, rows, ["call_id", "uid"])  # type: ignore[arg-type]  # it is a Table
+
+
+def _segments(session: Session, call_id: int, call: Call) -> None:
+    """Segments and transfers have no key of their own: they are few, and written anew."""
+    if call.segments:
+        session.execute(delete(SegmentRow).where(SegmentRow.call_id == call_id))
+        session.execute(
+            insert(SegmentRow),
+            [
+                {
+                    "call_id": call_id,
+                    "leg": s.leg,
+                    "extension": s.extension,
+                    "started_at": s.started_at,
+                    "ended_at": s.ended_at,
+                    "consult": s.consult,
+                }
+                for s in call.segments
+            ],
+        )
+    if call.transfers:
+        session.execute(delete(TransferRow).where(TransferRow.call_id == call_id))
+        session.execute(
+            insert(TransferRow),
+            [
+                {
+                    "call_id": call_id,
+                    "at": t.at,
+                    "kind": t.kind,
+                    "source": t.source,
+                    "target": t.target,
+                    "result": t.result,
+                }
+                for t in call.transfers
+            ],
+        )
+
+
+def _recordings(session: Session, call_id: int, call: Call) -> None:
+    """A recording is looked for once the call has ended; before, its file still grows."""
+    if not call.recordings:
+        return
+    known = {row.path: row for row in session.scalars(select(Recording).where(Recording.call_id == call_id))}
+    due: datetime | None = now() if not call.open else None
+    for file in call.recordings:
+        row = known.get(file.path)
+        if row is None:
+            row = Recording(call_id=call_id, path=file.path, voicemail=file.voicemail, started_at=file.started_at)
+            session.add(row)
+        if row.state == RecordingState.PENDING and row.due_at is None:
+            row.due_at = due
+    session.flush()

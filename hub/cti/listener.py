@@ -1,0 +1,550 @@
+"""One exchange, heard: raw messages in, call state, cards to browsers at once, rows soon after.
+
+Three threads, so that none waits for another: the connector reads its socket and puts raw messages into a bounded
+queue; the ear makes call events of them, keeps the call state and tells browsers; the pen writes rows. A slow
+database delays rows, never the ringing card, and costs no more memory than the calls of that time: of each call
+only its newest form waits to be written.
+
+What a kill leaves behind: rows of open calls with the correlator's memory in them. The next listener loads those,
+asks the exchange for its channels, and goes on; ids of calls follow from the exchange's own keys, so nothing that
+was told before is told as something new.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from hub import log
+from hub.connector.contract import Delivered
+from hub.connector.exchange import Exchange, Greeting, Inquiry, Translator
+from hub.cti import directory as directories
+from hub.cti import screen_pop
+from hub.cti.attendant import greet
+from hub.cti.call_state import CallState
+from hub.cti.directory import Directory
+from hub.cti.keep import Seen, call_public_id, keep, outside_number
+from hub.cti.models import CallRow, Click
+from hub.cti.payload import CALLS, to_payload
+from hub.cti.screen_pop import Caller, Shown, Told
+from hub.cti.spool import Spool
+from hub.errors import RecordError
+from hub.identity.callers import Found, who, who_keyed
+from hub.intake import receive
+from hub.intake.models import Account, AccountState, Health, RawRecord, RawState, StreamState
+from hub.live.bus import Bus
+from hub.records.call import Call, Direction
+from hub.records.telephony import Booted, CallEvent, ChannelsListed, Endpoint, LinkLost, Ticked
+from hub.store.base import now
+from hub.store.session import DATABASE_AWAY, Database
+
+DIRECTORY_S = 2.0  # how old the directory may be before a new call
+TICK_S = 0.5
+BATCH = 500  # calls written in one transaction
+HEARD = "heard"  # stream of raw messages that webhooks brought
+LIVE = "live"  # stream of an exchange that is listened to: its lease, and which life of the exchange it knows
+_log = log.get(__name__)
+
+
+Settled = Callable[[Session, Account, Call, CallRow], None]
+"""What becomes of a call that no event can change any more: hub.flow takes it to the timeline."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the health page and the metrics show."""
+
+    values: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, amount: int = 1) -> None:
+        self.values[name] = self.values.get(name, 0) + amount
+
+
+@dataclass(slots=True)
+class Known:
+    """What the ear remembers of one call besides its state."""
+
+    public_id: UUID
+    found: Found = field(default_factory=lambda: Found(""))
+    caller: Caller = field(default_factory=lambda: Caller("", "", "none"))
+    looked_up: tuple[str, str, str] | None = None
+    shown: Shown = field(default_factory=Shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the pen writes of one call."""
+
+    call: Call
+    state: dict[str, Any] | None
+    found: Found
+    shown: Shown
+    extensions: Callable[[str], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Raw messages in the order of their arrival; `row` where they lie in the database."""
+
+    at: float
+    messages: Sequence[bytes]
+    row: int | None = None
+    event: CallEvent | None = None
+
+
+class Listener:
+    """Everything that runs for one exchange while this process holds its lease."""
+
+    def __init__(  # noqa: PLR0913 - the wired parts
+        self,
+        account: Account,
+        exchange: Exchange,
+        db: Database,
+        bus: Bus,
+        *,
+        region: str,
+        queue_limit: int,
+        settle_s: float,
+        spool_mb: int,
+        home: Path,
+        settled: Settled,
+        backfill: Callable[[int], None],
+        silent_s: float | None = None,
+        by_webhook: bool = False,
+        idle_min: float = 30.0,
+    ) -> None:
+        self.account_id = account.id
+        self.name = account.name
+        self._account_public_id = account.public_id
+        self._exchange = exchange
+        self._db = db
+        self._bus = bus
+        self._region = region
+        self._limit = queue_limit
+        self._settled = settled
+        self._backfill = backfill
+        self._by_webhook = by_webhook
+        self._idle_min = idle_min
+        self._spool = Spool(home / "spool", str(account.public_id), spool_mb)
+        self._directory = Directory(region, exchange.guess, (), (), {}, {}, {}, frozenset(), frozenset())
+        self._directory_at = 0.0
+        self._state = CallState(self._classify, settle_s=settle_s, silent_s=silent_s)
+        self._translator: Translator = exchange.translator()
+        self._queue: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._waiting_lock = threading.Lock()
+        self._calls: dict[str, Known] = {}
+        self._pages: dict[str, Page] = {}
+        self._rows_done: list[int] = []
+        self._pen_wakes = threading.Condition()
+        self._writing = False
+        self._unwritten: set[UUID] = set()
+        self._seen_endpoints: dict[str, bool] = {}
+        self._unsaved_endpoints: deque[tuple[str, bool]] = deque(maxlen=1000)
+        self._health: tuple[str, str, float | None] | None = None
+        self._facts: dict[str, Any] = {}
+        self._last_event_at = 0.0
+        self._saved_event_at = 0.0
+        self._reading_rows = threading.Event()
+        self._row_position = 0
+        self.counters = Counters()
+        self.stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Load what was open, then listen. Returns at once; raises SQLAlchemyError if the database is away."""
+        self._resume()
+        jobs: list[tuple[str, Callable[[], None]]] = [("ear", self._hear), ("pen", self._write)]
+        if self._by_webhook:
+            jobs.append(("rows", self._read_rows))
+        else:
+            jobs.append(("socket", lambda: self._exchange.listen(self, self.stop)))
+        jobs.append(("attendant", lambda: self._exchange.attend(self._greet, self.stop)))
+        for name, job in jobs:
+            thread = threading.Thread(target=job, name=f"{name}-{self.account_id}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def close(self) -> None:
+        """Stop listening and write what waits; at most a few seconds."""
+        self.stop.set()
+        self._queue.put(None)
+        self._reading_rows.set()
+        with self._pen_wakes:
+            self._pen_wakes.notify_all()
+        for thread in self._threads:
+            thread.join(5)
+        self._spool.close()
+
+    @property
+    def alive(self) -> bool:
+        """Say whether the threads that calls depend on run."""
+        return all(thread.is_alive() for thread in self._threads if not thread.name.startswith("attendant"))
+
+    @property
+    def depth(self) -> int:
+        """Raw messages that wait to be understood."""
+        return self._waiting
+
+    @property
+    def open_calls(self) -> int:
+        return len(self._calls)
+
+    def _resume(self) -> None:
+        """Go on with the calls that were open when the last listener stopped."""
+        with self._db.read() as session:
+            self._reload_directory(session)
+            stream = session.scalar(
+                select(StreamState).where(StreamState.account_id == self.account_id, StreamState.stream == LIVE)
+            )
+            boot_id = str((stream.cursor or {}).get("boot_id", "")) if stream else ""
+            rows = session.scalars(select(CallRow).where(CallRow.account_id == self.account_id, CallRow.open)).all()
+            for row in rows:
+                known = Known(row.public_id, shown=screen_pop.restore(session, row.id))
+                self._calls[row.key] = known
+                if row.state is not None:
+                    self._state.load(row.state)
+            cards = screen_pop.live_cards(session)
+        if boot_id:
+            self._state.feed(Booted(0.0, boot_id))
+        self._state.changed()
+        for user_id, mine in cards.items():
+            self._bus.replace(user_id, mine)
+
+    # --- the connector's side: never waits ----------------------------------------------------------------------
+
+    def heard(self, at: float, messages: Sequence[bytes]) -> bool:
+        """Take raw messages; False: too many wait already, so they are dropped and the state must be asked anew."""
+        with self._waiting_lock:
+            if self._waiting + len(messages) > self._limit:
+                self.counters.add("dropped", len(messages))
+                return False
+            self._waiting += len(messages)
+        self._queue.put(Heard(at, messages))
+        return True
+
+    def connected(self, facts: Mapping[str, Any]) -> None:
+        self._facts.update(facts)
+        if self._health is None or self._health[0] != Health.HEALTHY:
+            self._health = (Health.HEALTHY, "", None)
+            _log.info("exchange connected", account=self.name, **{k: v for k, v in facts.items() if k != "event"})
+            self._wake_pen()
+
+    def disconnected(self, error: Exception | None, retry_in: float) -> None:
+        text = str(error) if error else "The connection ended."
+        needs_person = error is not None and type(error).__name__ in {"AuthError", "ScopeError", "RejectedError"}
+        health = Health.NEEDS_YOU if needs_person else Health.LATE
+        if self._health is None or self._health[:2] != (health, text):
+            _log.warning("exchange disconnected", account=self.name, error=text, retry_in=round(retry_in, 1))
+        self._health = (health, text, time.time() + retry_in)
+        self._queue.put(Heard(time.time(), (), event=LinkLost(time.time())))
+        self._wake_pen()
+
+    def counted(self, name: str, amount: int = 1) -> None:
+        self.counters.add(name, amount)
+
+    # --- the ear --------------------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        while not self.stop.is_set():
+            heard: Heard | None
+            try:
+                heard = self._queue.get(timeout=self._patience())
+            except queue.Empty:
+                heard = None
+            try:
+                if heard is not None:
+                    self._take(heard)
+                self._tick()
+                self._tell(heard.at if heard is not None and heard.messages else time.time())
+            except Exception:  # noqa: BLE001 - one message must not end the ear; it is logged with its trace
+                self.counters.add("faults")
+                _log.exception("a message could not be taken in", account=self.name)
+
+    def _patience(self) -> float:
+        due = self._state.next_wakeup()
+        return TICK_S if due is None else min(TICK_S, max(0.0, due - time.time()))
+
+    def _tick(self) -> None:
+        due = self._state.next_wakeup()
+        moment = time.time()
+        if due is not None and due <= moment:
+            self._state.feed(Ticked(moment))
+
+    def _take(self, heard: Heard) -> None:
+        if heard.event is not None:
+            self._state.feed(heard.event)
+        if heard.messages:
+            self._last_event_at = heard.at
+            if heard.row is None:
+                with self._waiting_lock:
+                    self._waiting -= len(heard.messages)
+                self._spool.write(heard.at, heard.messages)
+            self._refresh_directory()
+        for message in heard.messages:
+            for event in self._translator.translate(heard.at, message):
+                if isinstance(event, Booted) and self._state.boot_id not in {"", event.boot_id}:
+                    self.counters.add("restarts")
+                self._state.feed(event)
+                if isinstance(event, ChannelsListed):
+                    self._backfill(self.account_id)  # whatever happened before this moment, the exchange's records know
+        if heard.row is not None:
+            with self._pen_wakes:
+                self._rows_done.append(heard.row)
+                self._pen_wakes.notify()
+
+    def _tell(self, at: float) -> None:
+        """Tell browsers what changed, then hand the calls to the pen."""
+        changed = self._state.changed()
+        if not changed:
+            return
+        pages = []
+        for call in changed:
+            known = self._calls.get(call.key)
+            if known is None:
+                known = self._calls[call.key] = Known(call_public_id(self._account_public_id, call.key))
+            self._look_up(call, known)
+            told = screen_pop.differences(call, known.public_id, known.shown, known.caller, self._directory, at=at)
+            self._publish(call, told)
+            shown = Shown(dict(known.shown.cards), dict(known.shown.ended))
+            pages.append(Page(call, self._state.dump(call.key), known.found, shown, self._directory.user_of))
+            if call.settled or call.merged_into:
+                del self._calls[call.key]
+        with self._pen_wakes:
+            for page in pages:
+                self._pages[page.call.key] = page
+                self._unwritten.add(call_public_id(self._account_public_id, page.call.key))
+            self._pen_wakes.notify()
+
+    def _publish(self, call: Call, told: Sequence[Told]) -> None:
+        if not told:
+            return
+        hidden = self._hidden(call) if any(t.event != screen_pop.ENDED for t in told) and call.version > 1 else set()
+        for one in told:
+            if one.user_id in hidden and one.event != screen_pop.ENDED:
+                continue
+            self._bus.publish(one.user_id, one.event, one.card)
+            self.counters.add(
+                "pops"
+                if one.event == screen_pop.RINGING
+                else "retracts"
+                if one.event == screen_pop.ENDED
+                else "answers"
+            )
+
+    def _hidden(self, call: Call) -> set[int]:
+        try:
+            with self._db.read() as session:
+                return screen_pop.hidden_from(session, self.account_id, call.key)
+        except DATABASE_AWAY as error:
+            _log.warning("database away while a phone rings", account=self.name, error=type(error).__name__)
+            return set()
+
+    def _look_up(self, call: Call, known: Known) -> None:
+        """Find whose call it is, again only when something to look up by is new."""
+        number = outside_number(call)
+        key = (number, call.keyed, f"{call.withheld}{call.direction}{call.trunk}")
+        if known.looked_up == key:
+            return
+        try:
+            with self._db.read() as session:
+                known.found = self._find(session, call, number)
+                known.caller = screen_pop.caller_of(session, call, known.found, self._directory)
+                known.looked_up = key
+        except DATABASE_AWAY as error:
+            # The card shows at least the number; the next change of the call looks again.
+            _log.warning("database away while a phone rings", account=self.name, error=type(error).__name__)
+            known.caller = Caller("" if call.withheld else number, call.caller_name, "none")
+
+    def _find(self, session: Session, call: Call, number: str) -> Found:
+        if call.direction is Direction.INTERNAL or not number or (call.withheld and not self._directory.trunk(call.trunk).match_withheld):
+            found = Found("")
+        else:
+            found = who(session, number, self._directory.phone_context(call.trunk), at=call.started_at)
+        return who_keyed(session, call.keyed, found) if call.keyed else found
+
+    def _classify(self, channel: str) -> Endpoint:
+        name = directories.endpoint_name(channel)
+        if name not in self._seen_endpoints and len(self._seen_endpoints) < 5000:
+            self._seen_endpoints[name] = True
+            self._unsaved_endpoints.append((name, False))
+        return self._directory.classify(channel)
+
+    def _refresh_directory(self) -> None:
+        if time.monotonic() - self._directory_at < DIRECTORY_S:
+            return
+        try:
+            with self._db.read() as session:
+                self._reload_directory(session)
+        except DATABASE_AWAY as error:
+            _log.warning("database away; the directory may be old", account=self.name, error=type(error).__name__)
+            self._directory_at = time.monotonic()
+
+    def _reload_directory(self, session: Session) -> None:
+        self._directory = directories.load(session, self.account_id, self._region, self._exchange.guess)
+        self._directory_at = time.monotonic()
+
+    # --- the pen --------------------------------------------------------------------------------------------------
+
+    def _wake_pen(self) -> None:
+        with self._pen_wakes:
+            self._pen_wakes.notify()
+
+    def _write(self) -> None:
+        wait = 0.05
+        while True:
+            with self._pen_wakes:
+                if not self._pages and not self._rows_done and not self.stop.is_set():
+                    self._pen_wakes.wait(1.0)
+                keys = list(self._pages)[:BATCH]
+                pages = [self._pages.pop(key) for key in keys]
+                rows, self._rows_done = self._rows_done, []
+                last = self.stop.is_set() and not pages and not rows
+            try:
+                self._write_batch(pages, rows)
+                wait = 0.05
+            except Exception as error:  # noqa: BLE001 - whatever it is, calls wait in memory and are tried again
+                if isinstance(error, DATABASE_AWAY):
+                    _log.warning("database away; calls wait to be written", account=self.name, waiting=len(pages))
+                else:
+                    _log.exception("calls could not be written; they wait", account=self.name, waiting=len(pages))
+                self._take_back(pages, rows)
+                if self.stop.wait(wait):
+                    return
+                wait = min(5.0, wait * 2)
+                continue
+            with self._pen_wakes:
+                waiting = {call_public_id(self._account_public_id, key) for key in self._pages}
+                self._unwritten &= waiting
+                self._pen_wakes.notify_all()
+            if last:
+                return
+
+    def _take_back(self, pages: Sequence[Page], rows: Sequence[int]) -> None:
+        """Put what could not be written back, behind anything newer of the same call."""
+        with self._pen_wakes:
+            for page in pages:
+                self._pages.setdefault(page.call.key, page)
+            self._rows_done = [*rows, *self._rows_done]
+
+    def _write_batch(self, pages: Sequence[Page], rows: Sequence[int]) -> None:
+        """One transaction: calls, what was shown, what settled, and which raw messages are done with."""
+        stale = self._last_event_at > self._saved_event_at + 5
+        if not pages and not rows and not self._unsaved_endpoints and self._health is None and not stale:
+            return
+        with self._db.write() as session:
+            account = session.get_one(Account, self.account_id)
+            for page in pages:
+                self._write_page(session, account, page)
+            if rows:
+                for row in session.scalars(select(RawRecord).where(RawRecord.id.in_(rows))):
+                    row.state, row.applied_at = RawState.APPLIED, now()
+            self._save_facts(session, account)
+
+    def _write_page(self, session: Session, account: Account, page: Page) -> None:
+        if page.call.merged_into:
+            return  # its rows go to the other call when that is written, in this transaction or a later one
+        try:
+            with session.begin_nested():
+                seen = Seen(page.call, page.state, page.found, page.extensions)
+                row = keep(session, self.account_id, self._account_public_id, seen)
+                self._take_click(session, row)
+                screen_pop.keep_pops(session, row.id, page.shown)
+                if page.call.settled:
+                    self._settled(session, account, page.call, row)
+        except DATABASE_AWAY:
+            raise  # all of this comes again
+        except (DBAPIError, RecordError, ValueError, TypeError) as error:
+            self._set_aside(session, page, error)
+
+    def _set_aside(self, session: Session, page: Page, error: Exception) -> None:
+        """A call that cannot be written is a fault of ours: it is kept with its reason, and stops no other call."""
+        self.counters.add("faults")
+        raw, _ = receive.keep(session, self.account_id, Delivered(CALLS, page.call.key, to_payload(page.call)))
+        raw.state, raw.error = RawState.SET_ASIDE, str(error)[:500]
+        _log.error("a call could not be written", account=self.name, call=page.call.key, error=str(error)[:500])
+
+    def _take_click(self, session: Session, row: CallRow) -> None:
+        """A call that somebody clicked belongs to the party it was clicked for."""
+        if not row.click_id or row.match_basis:
+            return
+        click = session.get(Click, row.click_id)
+        if click is not None:
+            click.state = "taken"
+            if click.party_id is not None:
+                row.party_id, row.match_basis, row.candidates = click.party_id, "click", []
+
+    def _save_facts(self, session: Session, account: Account) -> None:
+        if self._health is not None and account.state == AccountState.ACTIVE:
+            account.health, account.health_text, retry_at = self._health[0], self._health[1], self._health[2]
+            account.next_try_at = datetime.fromtimestamp(retry_at, UTC) if retry_at else None
+            self._health = None
+        elif account.health in {Health.NEVER_RUN, Health.WORKING} and self._last_event_at:
+            account.health = Health.HEALTHY
+        if self._last_event_at:
+            account.last_event_at = datetime.fromtimestamp(self._last_event_at, UTC)
+            self._saved_event_at = self._last_event_at
+        account.facts = {**account.facts, **self._facts, "counters": dict(self.counters.values)}
+        directories.save_seen(session, self.account_id, self._unsaved_endpoints)
+        if self._state.boot_id:
+            directories.save_boot(session, self.account_id, LIVE, self._state.boot_id)
+
+    def await_written(self, call: UUID, seconds: float) -> None:
+        """Wait until a call that was just told to browsers has its row; returns early where nothing waits."""
+        end = time.monotonic() + seconds
+        with self._pen_wakes:
+            while call in self._unwritten and (left := end - time.monotonic()) > 0:
+                self._pen_wakes.wait(left)
+
+    # --- webhooks: the delivery itself is the record ----------------------------------------------------------------
+
+    def wake(self) -> None:
+        """A webhook brought something: look at once."""
+        self._reading_rows.set()
+
+    def _read_rows(self) -> None:
+        """Feed what webhooks brought, in the order in which it was kept; after a crash, what was not done with yet."""
+        while not self.stop.is_set():
+            self._reading_rows.clear()
+            try:
+                with self._db.read() as session:
+                    query = (
+                        select(RawRecord)
+                        .where(
+                            RawRecord.account_id == self.account_id,
+                            RawRecord.stream == HEARD,
+                            RawRecord.state == RawState.KEPT,
+                            RawRecord.id > self._row_position,
+                        )
+                        .order_by(RawRecord.id)
+                        .limit(200)
+                    )
+                    rows = session.scalars(query).all()
+            except DATABASE_AWAY as error:
+                _log.warning("database away", account=self.name, error=type(error).__name__)
+                rows = []
+            for row in rows:
+                self._row_position = row.id
+                text = str(row.payload.get("message", ""))
+                self.counters.add("received")
+                self._queue.put(Heard(row.received_at.timestamp(), (text.encode("utf-8", "surrogateescape"),), row.id))
+            if not rows:
+                self._reading_rows.wait(0.5)
+
+    # --- the attendant ------------------------------------------------------------------------------------------------
+
+    def _greet(self, inquiry: Inquiry) -> Greeting:
+        with self._db.read() as session:
+            return greet(session, inquiry, self._directory, idle_min=self._idle_min)

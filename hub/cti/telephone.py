@@ -1,0 +1,319 @@
+"""What a person can do with the telephone: dial, hang up, hand on, pause a recording, listen to it.
+
+Every action is a short connection of its own to the exchange; nothing is tried twice, since a repeated order would
+ring twice.
+"""
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from limits import parse
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.connector.contract import Connector, Delivered
+from hub.connector.exchange import DialOrder, Exchange, FileFacts
+from hub.cti.directory import load
+from hub.cti.listener import HEARD, Listener
+from hub.cti.models import CallRow, Click, Extension, LegRow, Recording, RecordingState
+from hub.errors import AuthError, ConnectorError, ForbiddenError, GoneError, NotFoundError, RejectedError, UserError
+from hub.identity.phone import PhoneContext, dialable
+from hub.intake import accounts, receive
+from hub.intake.models import Account, AccountState
+from hub.security import audit
+from hub.security.policy import Person, Right, may, may_hear
+from hub.security.vault import Vault
+from hub.settings import Settings
+from hub.store.base import now
+from hub.store.session import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A recording that may be heard: its facts, and how to read it from a byte on."""
+
+    row: Recording
+    facts: FileFacts
+    open: Callable[[int], BinaryIO]
+
+
+class Telephone:
+    """All exchanges of this hub, as people use them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        vault: Vault,
+        connectors: Mapping[str, Connector[Any]],
+        limiter: FixedWindowRateLimiter,
+    ) -> None:
+        self._settings = settings
+        self._db = db
+        self._vault = vault
+        self._connectors = connectors
+        self._limiter = limiter
+        self._exchanges: dict[int, tuple[tuple[Any, ...], Exchange]] = {}
+        self._lock = threading.Lock()
+        self.listeners: dict[int, Listener] = {}  # of this process, by account
+
+    # --- exchanges --------------------------------------------------------------------------------------------------
+
+    def exchange(self, row: Account) -> Exchange:
+        """Return the exchange of an account; made anew when its settings changed.
+
+        Raises:
+            NotFoundError: this account is no telephone exchange.
+        """
+        connector = self._connectors.get(row.connector)
+        if connector is None or connector.exchange is None:
+            raise NotFoundError(f"{row.name} is not a telephone exchange.")
+        key = (repr(sorted(row.settings.items())), row.secrets, row.region, row.time_zone)
+        with self._lock:
+            known = self._exchanges.get(row.id)
+            if known is None or known[0] != key:
+                opened = accounts.open_account(row, connector, self._vault, self._settings)
+                known = self._exchanges[row.id] = (key, connector.exchange(opened))
+            return known[1]
+
+    def is_exchange(self, row: Account) -> bool:
+        """Say whether an account is a telephone exchange."""
+        connector = self._connectors.get(row.connector)
+        return connector is not None and connector.exchange is not None
+
+    def hears_by_webhook(self, row: Account) -> bool:
+        """Say whether an exchange tells its events by webhook, instead of being listened to."""
+        connector = self._connectors.get(row.connector)
+        return connector is not None and connector.receive is not None
+
+    # --- click-to-dial ----------------------------------------------------------------------------------------------
+
+    def dial(
+        self,
+        session: Session,
+        person: Person,
+        number: str,
+        *,
+        extension: str = "",
+        party_id: int | None = None,
+        click_id: str = "",
+    ) -> Click:
+        """Ring the person's own phone, then call `number` from it.
+
+        The order is written and committed before the exchange is told: a crash in between leaves an order of
+        unknown fate, never two calls.
+
+        Args:
+            extension: which of the person's phones; a program must say one.
+            click_id: of an order that may have been given before: it is not given again.
+
+        Raises:
+            UserError: error_id bad_number, blocked_number, no_extension, rate_limited, exchange_down or refused.
+        """
+        if not may(person.role, Right.DIAL):
+            raise ForbiddenError("Your role may not dial; an administrator can change that.")
+        if click_id and (known := session.get(Click, click_id)) is not None:
+            return known
+        phone, account = self._phone(session, person, extension)
+        target = self._checked(session, account, number)
+        self._count(person)
+        click = Click(
+            id=click_id or f"hub-{secrets.token_hex(12)}",
+            account_id=account.id,
+            user_id=phone.user_id,
+            extension=phone.number,
+            number=target,
+            party_id=party_id,
+        )
+        session.add(click)
+        audit.record(session, person, "call.dialled", "number", target, extension=phone.number)
+        session.commit()
+        self._order(session, account, click)
+        return click
+
+    def _phone(self, session: Session, person: Person, extension: str) -> tuple[Extension, Account]:
+        query = (
+            select(Extension, Account)
+            .join(Account, Account.id == Extension.account_id)
+            .where(Account.state == AccountState.ACTIVE)
+            .order_by(Extension.id)
+        )
+        if person.id:
+            query = query.where(Extension.user_id == person.id)
+        if extension:
+            query = query.where(Extension.number == extension)
+        found = session.execute(query).first() if person.id or extension else None
+        if found is None:
+            what = f"extension {extension}" if extension else "a phone"
+            raise UserError(
+                f"There is no {what} of yours to call from; an administrator can add it to the exchange.",
+                error_id="no_extension",
+                field="extension",
+            )
+        return found[0], found[1]
+
+    def _checked(self, session: Session, account: Account, number: str) -> str:
+        """Return what the exchange is to dial.
+
+        Raises:
+            UserError: not a number, or one that may not be dialled.
+        """
+        region = account.region or self._settings.hub.region
+        lengths = select(Extension.number).where(Extension.account_id == account.id)
+        context = PhoneContext(region=region, extension_lengths=tuple({len(n) for n in session.scalars(lengths)}))
+        target = dialable(number, context)
+        plain = target.replace(" ", "")
+        blocked = (*self._settings.calls.blocked_prefixes, *account.settings.get("blocked_prefixes", ()))
+        if any(plain.startswith(prefix) for prefix in blocked):
+            raise UserError(f"{target} may not be dialled from here.", error_id="blocked_number", field="number")
+        return target
+
+    def _count(self, person: Person) -> None:
+        limit = parse(f"{self._settings.calls.dial_per_minute} per minute")
+        if not self._limiter.hit(limit, "dial", str(person.id or person.name)):
+            raise UserError("Too many calls within a minute; wait a little.", error_id="rate_limited")
+
+    def _order(self, session: Session, account: Account, click: Click) -> None:
+        timeout = float(account.settings.get("dial_timeout_s", 20))
+        order = DialOrder(click.id, click.extension, click.number, timeout_s=timeout)
+        try:
+            self.exchange(account).dial(order)
+        except RejectedError as error:
+            self._refuse(session, click, str(error), "refused")
+        except (AuthError, ConnectorError) as error:
+            self._refuse(session, click, str(error), "exchange_down")
+
+    def _refuse(self, session: Session, click: Click, text: str, error_id: str) -> None:
+        row = session.get_one(Click, click.id)
+        row.state, row.error = "refused", text[:500]
+        session.commit()
+        raise UserError(text, error_id=error_id)
+
+    # --- a call in progress -----------------------------------------------------------------------------------------
+
+    def hang_up(self, session: Session, person: Person, call: CallRow) -> None:
+        """End a call: of a person's own phone; a program ends its customer's channel."""
+        leg = self._leg(session, person, call)
+        self._do(session, call, lambda exchange: exchange.hang_up(leg.channel))
+        audit.record(session, person, "call.hung_up", "call", call.public_id)
+
+    def transfer(self, session: Session, person: Person, call: CallRow, to: str) -> None:
+        """Hand the customer on to an extension or number, without asking there first.
+
+        Raises:
+            UserError: bad_number, blocked_number, not_talking, exchange_down, refused.
+        """
+        leg = self._leg(session, person, call, talking=True)
+        account = session.get_one(Account, call.account_id)
+        target = self._checked(session, account, to)
+        self._do(session, call, lambda exchange: exchange.transfer(leg.channel, target))
+        audit.record(session, person, "call.transferred", "call", call.public_id, to=target)
+
+    def pause_recording(self, session: Session, person: Person, call: CallRow, *, paused: bool) -> None:
+        """Stop writing the recording while something secret is said, or go on."""
+        leg = self._leg(session, person, call, talking=True)
+        rows = session.scalars(select(Recording).where(Recording.call_id == call.id)).all()
+        if not rows:
+            raise UserError("This call is not recorded.", error_id="not_recorded")
+        channel = self._recorded_channel(session, call) or leg.channel
+        self._do(session, call, lambda exchange: exchange.pause_recording(channel, paused=paused))
+        for row in rows:
+            row.paused_at = now() if paused else None
+        audit.record(session, person, "recording.paused" if paused else "recording.resumed", "call", call.public_id)
+
+    def _recorded_channel(self, session: Session, call: CallRow) -> str:
+        """A recording hangs on the channel that the dialplan ran on: the caller's."""
+        query = select(LegRow.channel).where(LegRow.call_id == call.id, LegRow.origin)
+        return session.scalar(query) or str((call.state or {}).get("origin_channel", ""))
+
+    def _leg(self, session: Session, person: Person, call: CallRow, *, talking: bool = False) -> LegRow:
+        if not may(person.role, Right.CONTROL_OWN_CALL):
+            raise ForbiddenError("Your role may not do this.")
+        if not call.open:
+            raise UserError("The call has ended.", error_id="ended")
+        query = select(LegRow).where(LegRow.call_id == call.id, LegRow.ended_at.is_(None), LegRow.extension != "")
+        query = query.order_by(LegRow.answered_at.is_(None), LegRow.answered_at.desc(), LegRow.id.desc())
+        if person.id and not may(person.role, Right.MANAGE_CONNECTIONS):
+            query = query.where(LegRow.user_id == person.id)
+        if talking:
+            query = query.where(LegRow.answered_at.is_not(None))
+        leg = session.scalars(query).first()
+        if leg is None:
+            raise UserError("You are not in this call.", error_id="not_talking")
+        return leg
+
+    def _do(self, session: Session, call: CallRow, act: Callable[[Exchange], None]) -> None:
+        account = session.get_one(Account, call.account_id)
+        try:
+            act(self.exchange(account))
+        except GoneError:
+            raise UserError("The call has ended.", error_id="ended") from None
+        except RejectedError as error:
+            raise UserError(str(error), error_id="refused") from error
+        except ConnectorError as error:
+            raise UserError(str(error), error_id="exchange_down") from error
+
+    # --- recordings ---------------------------------------------------------------------------------------------------
+
+    def recording(self, session: Session, person: Person, public_id: UUID) -> Opened:
+        """Open a recording that this person may hear.
+
+        Raises:
+            NotFoundError, ForbiddenError: none, or not for this person.
+            UserError: error_id gone: the file is not there; exchange_down.
+        """
+        row = session.scalar(select(Recording).where(Recording.public_id == public_id))
+        call = session.get(CallRow, row.call_id) if row is not None else None
+        if row is None or call is None:
+            raise NotFoundError("There is no such recording.")
+        took_part = session.scalar(
+            select(LegRow.id).where(LegRow.call_id == call.id, LegRow.user_id == person.id).limit(1)
+        )
+        if not may_hear(person, took_part=took_part is not None):
+            raise ForbiddenError("You may hear recordings of your own calls; a manager may hear all.")
+        if row.state != RecordingState.READY:
+            raise UserError(f"This recording is {row.state}.", error_id="gone")
+        exchange = self.exchange(session.get_one(Account, call.account_id))
+        try:
+            facts = exchange.recording_facts(row.path)
+        except GoneError:
+            raise UserError("The recording's file is not there any more.", error_id="gone") from None
+        except ConnectorError as error:
+            raise UserError(str(error), error_id="exchange_down") from error
+        path = row.path
+        return Opened(row, replace(facts), lambda start: exchange.open_recording(path, start=start))
+
+    # --- webhooks -----------------------------------------------------------------------------------------------------
+
+    def heard(self, row: Account, messages: Sequence[bytes]) -> None:
+        """Keep what a webhook of an exchange said; returns when it is committed. The same message twice is one."""
+        with self._db.write() as session:
+            for message in messages:
+                text = message.decode("utf-8", "surrogateescape")
+                digest = receive.content_hash({"message": text})
+                kept = text.encode("utf-8", "replace").decode()
+                receive.keep(session, row.id, Delivered(HEARD, digest, {"message": kept}))
+        listener = self.listeners.get(row.id)
+        if listener is not None:
+            listener.wake()
+
+    # --- health ---------------------------------------------------------------------------------------------------------
+
+    def dead_listeners(self) -> list[str]:
+        """Names of exchanges whose listener in this process stopped without being told to."""
+        return [one.name for one in list(self.listeners.values()) if not one.alive and not one.stop.is_set()]
+
+    def await_written(self, call: UUID, seconds: float = 2.0) -> None:
+        """Wait until the row of a call that browsers were just told of is there; at once where another process writes it."""
+        for listener in list(self.listeners.values()):
+            listener.await_written(call, seconds)
+
+    def directory_names(self, session: Session, account: Account) -> Mapping[str, int]:
+        """Extensions of an exchange and their users."""
+        region = account.region or self._settings.hub.region
+        return load(session, account.id, region, self.exchange(account).guess).users

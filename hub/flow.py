@@ -1,0 +1,269 @@
+"""The steps of a record, in order: kept -> mapped -> identified -> on the timeline -> outbox. Read this file first.
+
+Every step is safe to repeat, and all of them are one transaction. A record that cannot be taken is set aside with
+its reason (its own savepoint rolls back) and the next one goes on; `hub replay`, or a retry, takes it again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from hub.connector.contract import Delivered
+from hub.cti import missed
+from hub.cti.models import CallRow, LegRow
+from hub.cti.payload import CALLS, to_payload
+from hub.errors import MappingError, RecordError
+from hub.identity.callers import PHONE
+from hub.identity.models import NumberRule
+from hub.intake import receive
+from hub.intake.models import Account, RawRecord, RawState
+from hub.mapping.apply import apply
+from hub.mapping.load import Mapping as RecordMapping
+from hub.mapping.load import read_folder
+from hub.mapping.transforms import Context
+from hub.outbound import outbox
+from hub.outbound.plan import Subscriber, plan
+from hub.records.call import Call, Direction
+from hub.records.interaction import Interaction as Record
+from hub.settings import Settings
+from hub.store.base import now
+from hub.timeline.add import Part, add
+from hub.timeline.models import Interaction, Kind
+
+MAPPINGS = Path(__file__).parent.parent / "mappings"
+HUB = "hub"  # folder of mappings for what the hub itself writes
+PAGE = 500  # records of one transaction in a replay
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the steps need to know besides the record."""
+
+    settings: Settings
+    mappings: Mapping[tuple[str, str], RecordMapping]
+    subscribers: Sequence[Subscriber] = ()
+
+    def mapping(self, connector: str, stream: str) -> RecordMapping:
+        """Return the active mapping of a stream.
+
+        Raises:
+            MappingError: nobody wrote one.
+        """
+        found = self.mappings.get((connector, stream)) or self.mappings.get((HUB, stream))
+        if found is None:
+            raise MappingError(f"There is no mapping mappings/{connector}/{stream}.toml.")
+        return found
+
+
+def open_flow(settings: Settings, folder: Path = MAPPINGS) -> Flow:
+    """Read all mappings; a wrong one stops the start and is named."""
+    return Flow(settings, read_folder(folder))
+
+
+def take_call(flow: Flow, session: Session, account: Account, call: Call, row: CallRow) -> None:
+    """Take a finished call in: it becomes a raw record like any other, and goes the same way."""
+    raw, fresh = receive.keep(session, account.id, Delivered(CALLS, row.key, to_payload(call)))
+    if fresh or raw.state != RawState.APPLIED:
+        process(flow, session, account, raw)
+
+
+def process(flow: Flow, session: Session, account: Account, raw: RawRecord) -> bool:
+    """Take one raw record to the timeline and plan what must be written back.
+
+    Returns:
+        False: it was set aside; the reason is in the row.
+    """
+    raw.attempts += 1
+    try:
+        with session.begin_nested():
+            mapping = flow.mapping(account.connector, raw.stream)
+            context = Context(
+                account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone
+            )
+            values = apply(mapping, raw.payload, context, record_id=raw.remote_id)
+            state = _RECORDS[mapping.record](flow, session, account, raw, values)
+    except KeyError as error:
+        return _set_aside(raw, f"no kind of record is called {error}")
+    except RecordError as error:
+        return _set_aside(raw, str(error))
+    raw.state, raw.error, raw.mapping_hash, raw.applied_at = state, "", mapping.sha256, now()
+    return True
+
+
+def _set_aside(raw: RawRecord, why: str) -> bool:
+    raw.state, raw.error = RawState.SET_ASIDE, why[:1000]
+    return False
+
+
+def _call(flow: Flow, session: Session, account: Account, raw: RawRecord, values: Mapping[str, Any]) -> RawState:
+    """Put a call on the timeline of whoever it was with, and open or close missed calls."""
+    call = session.scalar(select(CallRow).where(CallRow.account_id == account.id, CallRow.key == raw.remote_id))
+    if call is None:
+        raise RecordError(f"record {raw.remote_id}: its call is no longer there")
+    members = _members(session, call)
+    if not _is_ignored(session, call.number):
+        missed.settle(session, call, members)
+    if call.direction == Direction.INTERNAL and not flow.settings.calls.keep_internal:
+        return RawState.FILTERED
+    if flow.settings.calls.leave_out_undocumented and not _is_documented(session, call):
+        return RawState.FILTERED
+    entry = add(session, _interaction(call, values, members), _parts(call), raw_record_id=raw.id, account_id=account.id)
+    call.interaction_id = entry.id
+    _tell_others(flow, session, account, raw, entry)
+    return RawState.APPLIED
+
+
+def _interaction(call: CallRow, values: Mapping[str, Any], members: Sequence[int]) -> Record:
+    started: datetime = values["started_at"]
+    outcome = str(values.get("outcome") or "")
+    talk_s = float(values.get("talk_s") or 0)
+    # What the shipped mapping does not know an administrator may add: it goes into the detail as it is.
+    extra = {key: value for key, value in values.items() if key not in _CALL_FIELDS and value is not None}
+    detail = {
+        "call": str(call.public_id),
+        "outcome": outcome,
+        "reason": values.get("reason") or "",
+        "number": call.number if not call.withheld else "",
+        "did": values.get("did") or "",
+        "queue": values.get("queue") or "",
+        "talk_s": talk_s,
+        "extensions": list(values.get("extensions") or []),
+        "users": [call.user_id] if call.user_id else list(members),
+        **extra,
+    }
+    return Record(
+        kind=Kind.CALL,
+        direction=str(values["direction"]),
+        started_at=started,
+        ended_at=values.get("ended_at"),
+        summary=_summary(str(values["direction"]), outcome, talk_s),
+        mentions=(),
+        detail=detail,
+    )
+
+
+_CALL_FIELDS = frozenset(
+    {
+        "remote_id",
+        "direction",
+        "started_at",
+        "ended_at",
+        "outcome",
+        "reason",
+        "number",
+        "name",
+        "did",
+        "queue",
+        "extensions",
+        "talk_s",
+    }
+)
+
+
+def _summary(direction: str, outcome: str, talk_s: float) -> str:
+    """Say it in English for programs; pages say it in their reader's language from the detail."""
+    minutes, seconds = divmod(round(talk_s), 60)
+    length = f", {minutes}:{seconds:02d}" if talk_s else ""
+    return f"{direction.capitalize()} call, {outcome}{length}"
+
+
+def _parts(call: CallRow) -> list[Part]:
+    """Say who took part: one party, several to choose from (nobody yet), or nobody anybody knows."""
+    role = "caller" if call.direction == Direction.INBOUND else "callee"
+    if call.party_id is not None:
+        return [Part(call.party_id, role, PHONE, call.number)]
+    # A number that several hold is not kept for adoption: a person chooses.
+    value = call.number if not call.candidates and not call.withheld else ""
+    return [Part(None, role, PHONE if value else "", value)]
+
+
+def _members(session: Session, call: CallRow) -> list[int]:
+    """Return the users whose phones rang or were offered the call; if none, those who use this exchange's phones."""
+    query = select(LegRow.user_id).where(LegRow.call_id == call.id, LegRow.user_id.is_not(None)).distinct()
+    rang = [user_id for user_id in session.scalars(query) if user_id is not None]
+    return sorted(rang) or missed.everyone(session, call.account_id)
+
+
+def _is_ignored(session: Session, number: str) -> bool:
+    row = session.get(NumberRule, number) if number else None
+    return row is not None and row.rule == "ignore"
+
+
+def _is_documented(session: Session, call: CallRow) -> bool:
+    return bool(call.disposition) or missed.has_note(session, call.id)
+
+
+def _tell_others(flow: Flow, session: Session, account: Account, raw: RawRecord, entry: Interaction) -> None:
+    if not flow.subscribers:
+        return
+    payload = {
+        "interaction": str(entry.public_id),
+        "kind": entry.kind,
+        "summary": entry.summary,
+        "detail": entry.detail,
+    }
+    planned = plan(
+        entry.kind, str(entry.public_id), raw.version, payload, source=account.id, subscribers=flow.subscribers
+    )
+    outbox.store(session, planned)
+
+
+_RECORDS = {"call": _call}
+
+
+# --- Again --------------------------------------------------------------------------------------------------------
+
+
+def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
+    """Take records that were kept and not applied yet, such as those a person retries; returns how many."""
+    query = (
+        select(RawRecord)
+        .where(RawRecord.state == RawState.KEPT, RawRecord.stream.in_(_streams(flow)))
+        .order_by(RawRecord.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.scalars(query).all()
+    for raw in rows:
+        process(flow, session, session.get_one(Account, raw.account_id), raw)
+    return len(rows)
+
+
+def has_waiting(flow: Flow, session: Session) -> bool:
+    """Say whether any record was kept and not applied yet."""
+    query = select(RawRecord.id).where(RawRecord.state == RawState.KEPT, RawRecord.stream.in_(_streams(flow)))
+    return session.scalar(query.limit(1)) is not None
+
+
+def _streams(flow: Flow) -> list[str]:
+    return sorted({stream for _, stream in flow.mappings})
+
+
+def replay(flow: Flow, session: Session, account: Account, stream: str | None, *, after: int) -> tuple[int, int, int]:
+    """Run the present mapping over one page of stored raw records.
+
+    Args:
+        after: id of the last raw record of the page before.
+
+    Returns:
+        (id of the last record, applied, set aside); an id of 0: there are no more.
+    """
+    query = select(RawRecord).where(RawRecord.account_id == account.id, RawRecord.id > after)
+    query = query.where(RawRecord.stream == stream) if stream else query.where(RawRecord.stream.in_(_streams(flow)))
+    rows = session.scalars(query.order_by(RawRecord.id).limit(PAGE)).all()
+    applied = sum(process(flow, session, account, raw) for raw in rows)
+    return (rows[-1].id if rows else 0), applied, len(rows) - applied
+
+
+def retry(session: Session, raw: RawRecord) -> None:
+    """Let a record that was set aside be taken again by the next worker that looks."""
+    session.execute(
+        update(RawRecord)
+        .where(RawRecord.id == raw.id, RawRecord.state == RawState.SET_ASIDE)
+        .values(state=RawState.KEPT, error="")
+    )

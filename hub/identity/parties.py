@@ -1,0 +1,376 @@
+"""People and companies as a person keeps them: made, renamed, given numbers; every word of a person is a claim."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.errors import NotFoundError, UserError
+from hub.identity import rules, search
+from hub.identity.callers import PHONE, TAIL
+from hub.identity.email import read_email
+from hub.identity.models import Claim, Identifier, NumberRule, Party, PartyKind, PartyStatus
+from hub.identity.names import clean_name
+from hub.identity.phone import Phone, PhoneContext, PhoneKind, PhoneVerdict, read
+from hub.security import audit
+from hub.security.models import User
+from hub.security.policy import Person
+from hub.store.base import now
+
+EMAIL = "email"
+TAX_ID = "tax_id"
+KINDS = (PHONE, EMAIL, TAX_ID)
+LONGEST_NAME = 400
+LONGEST_TAX_ID = 40
+_MERGES = 50  # steps from a merged party to the one it is now; a chain is shortened at each merge
+
+
+class Keep(Enum):
+    """Stands for "leave as it is", where nothing is an answer too."""
+
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A phone, e-mail or tax id as a person typed it."""
+
+    kind: str
+    raw: str
+
+
+def create(  # noqa: PLR0913 - the fields of a new customer
+    session: Session,
+    person: Person | None,
+    kind: str,
+    name: str,
+    identifiers: Iterable[Given] = (),
+    *,
+    region: str,
+    company: Party | None = None,
+    owner_id: int | None = None,
+) -> Party:
+    """Make a person or a company.
+
+    Raises:
+        UserError: no name, or an identifier that is none; `field` says which.
+    """
+    if kind not in set(PartyKind):
+        raise UserError("A customer is a person or a company.", field="kind")
+    party = Party(kind=kind, name=_name(name))
+    session.add(party)
+    session.flush()
+    _claim(session, person, party, "name", party.name)
+    for given in identifiers:
+        _add(session, party, given, region)
+    _set_company(session, person, party, company)
+    _set_owner(session, person, party, owner_id)
+    search.refresh(session, party.id)
+    audit.record(session, person, "party.created", "party", party.public_id)
+    return party
+
+
+def get(session: Session, public_id: UUID) -> Party:
+    """Return a party by the id that pages and programs use; of a merged one, what it is now.
+
+    Raises:
+        NotFoundError: there is none, or it was erased.
+    """
+    party = session.scalars(select(Party).where(Party.public_id == public_id)).first()
+    for _ in range(_MERGES):
+        if party is None or party.merged_into is None:
+            break
+        party = session.get(Party, party.merged_into)
+    if party is None or party.status != PartyStatus.ACTIVE:
+        raise NotFoundError("There is no such customer.")
+    return party
+
+
+def with_merged(session: Session, party: Party) -> tuple[int, ...]:
+    """Return the party's id and those of all that were merged into it: the ids its timeline is read by."""
+    ids, last = [party.id], [party.id]
+    while last:
+        last = list(session.scalars(select(Party.id).where(Party.merged_into.in_(last), Party.id.not_in(ids))))
+        ids += last
+    return tuple(ids)
+
+
+def identifiers(session: Session, party: Party) -> Sequence[Identifier]:
+    """Return what points to a party, phones first; not what it gave up."""
+    order = {PHONE: 0, EMAIL: 1}
+    rows = session.scalars(
+        select(Identifier).where(Identifier.party_id == party.id, Identifier.valid_to.is_(None)).order_by(Identifier.id)
+    )
+    return sorted(rows, key=lambda row: order.get(row.kind, 2))
+
+
+def by_number(session: Session, number: str) -> list[Party]:
+    """Return who holds a number: exactly it (with its `;ext=`), else with any extension, else by its last nine digits.
+
+    Several are a list for a person to choose from, never a guess.
+    """
+    main = number.partition(";")[0]
+    digits = "".join(c for c in main if c.isdigit())
+    exact = _holders(session, Identifier.value == number)
+    if exact or not digits:
+        return exact
+    line = _holders(session, (Identifier.value == main) | Identifier.value.between(f"{main};", f"{main};~"))
+    if line or len(digits) < TAIL:
+        return line
+    return _holders(session, Identifier.tail == digits[-TAIL:])
+
+
+def by_identifier(session: Session, kind: str, raw: str, *, region: str) -> list[Party]:
+    """Return who holds a phone, e-mail or tax id as somebody typed it; nobody where it is none."""
+    if kind == PHONE:
+        phones = read(raw, PhoneContext(region=region)).phones
+        return by_number(session, phones[0].key if phones else raw.strip())
+    try:
+        value = _value(Given(kind, raw))
+    except UserError:
+        return []
+    return _holders(session, Identifier.value == value, kind=kind)
+
+
+def add_identifier(session: Session, person: Person | None, party: Party, given: Given, *, region: str) -> Identifier:
+    """Give a party a phone, e-mail or tax id; one that it has already is returned as it is.
+
+    Raises:
+        UserError: it is none, or a number of our own.
+    """
+    row = _add(session, party, given, region)
+    _touched(session, person, party, "party.identifier_added", kind=row.kind)
+    return row
+
+
+def remove_identifier(session: Session, person: Person | None, party: Party, identifier_id: int) -> None:
+    """Take an identifier off a party; who held it with others may now hold it alone.
+
+    Raises:
+        NotFoundError: it is not this party's.
+    """
+    row = session.get(Identifier, identifier_id)
+    if row is None or row.party_id != party.id:
+        raise NotFoundError("This number or address is no longer there.")
+    kind, value = row.kind, row.value
+    session.delete(row)
+    session.flush()
+    _judge_shared(session, kind, value)
+    _touched(session, person, party, "party.identifier_removed", kind=kind)
+
+
+def edit(
+    session: Session,
+    person: Person | None,
+    party: Party,
+    *,
+    name: str | Keep = KEEP,
+    company: Party | Keep | None = KEEP,
+    owner_id: int | Keep | None = KEEP,
+) -> None:
+    """Change what a person says about a party; from then on no source changes it.
+
+    Raises:
+        UserError: the new name is empty, the owner is nobody, or the company is no company.
+    """
+    changed = []
+    if not isinstance(name, Keep) and _name(name) != party.name:
+        party.name = _name(name)
+        _claim(session, person, party, "name", party.name)
+        changed.append("name")
+    if not isinstance(company, Keep) and (company.id if company else None) != party.company_id:
+        _set_company(session, person, party, company)
+        changed.append("company")
+    if not isinstance(owner_id, Keep) and owner_id != party.owner_id:
+        _set_owner(session, person, party, owner_id)
+        changed.append("owner")
+    if changed:
+        _touched(session, person, party, "party.changed", fields=changed)
+
+
+def company_named(session: Session, person: Person | None, name: str) -> Party | None:
+    """Return the company of exactly this name; make it where there is none. An empty name is no company."""
+    if not name.strip():
+        return None
+    wanted = _name(name)
+    known = session.scalars(
+        select(Party)
+        .where(Party.name == wanted, Party.kind == PartyKind.COMPANY, Party.status == PartyStatus.ACTIVE)
+        .order_by(Party.id)
+        .limit(1)
+    ).first()
+    return known or create(session, person, PartyKind.COMPANY, wanted, region="")
+
+
+def recent(session: Session, *, limit: int = 30) -> Sequence[Party]:
+    """Return the customers that were changed last."""
+    where = Party.status == PartyStatus.ACTIVE
+    return session.scalars(
+        select(Party).where(where).order_by(Party.changed_at.desc(), Party.id.desc()).limit(limit)
+    ).all()
+
+
+def _name(raw: str) -> str:
+    name = clean_name(raw)
+    if not name or len(name) > LONGEST_NAME:
+        raise UserError("Write a name of at most 400 characters.", error_id="party_name", field="name")
+    return name
+
+
+def _add(session: Session, party: Party, given: Given, region: str) -> Identifier:
+    row = _phone(session, given, region) if given.kind == PHONE else Identifier(kind=given.kind, value=_value(given))
+    known = session.scalars(
+        select(Identifier).where(
+            Identifier.party_id == party.id, Identifier.kind == row.kind, Identifier.value == row.value
+        )
+    ).first()
+    if known is not None:
+        known.valid_to = None
+        return known
+    row.party_id, row.raw = party.id, given.raw.strip()
+    session.add(row)
+    session.flush()
+    _judge_shared(session, row.kind, row.value)
+    return row
+
+
+def _phone(session: Session, given: Given, region: str) -> Identifier:
+    reading = read(given.raw, PhoneContext(region=region or None))
+    if len(reading.phones) != 1:
+        if reading.phones:
+            raise UserError("Write one number, not several.", error_id="several_phones", field=PHONE)
+        if reading.verdict is PhoneVerdict.NO_REGION:
+            why = "Write the number with its country code, such as +48 22 123 45 67."
+            raise UserError(why, error_id="no_region", field=PHONE)
+        raise UserError("This is no telephone number.", error_id="bad_phone", field=PHONE)
+    phone = reading.phones[0]
+    if session.get(NumberRule, phone.number) is not None and _is_own(session, phone):
+        raise UserError("This is one of our own numbers.", error_id="own_number", field=PHONE)
+    return Identifier(
+        kind=PHONE,
+        value=phone.key,
+        label=phone.kind,
+        tail=phone.number[-TAIL:],
+        possible=not phone.e164,
+        shared=rules.phone_identifier(phone) is None,  # toll-free and the like: many call from it
+    )
+
+
+def _is_own(session: Session, phone: Phone) -> bool:
+    return session.get_one(NumberRule, phone.number).rule == "own"
+
+
+def _value(given: Given) -> str:
+    """Return the normal form of anything but a phone."""
+    if given.kind == EMAIL:
+        email = read_email(given.raw)
+        if email is None:
+            raise UserError("This is no e-mail address.", error_id="bad_email", field=EMAIL)
+        return email.address
+    if given.kind == TAX_ID:
+        value = "".join(c for c in given.raw.upper() if c.isalnum())
+        if not any(c.isdigit() for c in value) or len(value) > LONGEST_TAX_ID:
+            raise UserError("This is no tax number.", error_id="bad_tax_id", field=TAX_ID)
+        return value
+    raise UserError(f"{given.kind!r} is none of: {', '.join(KINDS)}.", field="kind")
+
+
+def _judge_shared(session: Session, kind: str, value: str) -> None:
+    """Say of all who hold a value whether it still points to one of them by itself."""
+    rows = session.execute(
+        select(Identifier, Party.kind, Party.name)
+        .join(Party, Party.id == Identifier.party_id)
+        .where(Identifier.kind == kind, Identifier.value == value, Party.status == PartyStatus.ACTIVE)
+    ).all()
+    if not rows:
+        return
+    first = rows[0][0]
+    if kind == PHONE and _is_weak(first.label):
+        return
+    owners = [(rules.PartyKind(row[1]), row[2]) for row in rows]
+    shared = len(rows) > 1 and rules.becomes_shared(_rule_kind(first), owners)
+    for row in rows:
+        row[0].shared = shared
+    session.flush()
+
+
+def _is_weak(label: str) -> bool:
+    return label in rules.WEAK_PHONES
+
+
+def _rule_kind(row: Identifier) -> rules.IdentifierKind:
+    if row.kind == EMAIL:
+        email = read_email(row.value)
+        return rules.IdentifierKind.ROLE_MAILBOX if email and email.role else rules.IdentifierKind.EMAIL
+    if row.kind == TAX_ID:
+        return rules.IdentifierKind.TAX_ID
+    mobile = {PhoneKind.MOBILE, PhoneKind.PERSONAL, PhoneKind.PAGER}
+    return rules.IdentifierKind.MOBILE if row.label in mobile else rules.IdentifierKind.FIXED
+
+
+def _holders(session: Session, where: Any, *, kind: str = PHONE) -> list[Party]:
+    return list(
+        session.scalars(
+            select(Party)
+            .join(Identifier, Identifier.party_id == Party.id)
+            .where(
+                Identifier.kind == kind,
+                where,
+                Identifier.valid_to.is_(None),
+                Identifier.blocked.is_(False),
+                Party.status == PartyStatus.ACTIVE,
+            )
+            .distinct()
+            .order_by(Party.id)
+            .limit(50)
+        )
+    )
+
+
+def _set_company(session: Session, person: Person | None, party: Party, company: Party | None) -> None:
+    if company is None and party.company_id is None:
+        return
+    if company is not None and (company.kind != PartyKind.COMPANY or company.id == party.id):
+        raise UserError("This is not a company.", error_id="bad_company", field="company")
+    party.company_id = company.id if company else None
+    _claim(session, person, party, "company", company.name if company else "")
+
+
+def _set_owner(session: Session, person: Person | None, party: Party, owner_id: int | None) -> None:
+    if owner_id is None and party.owner_id is None:
+        return
+    owner = session.get(User, owner_id) if owner_id is not None else None
+    if owner_id is not None and owner is None:
+        raise UserError("There is no such colleague.", error_id="bad_owner", field="owner")
+    party.owner_id = owner_id
+    _claim(session, person, party, "owner", owner.email if owner else "")
+
+
+def _claim(session: Session, person: Person | None, party: Party, field: str, value: str) -> None:
+    """Keep one row per field for what people said; the last word counts and is locked by who said it."""
+    claim = session.scalars(
+        select(Claim).where(Claim.party_id == party.id, Claim.field == field, Claim.link_id.is_(None))
+    ).first()
+    if claim is None:
+        claim = Claim(party_id=party.id, field=field, value={})
+        session.add(claim)
+    claim.value, claim.observed_at = {"value": value}, now()
+    claim.locked_by = person.id if person and person.id else None
+
+
+def _touched(session: Session, person: Person | None, party: Party, action: str, **detail: Any) -> None:
+    party.version += 1
+    party.changed_at = now()
+    session.flush()
+    search.refresh(session, party.id)
+    if party.kind == PartyKind.COMPANY and "name" in detail.get("fields", ()):
+        for staff in session.scalars(select(Party.id).where(Party.company_id == party.id)):
+            search.refresh(session, staff)
+    audit.record(session, person, action, "party", party.public_id, **detail)

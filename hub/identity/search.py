@@ -1,0 +1,191 @@
+"""Find a customer by any part of a name, company, number or e-mail; the database's own full text does the work.
+
+One text per party: folded words, and of each number every ending of four digits or more, so that a search for the
+beginning of a word finds any part of a number. SQLite: FTS5. PostgreSQL: tsvector with the `simple` words.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session, aliased
+
+from hub.identity.models import Identifier, Party, PartyStatus
+from hub.identity.names import fold
+
+SHORTEST_ENDING = 4
+MOST_WORDS = 8
+LONGEST_QUERY = 200
+# Rows looked at for one question; whoever gets more than these writes another letter.
+MOST_EXACT = 50
+MOST_BEGINNING = 200
+_WORD = re.compile(r"[^\W_]+")
+_GLUE = re.compile(r"(?<=\d)[-./()]+(?=\d)")
+_NUMBER = re.compile(r"[\d\s+\-./()]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A party that a search found, with what a list shows of it."""
+
+    party_id: int
+    id: UUID
+    kind: str
+    name: str
+    company: str
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+
+
+def refresh(session: Session, party_id: int) -> None:
+    """Write a party's text anew; of a party that is merged or erased, remove it."""
+    session.flush()
+    company = aliased(Party)
+    row = session.execute(
+        select(Party.name, company.name.label("company"), Party.status)
+        .outerjoin(company, company.id == Party.company_id)
+        .where(Party.id == party_id)
+    ).first()
+    if row is None or row.status != PartyStatus.ACTIVE:
+        _remove(session, party_id)
+        return
+    held = select(Identifier.kind, Identifier.value, Identifier.raw).where(
+        Identifier.party_id == party_id, Identifier.valid_to.is_(None)
+    )
+    _write(session, party_id, body(row.name, row.company or "", ((r.kind, r.value) for r in session.execute(held))))
+
+
+def body(name: str, company: str, identifiers: Iterable[tuple[str, str]]) -> str:
+    """Return the words that a party is found by. Pure, so that a bulk import can call it for a hundred thousand."""
+    words = [*_names(name), *_names(company)]
+    for kind, value in identifiers:
+        if kind == "phone":
+            main, _, extension = value.partition(";ext=")
+            words += _endings("".join(c for c in main if c.isdigit()))
+            words += _WORD.findall(extension)
+        elif kind == "tax_id":
+            words += [*_words(value), *_endings("".join(c for c in value if c.isdigit()))]
+        else:
+            words += _words(value)
+    return " ".join(dict.fromkeys(words))
+
+
+def search(session: Session, query: str, limit: int = 20) -> list[Hit]:
+    """Return who matches all words of a question: whole words first, then words that begin so.
+
+    Numbers match by any part of four digits or more, however they are written.
+    """
+    words = terms(query)
+    if not words:
+        return []
+    found = dict.fromkeys(_match(session, words, exact=True, limit=MOST_EXACT))
+    if len(found) < limit:
+        found |= dict.fromkeys(_match(session, words, exact=False, limit=MOST_BEGINNING))
+    return shown(session, list(found)[: max(limit * 2, limit)])[:limit]
+
+
+def terms(query: str) -> list[tuple[str, ...]]:
+    """Return what a question asks for: every group must match, by any of its spellings."""
+    query = fold(query[:LONGEST_QUERY])
+    if _NUMBER.fullmatch(query):
+        query = "".join(c for c in query if c.isdigit())
+    words = list(dict.fromkeys(_words(_GLUE.sub("", query))))[:MOST_WORDS]
+    return [_spellings(word) for word in words]
+
+
+def _spellings(word: str) -> tuple[str, ...]:
+    """A number may be typed with the zero of its country, or 00 and the country; stored are neither."""
+    bare = word.lstrip("0") if word.isdigit() else ""
+    return (word, bare) if bare and bare != word else (word,)
+
+
+def _words(value: str) -> list[str]:
+    return _WORD.findall(fold(value))
+
+
+def _names(value: str) -> list[str]:
+    """Return the words of a name, and without what Hebrew and Arabic write at their front."""
+    words = _words(value)
+    extra = []
+    for word in words:
+        if re.fullmatch("[א-ת]{4,}", word):
+            extra += [word[n:] for n in (1, 2) if not word[:n].strip("והבלמשכ")]
+        elif word.startswith("ال") and len(word) > len("ال") + 2:
+            extra.append(word[2:])
+    return words + extra
+
+
+def _endings(digits: str) -> list[str]:
+    return [digits[i:] for i in range(max(1, len(digits) - SHORTEST_ENDING + 1))] if digits else []
+
+
+def _match(session: Session, words: Sequence[tuple[str, ...]], *, exact: bool, limit: int) -> list[int]:
+    if _is_sqlite(session):
+        star = "" if exact else "*"
+        # The words hold letters and digits only, so the quotes cannot be broken out of.
+        question = " AND ".join("(" + " OR ".join(f'"{w}"{star}' for w in group) + ")" for group in words)
+        sql = "SELECT rowid FROM party_text WHERE party_text MATCH :question ORDER BY rowid DESC LIMIT :most"
+    else:
+        star = "" if exact else ":*"
+        question = " & ".join("(" + " | ".join(f"'{w}'{star}" for w in group) + ")" for group in words)
+        sql = (
+            "SELECT party_id FROM party_text WHERE document @@ to_tsquery('simple', :question) "
+            "ORDER BY party_id DESC LIMIT :most"
+        )
+    return list(session.scalars(text(sql), {"question": question, "most": limit}))
+
+
+def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
+    """Return parties as a list shows them, in the order given."""
+    if not party_ids:
+        return []
+    company = aliased(Party)
+    found = session.execute(
+        select(Party.id, Party.public_id, Party.kind, Party.name, company.name.label("company"))
+        .outerjoin(company, company.id == Party.company_id)
+        .where(Party.id.in_(party_ids), Party.status == PartyStatus.ACTIVE)
+    )
+    parties = {row.id: row for row in found}
+    held: dict[tuple[int, str], list[str]] = {}
+    for identifier in session.execute(
+        select(Identifier.party_id, Identifier.kind, Identifier.value)
+        .where(Identifier.party_id.in_(party_ids), Identifier.valid_to.is_(None))
+        .order_by(Identifier.id)
+    ):
+        held.setdefault((identifier.party_id, identifier.kind), []).append(identifier.value)
+    return [
+        Hit(
+            party_id=party,
+            id=row.public_id,
+            kind=row.kind,
+            name=row.name,
+            company=row.company or "",
+            phones=tuple(held.get((party, "phone"), ())),
+            emails=tuple(held.get((party, "email"), ())),
+        )
+        for party in party_ids
+        if (row := parties.get(party)) is not None
+    ]
+
+
+def _write(session: Session, party_id: int, words: str) -> None:
+    if _is_sqlite(session):
+        _remove(session, party_id)
+        sql = "INSERT INTO party_text (rowid, body) VALUES (:party, :words)"
+    else:
+        sql = (
+            "INSERT INTO party_text (party_id, body) VALUES (:party, :words) "
+            "ON CONFLICT (party_id) DO UPDATE SET body = excluded.body"
+        )
+    session.execute(text(sql), {"party": party_id, "words": words})
+
+
+def _remove(session: Session, party_id: int) -> None:
+    key = "rowid" if _is_sqlite(session) else "party_id"
+    session.execute(text(f"DELETE FROM party_text WHERE {key} = :party"), {"party": party_id})  # noqa: S608 - one of our two words
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"

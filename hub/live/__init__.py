@@ -1,0 +1,1 @@
+"""Browsers are told at once what concerns their user."""

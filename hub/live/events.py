@@ -1,0 +1,136 @@
+"""Live calls to the browsers: one server-sent event stream per browser, an ASGI app, no framework.
+
+A stream costs a small coroutine, never a thread. `Live` answers /events itself and hands every other request to
+`otherwise`: in `hub up` that is the Flask app, so one process serves everything.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from hub import log
+from hub.live.bus import Bus
+from hub.live.cards import message
+from hub.live.stream import Stream
+from hub.security.policy import Person, Right, may
+
+LOG = log.get(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+RECHECK_S = 60  # how often an open stream's session is looked at again
+RETRY_MS = 2000  # how long a browser waits before it joins again
+PATH = "/events"
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would hold the events back
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'"),
+]
+
+
+class Live:
+    """The ASGI app.
+
+    Args:
+        person_of: from the Cookie header to the person whose session it is; it may read the database, so it runs
+            in a thread. It must not count as a request of that person: a stream keeps no session alive.
+        otherwise: answers every other request, and the lifespan messages.
+        version: of the pages' files; told at the beginning, so that an old page can offer to reload.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        person_of: Callable[[str], Person | None],
+        otherwise: App,
+        ping_s: float,
+        *,
+        version: str = "",
+        recheck_s: float = RECHECK_S,
+    ) -> None:
+        self._bus = bus
+        self._person_of = person_of
+        self._otherwise = otherwise
+        self._ping_s = ping_s
+        self._version = version
+        self._recheck_s = recheck_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await self._otherwise(scope, receive, send)
+        elif scope["method"] != "GET":
+            await answer(send, 405, [(b"allow", b"GET")])
+        else:
+            await self._events(scope, receive, send)
+
+    async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cookie = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
+        try:
+            user_id = await self._user_of(cookie)
+        except Exception:
+            # Without the database nobody can be known; the browser asks again.
+            LOG.exception("session of a stream could not be read")
+            await answer(send, 503, [(b"retry-after", b"5")])
+            return
+        if user_id is None:
+            await answer(send, 401)
+            return
+        stream = self._bus.join(user_id)
+        watch = asyncio.create_task(end_when_closed(receive, stream))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            # At the end of the process the server cancels what is open; the browsers then join the next one.
+            with suppress(asyncio.CancelledError):
+                await self._pump(stream, cookie, send)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            watch.cancel()
+            self._bus.leave(stream)
+
+    async def _pump(self, stream: Stream, cookie: str, send: Send) -> None:
+        """Send what comes, and a sign of life when nothing does, until the stream or its session ends."""
+        greeting = message("hello", {"version": self._version, "now": time.time() * 1000})
+        first = await stream.next(self._ping_s)
+        text: str | None = None if first is None else f"retry: {RETRY_MS}\n{first}{greeting}"
+        check_at = time.monotonic() + self._recheck_s
+        while text is not None:
+            await send({"type": "http.response.body", "body": (text or ": ping\n\n").encode(), "more_body": True})
+            if time.monotonic() >= check_at:
+                if not await self._still(stream.user_id, cookie):
+                    return
+                check_at = time.monotonic() + self._recheck_s
+            text = await stream.next(self._ping_s)
+
+    async def _user_of(self, cookie: str) -> int | None:
+        person = await asyncio.to_thread(self._person_of, cookie)
+        return person.id if person is not None and person.id and may(person.role, Right.USE) else None
+
+    async def _still(self, user_id: int, cookie: str) -> bool:
+        try:
+            return await self._user_of(cookie) == user_id
+        except Exception:
+            # The database is away for a moment: cut nobody off for that, look again at the next turn.
+            LOG.exception("session of a stream could not be read")
+            return True
+
+
+async def end_when_closed(receive: Receive, stream: Stream) -> None:
+    """End the stream when its browser has gone."""
+    with suppress(asyncio.CancelledError):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        stream.end()
+
+
+async def answer(send: Send, status: int, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    """Send an answer without a body."""
+    always = [(b"content-length", b"0"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": [*always, *(headers or [])]})
+    await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,68 @@
+"""Logs: one short event a line with facts as keys, as JSON or for people; secrets never get through."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRET_KEYS = re.compile(r"secret|password|token|authorization|cookie|api_?key|private_?key", re.IGNORECASE)
+HOOK_TOKEN = re.compile(r"(/api/cti/v1/)[^/?\s\"]+")
+URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
+
+
+def setup(level: str, form: str) -> None:
+    """Send structlog and the standard library's logging through one chain to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        masked,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    last = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("uvicorn.access").disabled = True  # the web layer writes its own line a request
+    for chatty in ("paramiko", "alembic", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel("WARNING")
+
+
+def get(name: str) -> structlog.stdlib.BoundLogger:
+    """Return a logger; `name` is the module's."""
+    return structlog.stdlib.get_logger(module=name)
+
+
+def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take out values whose key sounds like a secret, and tokens within addresses."""
+    for key, value in event.items():
+        if SECRET_KEYS.search(key):
+            event[key] = "***"
+        elif isinstance(value, str):
+            event[key] = mask(value)
+    return event
+
+
+def mask(text: str) -> str:
+    """Return `text` without the token of a hook's address and without a password in a URL."""
+    return URL_PASSWORD.sub(r"\1***@", HOOK_TOKEN.sub(r"\1***", text))

@@ -1,0 +1,1 @@
+"""From a remote's fields to the hub's, as data."""

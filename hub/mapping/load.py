@@ -1,0 +1,375 @@
+"""Read mapping files and tell their authors what is wrong with them: file, field and, in TOML, line and column.
+
+A mapping says how the records of one remote stream become records of the hub. The form is described in
+`mappings/README.md`. A shipped TOML file and a version an administrator saved are the same document; its `sha256`
+names what a record was mapped under.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import Field as Setting
+
+from hub.errors import ConfigError
+from hub.mapping.expression import Engine, ExpressionError, RustEngine
+from hub.mapping.transforms import Registry
+
+LARGEST_FILE = 1_000_000
+USUAL_ENGINE: Engine = RustEngine()
+
+PathParts = tuple[tuple[str, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a mapping. `line` and `column` count from 1; 0: unknown."""
+
+    file: str
+    field: str
+    text: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        where = self.file
+        if self.line:
+            where += f":{self.line}" + (f":{self.column}" if self.column else "")
+        return f"{where}: field {self.field}: {self.text}" if self.field else f"{where}: {self.text}"
+
+
+class BadMappingError(ConfigError):
+    """A mapping that cannot be used; every problem found is named."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+# --- The document -----------------------------------------------------------------------------------------------
+
+
+class Call(BaseModel):
+    """One transform with its arguments; `each` applies it to every entry of a list."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    each: bool = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+def _call(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
+
+
+def _calls(given: Any) -> Any:
+    return given if isinstance(given, list | tuple) else [given]
+
+
+Calls = Annotated[tuple[Annotated[Call, BeforeValidator(_call)], ...], BeforeValidator(_calls)]
+
+
+class FieldRule(BaseModel):
+    """How one field of the hub's record is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    from_: str | None = Setting(default=None, alias="from", min_length=1)
+    expr: str | None = Setting(default=None, min_length=1)
+    transform: Calls = ()
+    values: dict[str, Any] | None = None
+    unmapped: Literal["set_aside", "default", "pass"] = "set_aside"
+    default: Any = None
+    required: bool = False
+    type: Literal["text", "integer", "decimal", "boolean", "date", "datetime", "list", "object"] | None = None
+    direction: Literal["in", "out", "both"] = "in"
+    conflict: Literal["newest", "source", "hub", "manual"] = "newest"
+    write: Literal["always", "if_empty", "never_blank"] = "always"
+    depends_on: str | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "FieldRule":
+        if self.from_ is not None and self.expr is not None:
+            raise ValueError("give `from` or `expr`, not both")
+        if self.from_ is None and self.expr is None and self.default is None:
+            raise ValueError("say where it comes from: `from`, `expr` or at least `default`")
+        if self.from_ is not None:
+            parse_path(self.from_)
+        if self.direction != "in" and self.from_ is None:
+            raise ValueError(f"direction {self.direction!r} writes back, so it needs `from`, the path to write to")
+        if self.unmapped != "set_aside" and self.values is None:
+            raise ValueError("`unmapped` speaks of `values`, and there are none")
+        return self
+
+    @property
+    def dependent(self) -> bool:
+        """Whether the list of values has one part for each value of another field."""
+        return self.depends_on is not None and any(isinstance(part, dict) for part in (self.values or {}).values())
+
+
+def _rule(given: Any) -> Any:
+    return {"from": given} if isinstance(given, str) else given
+
+
+FieldName = Annotated[str, Setting(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=100)]
+Word = Annotated[str, Setting(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=100)]
+
+
+class Document(BaseModel):
+    """A whole mapping, as written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stream: Word
+    record: Word
+    version: int = Setting(default=1, ge=1)
+    fields: dict[FieldName, Annotated[FieldRule, BeforeValidator(_rule)]] = Setting(min_length=1)
+
+
+# --- The mapping ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A mapping that was checked: every transform exists, every expression compiles.
+
+    Two are equal when their content is, so that what is compiled from one serves the other.
+    """
+
+    file: str
+    sha256: str
+    document: Document = field(compare=False)
+    registry: Registry = field(repr=False)
+    engine: Engine = field(repr=False)
+
+    @property
+    def stream(self) -> str:
+        return self.document.stream
+
+    @property
+    def record(self) -> str:
+        return self.document.record
+
+    @property
+    def version(self) -> int:
+        return self.document.version
+
+    @cached_property
+    def fields(self) -> MappingOf[str, FieldRule]:
+        return MappingProxyType(self.document.fields)
+
+    @cached_property
+    def incoming(self) -> tuple[str, ...]:
+        """Fields read from the remote, those that others depend on first."""
+        return tuple(name for name in _in_order(self.document) if self.fields[name].direction != "out")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document as plain JSON, to be stored; `read_document` takes it back."""
+        return content(self.document)
+
+
+def content(document: Document) -> dict[str, Any]:
+    """Return what a document says, without the choices of spelling it; equal content, equal `sha256`."""
+    return document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------
+
+
+def read_folder(
+    root: Path, *, registries: MappingOf[str, Registry] | None = None, engine: Engine | None = None
+) -> dict[tuple[str, str], Mapping]:
+    """Read `<root>/<connector>/<stream>.toml`, all of them, keyed by connector and stream.
+
+    Args:
+        root: the folder `mappings`.
+        registries: transforms by connector; under the empty name those for all others.
+        engine: for expressions; the fast one if not given.
+
+    Raises:
+        BadMappingError: with the problems of every file.
+    """
+    registries = registries or {}
+    usual = registries.get("") or Registry()
+    engine = engine or USUAL_ENGINE
+    found: dict[tuple[str, str], Mapping] = {}
+    problems: list[Problem] = []
+    for path in sorted(root.glob("*/*.toml")):
+        connector = path.parent.name
+        try:
+            mapping = read_file(path, registry=registries.get(connector, usual), engine=engine)
+            if mapping.stream != path.stem:
+                raise BadMappingError(
+                    [Problem(str(path), "", f"stream is {mapping.stream!r}, the file says otherwise")]
+                )
+            found[connector, mapping.stream] = mapping
+        except BadMappingError as error:
+            problems += error.problems
+    if problems:
+        raise BadMappingError(problems)
+    return found
+
+
+def read_file(path: Path, *, registry: Registry, engine: Engine | None = None) -> Mapping:
+    """Read one TOML file. The mapping's `file` is `<connector>/<stream>.toml`."""
+    name = f"{path.parent.name}/{path.name}"
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise BadMappingError([Problem(name, "", f"larger than {LARGEST_FILE} bytes")])
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMappingError([Problem(name, "", str(error))]) from error
+    return read_toml(text, name=name, registry=registry, engine=engine)
+
+
+def read_toml(text: str, *, name: str, registry: Registry, engine: Engine | None = None) -> Mapping:
+    """Read a mapping from TOML text; problems carry line and column."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(at[1]), int(at[2])) if at else (0, 0)
+        raise BadMappingError([Problem(name, "", str(error).partition(" (at ")[0], line, column)]) from error
+    except RecursionError as error:
+        raise BadMappingError([Problem(name, "", "nested too deep")]) from error
+    return _read(given, name, registry, engine or USUAL_ENGINE, lambda location: _locate(text, location))
+
+
+def read_document(given: Any, *, name: str, registry: Registry, engine: Engine | None = None) -> Mapping:
+    """Read a mapping from plain data, such as a version stored in the database."""
+    return _read(given, name, registry, engine or USUAL_ENGINE, lambda _location: (0, 0))
+
+
+_Locate = Callable[[tuple[str, ...]], tuple[int, int]]
+
+
+def _read(given: Any, name: str, registry: Registry, engine: Engine, locate: _Locate) -> Mapping:
+    try:
+        document = Document.model_validate(given)
+    except ValidationError as error:
+        raise BadMappingError([_problem(name, e["loc"], _said(e), locate) for e in error.errors()]) from error
+    problems = [
+        _problem(name, ("fields", field_name, key), text, locate)
+        for field_name, rule in document.fields.items()
+        for key, text in _check(field_name, rule, document, registry, engine)
+    ]
+    if not problems:
+        try:
+            _in_order(document)
+        except CycleError as error:
+            problems = [_problem(name, ("fields", error.args[1][0], "depends_on"), "depends on itself", locate)]
+    if problems:
+        raise BadMappingError(problems)
+    written = json.dumps(content(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return Mapping(name, hashlib.sha256(written.encode()).hexdigest(), document, registry, engine)
+
+
+def _said(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"there is no such setting: {error['loc'][-1]}" if error["type"] == "extra_forbidden" else message
+
+
+def _problem(name: str, location: tuple[int | str, ...], text: str, locate: _Locate) -> Problem:
+    path = tuple(str(part) for part in location)
+    in_field = len(path) > 1 and path[0] == "fields"
+    if in_field and len(path) > 2:
+        text = f"{path[2]}: {text}"
+    elif path and not in_field:
+        text = f"{'.'.join(path)}: {text}"
+    return Problem(name, path[1] if in_field else "", text, *locate(path))
+
+
+def _check(
+    name: str, rule: FieldRule, document: Document, registry: Registry, engine: Engine
+) -> Iterator[tuple[str, str]]:
+    """Yield the setting at fault and what is wrong with it."""
+    for call in rule.transform:
+        try:
+            registry.bind(call.name, call.arguments)
+        except ValueError as error:
+            yield "transform", str(error)
+    if rule.expr is not None:
+        try:
+            engine.compile(rule.expr)
+        except ExpressionError as error:
+            yield "expr", str(error)
+    if rule.depends_on == name:
+        yield "depends_on", "depends on itself"
+    if rule.dependent:
+        if rule.depends_on not in document.fields:
+            yield "depends_on", f"there is no field {rule.depends_on!r}"
+        if any(not isinstance(part, dict) for part in (rule.values or {}).values()):
+            yield "values", f"every entry must be a list of its own for one value of {rule.depends_on!r}"
+
+
+def _in_order(document: Document) -> tuple[str, ...]:
+    """Return the fields with those that others depend on first, else as written.
+
+    Raises:
+        CycleError: fields depend on each other in a circle.
+    """
+    before = {
+        name: [rule.depends_on] if rule.dependent and rule.depends_on else [] for name, rule in document.fields.items()
+    }
+    return tuple(TopologicalSorter(before).static_order())
+
+
+def _locate(text: str, location: tuple[str, ...]) -> tuple[int, int]:
+    """Find where a setting stands in TOML text; if it is not there, where its table or field is."""
+    lines = text.splitlines()
+    start, place = 0, (0, 0)
+    for depth, part in enumerate(location):
+        table = r"\s*\.\s*".join(rf"\"?{re.escape(outer)}\"?" for outer in location[: depth + 1])
+        setting = re.compile(rf"^\s*\[\s*(?={table}\s*\])|(?:^|[{{,])\s*(?=\"?{re.escape(part)}\"?\s*=)")
+        found = next(((at, m) for at in range(start, len(lines)) for m in setting.finditer(lines[at])), None)
+        if found is None:
+            break
+        start = found[0]
+        place = (start + 1, found[1].end() + 1)
+    return place
+
+
+# --- Paths ------------------------------------------------------------------------------------------------------
+
+_SEGMENT = re.compile(r'"((?:[^"\\]|\\["\\])+)"|([^."\[\]\s](?:[^."\[\]]*[^."\[\]\s])?)')
+
+
+def parse_path(path: str) -> PathParts:
+    """Split a dotted path into keys; a whole number is also an index of a list.
+
+    `properties.email`, `lines.0.sku`, `lines.-1.sku`; keys with dots, brackets or quotes are quoted:
+    `fields."a.b"."x[0]"`.
+
+    Raises:
+        ValueError: not a path.
+    """
+    parts: list[tuple[str, int | None]] = []
+    at = 0
+    while True:
+        found = _SEGMENT.match(path, at)
+        if found is None:
+            raise ValueError(f'{path!r} is no path: cannot read it from character {at + 1}; quote keys with . [ ] or "')
+        quoted, bare = found.groups()
+        key = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
+        index = int(key) if quoted is None and re.fullmatch(r"-?\d{1,9}", key) else None
+        parts.append((key, index))
+        at = found.end()
+        if at == len(path):
+            return tuple(parts)
+        if path[at] != ".":
+            raise ValueError(f"{path!r} is no path: expected a dot at character {at + 1}")
+        at += 1

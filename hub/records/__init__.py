@@ -1,0 +1,1 @@
+"""What the hub speaks: frozen records, no input or output, no knowledge of any remote system."""

@@ -1,0 +1,1 @@
+"""Who may come in, who may see what, and what must stay secret."""

@@ -1,0 +1,82 @@
+"""Who may do and see what: the one place. Pure; tested as a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from hub.security.models import Role
+
+
+class Right(StrEnum):
+    """Something a person may do."""
+
+    USE = "use"  # sign in, see My day, customers, timelines
+    DIAL = "dial"
+    CONTROL_OWN_CALL = "control_own_call"  # hang up, transfer, pause the recording of a call one is in
+    HEAR_OWN_RECORDINGS = "hear_own_recordings"  # of calls one took part in
+    HEAR_RECORDINGS = "hear_recordings"
+    EDIT_PARTIES = "edit_parties"
+    SEE_ALL_CALLS = "see_all_calls"  # also calls of colleagues with parties one does not serve
+    SEE_INSIGHTS = "see_insights"
+    MANAGE_CONNECTIONS = "manage_connections"
+    MANAGE_USERS = "manage_users"
+    SEE_AUDIT = "see_audit"
+    SEE_RAW = "see_raw"
+
+
+_AGENT = frozenset({Right.USE, Right.DIAL, Right.CONTROL_OWN_CALL, Right.HEAR_OWN_RECORDINGS, Right.EDIT_PARTIES})
+_MANAGER = _AGENT | {Right.HEAR_RECORDINGS, Right.SEE_ALL_CALLS, Right.SEE_INSIGHTS}
+RIGHTS: Mapping[str, frozenset[Right]] = {
+    Role.AGENT: _AGENT,
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.ADMIN: frozenset(Right),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks: a user, or a program with a token (`id` 0)."""
+
+    id: int
+    public_id: UUID | None
+    email: str
+    name: str
+    role: str
+    language: str = ""
+    time_zone: str = ""
+
+    @property
+    def actor(self) -> str:
+        """What the audit calls them."""
+        return self.email or f"token {self.name}"
+
+
+def may(role: str, right: Right) -> bool:
+    """Say whether a role has a right; an unknown role has none."""
+    return right in RIGHTS.get(role, frozenset())
+
+
+def may_hear(person: Person, *, took_part: bool) -> bool:
+    """Say whether a person may listen to a call's recording."""
+    return may(person.role, Right.HEAR_RECORDINGS) or (took_part and may(person.role, Right.HEAR_OWN_RECORDINGS))
+
+
+class Seen(StrEnum):
+    """How much of an interaction a person sees."""
+
+    FULL = "full"
+    METADATA = "metadata"  # that it happened, with whom and when; no body, no subject
+    NOTHING = "nothing"
+
+
+def sees(person: Person, *, visibility: str, owner_id: int | None) -> Seen:
+    """Decide how much of one interaction a person sees.
+
+    Args:
+        visibility: `all`, `metadata` or `owner` of the interaction.
+        owner_id: the user whose mailbox or calendar it came from; None: nobody's own.
+    """
+    if visibility == "all" or (owner_id is not None and owner_id == person.id):
+        return Seen.FULL
+    return Seen.METADATA if visibility == "metadata" else Seen.NOTHING

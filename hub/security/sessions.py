@@ -1,0 +1,120 @@
+"""Sign-ins of browsers: the cookie holds a random token, the row its hash, and the row decides."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from hub.security import users
+from hub.security.models import User, UserSession
+from hub.security.policy import Person
+from hub.security.tokens import digest, new_secret
+from hub.settings import Settings
+from hub.store.base import now
+
+TOUCH_EVERY = timedelta(minutes=1)  # a row is written at most this often for "last seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A session in force."""
+
+    id: int
+    person: Person
+    preferences: Mapping[str, Any] = field(default_factory=dict)
+    touch_due: bool = False  # "last seen" is old enough to be written anew
+
+
+def start(session: Session, user: User, address: str, browser: str, settings: Settings) -> str:
+    """Sign a user in and return the token for the cookie."""
+    token = new_secret()
+    at = now()
+    session.add(
+        UserSession(
+            user_id=user.id,
+            token_hash=digest(token),
+            created_at=at,
+            seen_at=at,
+            expires_at=at + timedelta(hours=settings.security.session_h),
+            address=address[:100],
+            browser=browser[:300],
+        )
+    )
+    session.execute(update(User).where(User.id == user.id).values(seen_at=at))
+    session.flush()
+    return token
+
+
+def look(session: Session, token: str, settings: Settings, at: datetime | None = None) -> Found | None:
+    """Return the session of a token; None if it is unknown, ended, idle for too long, too old, or its user disabled."""
+    if not token:
+        return None
+    row = session.execute(
+        select(UserSession, User)
+        .join(User, UserSession.user_id == User.id)
+        .where(UserSession.token_hash == digest(token), UserSession.ended_at.is_(None), User.disabled_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    at = at or now()
+    mine, user = row[0], row[1]
+    idle = timedelta(minutes=settings.security.idle_min)
+    oldest = mine.created_at + timedelta(hours=settings.security.session_h)  # a shorter setting counts at once
+    if at >= min(mine.expires_at, oldest) or at - mine.seen_at >= idle:
+        return None
+    return Found(mine.id, users.person(user), user.preferences, at - mine.seen_at >= min(TOUCH_EVERY, idle / 4))
+
+
+def find(session: Session, token: str, settings: Settings) -> Person | None:
+    """Return who is signed in with this token."""
+    found = look(session, token, settings)
+    return found.person if found else None
+
+
+def touch(session: Session, found: Found, at: datetime | None = None) -> None:
+    """Note that the person was here just now."""
+    at = at or now()
+    session.execute(update(UserSession).where(UserSession.id == found.id).values(seen_at=at))
+    session.execute(update(User).where(User.id == found.person.id).values(seen_at=at))
+
+
+def end(session: Session, token: str) -> None:
+    """Sign one browser out."""
+    session.execute(
+        update(UserSession)
+        .where(UserSession.token_hash == digest(token), UserSession.ended_at.is_(None))
+        .values(ended_at=now())
+    )
+
+
+def end_all(session: Session, user_id: int, *, but: str = "") -> None:
+    """Sign the user out in every browser; `but` is the token of one that stays."""
+    users.end_sessions(session, user_id, but=digest(but) if but else "")
+
+
+def of_user(session: Session, user_id: int, settings: Settings) -> Sequence[UserSession]:
+    """Return the user's sessions in force, the last used first."""
+    at = now()
+    return session.scalars(
+        select(UserSession)
+        .where(
+            UserSession.user_id == user_id,
+            UserSession.ended_at.is_(None),
+            UserSession.expires_at > at,
+            UserSession.seen_at > at - timedelta(minutes=settings.security.idle_min),
+        )
+        .order_by(UserSession.seen_at.desc())
+    ).all()
+
+
+def purge(session: Session, before: datetime) -> int:
+    """Delete sessions that ended or expired before a moment; returns how many."""
+    gone = session.execute(
+        delete(UserSession)
+        .where(or_(UserSession.ended_at < before, UserSession.expires_at < before))
+        .returning(UserSession.id)
+    )
+    return len(gone.all())

@@ -1,0 +1,1 @@
+"""Rows: one code for SQLite and PostgreSQL."""

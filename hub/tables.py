@@ -1,0 +1,11 @@
+"""All tables in one place, so that migrations and tests see the whole database."""
+
+from hub.cti import models as cti
+from hub.identity import models as identity
+from hub.intake import models as intake
+from hub.outbound import models as outbound
+from hub.security import models as security
+from hub.timeline import models as timeline
+from hub.work import models as work
+
+__all__ = ["cti", "identity", "intake", "outbound", "security", "timeline", "work"]

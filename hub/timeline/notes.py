@@ -1,0 +1,148 @@
+"""Notes of people: about a party, where they are an interaction of their own, or about a call."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from hub.errors import ForbiddenError, NotFoundError, UserError
+from hub.security import audit
+from hub.security.policy import Person, Right, may
+from hub.store.base import now
+from hub.timeline.models import Interaction, Kind, Note, Participant
+
+LONGEST = 20_000
+SUMMARY = 200  # characters of the first line that stand on the timeline
+
+
+def add(session: Session, person: Person, *, party_id: int, text: str, pinned: bool = False) -> Note:
+    """Write a note about a party and put it on the timeline.
+
+    Raises:
+        UserError: the text is empty or too long.
+    """
+    text = _checked(text)
+    at = now()
+    interaction = Interaction(
+        kind=Kind.NOTE, started_at=at, ended_at=at, summary=_first_line(text), owner_id=person.id or None
+    )
+    session.add(interaction)
+    session.flush()
+    session.add(
+        Participant(
+            interaction_id=interaction.id,
+            party_id=party_id,
+            origin_party_id=party_id,
+            started_at=at,
+            kind=Kind.NOTE,
+            role="customer",
+        )
+    )
+    note = Note(
+        party_id=party_id, interaction_id=interaction.id, author_id=person.id or None, text=text, pinned=pinned,
+        created_at=at, changed_at=at,
+    )  # fmt: skip
+    session.add(note)
+    session.flush()
+    return note
+
+
+def on_call(
+    session: Session, person: Person, *, call_id: int, interaction_id: int | None, party_id: int | None, text: str
+) -> Note:
+    """Write what an agent noted about a call; it is shown in the call's own row of the timeline.
+
+    Saving again changes the agent's note of this call, so that a form that was sent twice leaves one.
+    """
+    text = _checked(text)
+    mine = select(Note).where(Note.call_id == call_id, Note.author_id == (person.id or None))
+    note = session.scalars(mine.limit(1)).first() if person.id else None
+    if note is None:
+        note = Note(call_id=call_id, author_id=person.id or None, text=text)
+        session.add(note)
+    note.text, note.interaction_id, note.party_id = text, interaction_id, party_id
+    session.flush()
+    return note
+
+
+def get(session: Session, public_id: UUID) -> Note:
+    """Return a note.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    note = session.scalars(select(Note).where(Note.public_id == public_id)).first()
+    if note is None:
+        raise NotFoundError("This note is no longer there.")
+    return note
+
+
+def edit(session: Session, person: Person, note: Note, text: str) -> None:
+    """Change the text of one's own note.
+
+    Raises:
+        ForbiddenError: somebody else wrote it.
+        UserError: the text is empty or too long.
+    """
+    _must_be_own(person, note)
+    note.text = _checked(text)
+    if note.call_id is None and note.interaction_id is not None:
+        interaction = session.get_one(Interaction, note.interaction_id)
+        interaction.summary = _first_line(note.text)
+    session.flush()
+
+
+def pin(session: Session, person: Person, note: Note, *, pinned: bool) -> None:
+    """Show a note first and as an alert on the card, or no longer. Everybody who edits customers may.
+
+    Raises:
+        ForbiddenError: the person may not edit customers.
+    """
+    if not may(person.role, Right.EDIT_PARTIES):
+        raise ForbiddenError("You may not pin notes; an administrator can give you this right.")
+    note.pinned = pinned
+    session.flush()
+
+
+def remove(session: Session, person: Person, note: Note) -> None:
+    """Delete one's own note, and its row on the timeline if it had one of its own.
+
+    Raises:
+        ForbiddenError: somebody else wrote it.
+    """
+    _must_be_own(person, note)
+    audit.record(session, person, "note.removed", "note", note.public_id, written=_iso(note.created_at))
+    interaction_id = note.interaction_id if note.call_id is None else None
+    session.delete(note)
+    session.flush()
+    if interaction_id is not None:
+        session.execute(delete(Participant).where(Participant.interaction_id == interaction_id))
+        session.execute(delete(Interaction).where(Interaction.id == interaction_id))
+
+
+def may_change(person: Person, note_author: int | None) -> bool:
+    """Say whether a person may change or delete a note: only who wrote it."""
+    return person.id != 0 and note_author == person.id
+
+
+def _must_be_own(person: Person, note: Note) -> None:
+    if not may_change(person, note.author_id):
+        raise ForbiddenError("Only who wrote a note can change or delete it.")
+
+
+def _checked(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not text:
+        raise UserError("Write the note first.", error_id="empty_note", field="note")
+    if len(text) > LONGEST:
+        raise UserError(f"A note holds at most {LONGEST} characters.", error_id="long_note", field="note")
+    return text
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0][:SUMMARY]
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

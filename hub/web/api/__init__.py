@@ -1,0 +1,1 @@
+"""The program interface: /api/v1, described by itself at /api/v1/openapi.json."""

@@ -1,0 +1,346 @@
+"""One connection: how it is, what could not be understood, who did what, and its settings."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from hub.connector.contract import Connector, Finding
+from hub.errors import NotFoundError, UserError
+from hub.intake import accounts
+from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
+from hub.security.models import Audit
+from hub.security.policy import Right
+from hub.web import auth
+from hub.web.console import account_form, connections
+from hub.web.frame import current_hub, current_person
+
+blueprint = Blueprint("account_page", __name__, url_prefix="/connections/<uuid:account_id>")
+MOST = 5000  # records looked at to group failures
+_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Records set aside for the same reason."""
+
+    text: str
+    stream: str
+    ids: tuple[int, ...]
+    first_at: datetime
+    last_at: datetime
+    example: RawRecord
+
+
+@blueprint.get("")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def show(account_id: UUID) -> ResponseReturnValue:
+    """Show how the connection is."""
+    return _status(account_id)
+
+
+@blueprint.post("/check")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def check(account_id: UUID) -> ResponseReturnValue:
+    """Run the self-test and show its findings."""
+    hub = current_hub()
+    with hub.db.read() as session:
+        row = account_of(session, account_id)
+        connector = connections.connector_of(row.connector)
+        opened = accounts.open_account(row, connector, hub.vault, hub.settings)
+    findings = connections.check(connector, opened)
+    return _status(account_id, findings)
+
+
+@blueprint.post("/pause")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def pause(account_id: UUID) -> ResponseReturnValue:
+    """Stop reading and writing."""
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        accounts.pause(row)
+        connections.record(session, row, "account.paused")
+    return redirect(url_for(".show", account_id=account_id), 303)
+
+
+@blueprint.post("/resume")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def resume(account_id: UUID) -> ResponseReturnValue:
+    """Go on where it stopped."""
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        accounts.resume(row)
+        connections.record(session, row, "account.resumed")
+    return redirect(url_for(".show", account_id=account_id), 303)
+
+
+@blueprint.get("/failures")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def failures(account_id: UUID) -> ResponseReturnValue:
+    """Show the records that were set aside, grouped by why."""
+    with current_hub().db.read() as session:
+        row = account_of(session, account_id)
+        return render_template("admin/failures.html", **frame(row, "failures"), causes=_causes(session, row))
+
+
+@blueprint.post("/failures")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def handle_failures(account_id: UUID) -> ResponseReturnValue:
+    """Try records again, or leave them out for good: all, those of one cause, or one."""
+    hub, skip = current_hub(), request.form.get("do") == "skip"
+    with hub.db.write() as session:
+        row = account_of(session, account_id)
+        wanted = request.form.get("cause", "")
+        ids = [number for cause in _causes(session, row) if wanted in ("", cause.text) for number in cause.ids]
+        if one := request.form.get("record", ""):
+            ids = _id_of(session, row, one)
+        values = (
+            {"state": RawState.FILTERED, "error": f"left out by {current_person().email}"}
+            if skip
+            else {"state": RawState.KEPT}
+        )
+        for part in _parts(ids):
+            session.execute(
+                update(RawRecord).where(RawRecord.id.in_(part), RawRecord.state == RawState.SET_ASIDE).values(values)
+            )
+        connections.record(session, row, "records.skipped" if skip else "records.retried", count=len(ids))
+    return redirect(url_for(".failures", account_id=account_id), 303)
+
+
+@blueprint.get("/log")
+@auth.needs(Right.SEE_AUDIT)
+def log(account_id: UUID) -> ResponseReturnValue:
+    """Show who did what with this connection."""
+    before = request.args.get("before", type=int)
+    with current_hub().db.read() as session:
+        row = account_of(session, account_id)
+        lines = select(Audit).where(Audit.subject == "account", Audit.subject_id == str(row.public_id))
+        if before is not None:
+            lines = lines.where(Audit.id < before)
+        found = session.scalars(lines.order_by(Audit.id.desc()).limit(51)).all()
+        return render_template(
+            "admin/account_log.html",
+            **frame(row, "log"),
+            lines=found[:50],
+            older=found[49].id if len(found) > 50 else None,
+        )
+
+
+@blueprint.get("/settings")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def settings(account_id: UUID) -> ResponseReturnValue:
+    """Show what can be changed."""
+    return _settings(account_id, saved="saved" in request.args)
+
+
+@blueprint.post("/settings")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def change(account_id: UUID) -> ResponseReturnValue:
+    """Test the new settings and keep them where they work. The connection goes on meanwhile."""
+    hub = current_hub()
+    with hub.db.read() as session:
+        row = account_of(session, account_id)
+        connector = connections.connector_of(row.connector)
+        stored = hub.vault.open(row.secrets)
+    kept = {**dict.fromkeys(stored, accounts.MASK), **connections.kept_secrets()}
+    values = account_form.typed(connector, request.form, kept)
+    try:
+        opened = {name: stored[name] if value == accounts.MASK else value for name, value in values.items()}
+        wanted = request.form.get("do", "save")
+        findings = () if wanted == "force" else connections.check(connector, connections.trial(connector, opened))
+        if wanted == "test" or (wanted == "save" and connections.is_red(findings)):
+            return _settings(account_id, values, findings=findings, status=200 if wanted == "test" else 422)
+        with hub.db.write() as session:
+            row = account_of(session, account_id)
+            accounts.update(row, connector, hub.vault, values, name=_free_name(session, row))
+            connections.record(session, row, "account.changed", settings=sorted(values))
+    except UserError as error:
+        return _settings(account_id, values, wrong=error.field, error=connections.reason(error), status=422)
+    return redirect(url_for(".settings", account_id=account_id, saved=1), 303)
+
+
+@blueprint.post("/hook-token")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def rotate(account_id: UUID) -> ResponseReturnValue:
+    """Make a new address for webhooks; the one before works until it is dropped."""
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        token = accounts.rotate_hook_token(row)
+        connections.record(session, row, "account.hook_token_made")
+    return _settings(account_id, hook=connections.hook_address(token))
+
+
+@blueprint.post("/hook-token/drop-old")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def drop_old(account_id: UUID) -> ResponseReturnValue:
+    """Refuse the former address from now on."""
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        accounts.drop_old_hook_token(row)
+        connections.record(session, row, "account.old_hook_token_dropped")
+    return redirect(url_for(".settings", account_id=account_id, saved=1), 303)
+
+
+@blueprint.post("/remove")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def remove(account_id: UUID) -> ResponseReturnValue:
+    """Forget the connection; what it brought stays."""
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        connections.record(session, row, "account.removed")
+        accounts.remove(row)
+    return redirect(url_for("connections.show"), 303)
+
+
+def account_of(session: Session, account_id: UUID) -> Account:
+    """Return a connection by its public id.
+
+    Raises:
+        NotFoundError: there is none, or it was removed.
+    """
+    row = session.scalar(select(Account).where(Account.public_id == account_id, Account.state != AccountState.REMOVED))
+    if row is None:
+        raise NotFoundError("There is no such connection.")
+    return row
+
+
+def frame(row: Account, tab: str) -> dict[str, Any]:
+    """Return what the head and the tabs of a connection's pages need."""
+    connector: Connector[Any] | None = current_hub().connectors.get(row.connector)
+    return {
+        "account": row,
+        "tab": tab,
+        "connector": connector,
+        "connector_title": connector.title if connector else row.connector,
+        "is_exchange": connector is not None and connector.exchange is not None,
+    }
+
+
+def _status(account_id: UUID, findings: Sequence[Finding] | None = None) -> ResponseReturnValue:
+    with current_hub().db.read() as session:
+        row = account_of(session, account_id)
+        waiting = dict(
+            session.execute(
+                select(RawRecord.state, func.count()).where(RawRecord.account_id == row.id).group_by(RawRecord.state)
+            ).all()
+        )
+        streams = session.scalars(
+            select(StreamState).where(StreamState.account_id == row.id).order_by(StreamState.stream)
+        ).all()
+        facts = {name: value for name, value in row.facts.items() if name != "counters"}
+        return render_template(
+            "admin/account.html",
+            **frame(row, "status"),
+            findings=findings,
+            facts=_flat(facts),
+            counters=_flat(row.facts.get("counters") or {}),
+            waiting=waiting,
+            streams=streams,
+        )
+
+
+def _settings(  # noqa: PLR0913 - what the page shows
+    account_id: UUID,
+    values: Mapping[str, Any] | None = None,
+    *,
+    findings: Sequence[Finding] = (),
+    wrong: str = "",
+    error: str = "",
+    hook: str = "",
+    saved: bool = False,
+    status: int = 200,
+) -> ResponseReturnValue:
+    hub = current_hub()
+    with hub.db.read() as session:
+        row = account_of(session, account_id)
+        connector = connections.connector_of(row.connector)
+        stored = set(hub.vault.open(row.secrets))
+        shown = row.settings if values is None else values
+        there = stored | {name for name in accounts.secret_names(connector) if (values or {}).get(name)}
+        lines = account_form.settings_of(connector, shown, set_secrets=there, wrong=wrong, error=error)
+        html = render_template(
+            "admin/account_settings.html",
+            **frame(row, "settings"),
+            lines=lines,
+            name=request.form.get("name", row.name),
+            findings=findings,
+            kept=connections.sealed(connector, values or {}),
+            error="" if any(line.error for line in lines) else error,
+            wrong=wrong,
+            hook=hook,
+            saved=saved,
+        )
+    return html, status
+
+
+def _free_name(session: Session, row: Account) -> str:
+    """Return the typed name.
+
+    Raises:
+        UserError: another connection has it.
+    """
+    name = request.form.get("name", "").strip() or row.name
+    if session.scalar(select(Account.id).where(Account.name == name, Account.id != row.id)) is not None:
+        raise UserError(f"There is already an account named {name}.", error_id="name_taken", field="name")
+    return name
+
+
+def _causes(session: Session, row: Account) -> list[Cause]:
+    """Group what was set aside by reason, whatever record, number or value each error names; the largest first."""
+    records = session.scalars(
+        select(RawRecord)
+        .where(RawRecord.account_id == row.id, RawRecord.state == RawState.SET_ASIDE)
+        .order_by(RawRecord.id.desc())
+        .limit(MOST)
+    ).all()
+    groups: dict[tuple[str, str], list[RawRecord]] = {}
+    for record in records:
+        groups.setdefault((record.stream, _VARIABLE.sub("…", record.error)), []).append(record)
+    found = [
+        Cause(
+            text=f"{stream}: {text}",
+            stream=stream,
+            ids=tuple(record.id for record in members),
+            first_at=min(record.received_at for record in members),
+            last_at=max(record.received_at for record in members),
+            example=members[0],
+        )
+        for (stream, text), members in groups.items()
+    ]
+    return sorted(found, key=lambda cause: -len(cause.ids))
+
+
+def _id_of(session: Session, row: Account, public_id: str) -> list[int]:
+    try:
+        wanted = UUID(public_id)
+    except ValueError:
+        raise NotFoundError("There is no such record.") from None
+    found = session.scalars(
+        select(RawRecord.id).where(RawRecord.public_id == wanted, RawRecord.account_id == row.id)
+    ).all()
+    if not found:
+        raise NotFoundError("There is no such record.")
+    return list(found)
+
+
+def _parts(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
+    """Cut a list, since databases limit the length of one statement."""
+    return (ids[at : at + size] for at in range(0, len(ids), size))
+
+
+def _flat(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return facts as lines of text, nested ones with a dot."""
+    lines: list[tuple[str, str]] = []
+    for name, value in sorted(facts.items()):
+        if isinstance(value, Mapping):
+            lines.extend((f"{name}.{inner}", text) for inner, text in _flat(value))
+        elif value not in (None, "", [], {}):
+            lines.append((name, ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)))
+    return lines

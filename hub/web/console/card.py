@@ -1,0 +1,172 @@
+"""The body of a call's card: who it is, what to know before speaking, the last contacts, what can be done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, aliased
+
+from hub.cti import history, wrap_up
+from hub.cti.models import CallRow, Extension, Pop, Recording, RecordingState
+from hub.identity import parties
+from hub.identity.models import Party, PartyStatus
+from hub.security.models import User
+from hub.security.policy import Person
+from hub.store.base import now
+from hub.timeline import queries, tasks
+from hub.timeline.models import TaskKind
+from hub.web.console import wording
+
+MOST_ALERTS = 3
+LAST = 3
+_LONGEST_ALERT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something to know before speaking: an icon, words, and how bad it is (`bad`, `warn`, `info`)."""
+
+    icon: str
+    text: str
+    weight: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One of the last contacts: an item of a timeline, or a call of a number that is nobody's."""
+
+    kind: str
+    direction: str
+    outcome: str
+    title: str
+    at: datetime
+
+
+def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
+    """Return what the card of a call shows to a person.
+
+    Raises:
+        NotFoundError: there is no such call for this person.
+    """
+    call = history.one(session, person, public_id)
+    party = session.get(Party, call.party_id) if call.party_id is not None else None
+    ids = parties.with_merged(session, party) if party else ()
+    numbers = [row.value for row in parties.identifiers(session, party) if row.kind == "phone"] if party else []
+    return {
+        "call": call,
+        "party": party,
+        "company": session.get(Party, party.company_id) if party and party.company_id else None,
+        "owner": session.get(User, party.owner_id) if party and party.owner_id else None,
+        "candidates": _candidates(session, call.candidates) if not party else [],
+        "alerts": alerts(session, ids, numbers or [call.number]),
+        "contacts": _contacts(session, person, ids, call),
+        "dispositions": wrap_up.dispositions(session),
+        "form": _draft(session, person, call),
+        "colleagues": _colleagues(session, person, call.row_id),
+        "recorded": _recorded(session, call.row_id),
+    }
+
+
+def alerts(session: Session, party_ids: Sequence[int], numbers: Sequence[str]) -> list[Alert]:
+    """Return what to know of a party, or of a number that is nobody's: worst first, three at most."""
+    open_tasks = _open_tasks(session, party_ids, numbers)
+    at = now()
+    found: list[tuple[int, Alert]] = []
+    for due in open_tasks:
+        if due.kind == TaskKind.CALL_BACK:
+            late = due.is_due(at)
+            text = _("Promised call-back, overdue") if late else _("Promised call-back")
+            found.append((0 if late else 3, Alert("calendar-clock", text, "bad" if late else "warn", due.due_at)))
+    missed = sum(due.count for due in open_tasks if due.kind == TaskKind.MISSED_CALL)
+    if missed:
+        text = ngettext("%(num)d missed call not returned", "%(num)d missed calls not returned", missed)
+        found.append((1, Alert("phone-missed", text, "bad")))
+    other = sum(due.kind not in {TaskKind.CALL_BACK, TaskKind.MISSED_CALL} for due in open_tasks)
+    if other:
+        found.append((4, Alert("list-todo", ngettext("%(num)d open task", "%(num)d open tasks", other), "info")))
+    if party_ids:
+        notes = queries.pinned(session, party_ids)
+        found += [(2, Alert("pin", note.text[:_LONGEST_ALERT], "warn")) for note in notes]
+    found.sort(key=lambda one: one[0])
+    return [alert for _weight, alert in found[:MOST_ALERTS]]
+
+
+def _open_tasks(session: Session, party_ids: Sequence[int], numbers: Sequence[str]) -> list[tasks.Due]:
+    if party_ids:
+        return tasks.of_party(session, party_ids, numbers)
+    return [due for number in numbers for due in tasks.of_number(session, number)]
+
+
+def _contacts(session: Session, person: Person, party_ids: Sequence[int], call: history.CallFact) -> list[Contact]:
+    """Return the last three contacts, the call in progress not among them; of an unknown number, its calls."""
+    if party_ids:
+        return contacts(session, person, party_ids, without=call.interaction_id)
+    if not call.number:
+        return []
+    which = history.Filter(number=call.number, until=call.started_at)
+    calls, _next = history.listed(session, person, None, which=which, limit=LAST)
+    return [Contact("call", one.direction, one.outcome, wording.call_title(one), one.started_at) for one in calls]
+
+
+def contacts(
+    session: Session, person: Person, party_ids: Sequence[int], *, without: int | None = None
+) -> list[Contact]:
+    """Return the last three contacts with a party, calls named by what became of them."""
+    items = queries.last_contacts(session, party_ids, person=person, limit=LAST + 1)
+    items = tuple(item for item in items if item.number != without)[:LAST]
+    calls = history.of_items(session, person, items)
+    found = []
+    for item in items:
+        call = calls.get(item.number)
+        title = wording.call_title(call) if call else wording.item_title(item)
+        found.append(Contact(item.kind, item.direction, call.outcome if call else "", title, item.started_at))
+    return found
+
+
+def _candidates(session: Session, ids: Sequence[int]) -> list[tuple[Party, str]]:
+    """Return the parties that may be calling, with the company of each."""
+    if not ids:
+        return []
+    company = aliased(Party)
+    rows = session.execute(
+        select(Party, company.name)
+        .outerjoin(company, company.id == Party.company_id)
+        .where(Party.id.in_(ids), Party.status == PartyStatus.ACTIVE)
+        .order_by(Party.name, Party.id)
+    )
+    return [(row[0], row[1] or "") for row in rows]
+
+
+def _draft(session: Session, person: Person, call: history.CallFact) -> dict[str, str]:
+    """Return what the person has half written, else the outcome that was chosen before."""
+    draft = session.scalars(select(Pop.draft).where(Pop.call_id == call.row_id, Pop.user_id == person.id)).first()
+    return {"outcome": call.disposition, **{str(name): str(value) for name, value in (draft or {}).items()}}
+
+
+def _colleagues(session: Session, person: Person, call_id: int) -> list[tuple[str, str]]:
+    """Return the phones of the call's exchange that it can be handed on to, with who has them."""
+    rows = session.execute(
+        select(Extension.number, User.name)
+        .join(CallRow, CallRow.account_id == Extension.account_id)
+        .outerjoin(User, User.id == Extension.user_id)
+        .where(CallRow.id == call_id, or_(Extension.user_id.is_(None), Extension.user_id != person.id))
+        .where(or_(User.id.is_(None), User.disabled_at.is_(None)))
+        .order_by(User.name, Extension.number)
+    )
+    return [(row.number, row.name or "") for row in rows]
+
+
+def _recorded(session: Session, call_id: int) -> str:
+    """Say whether the call in progress is recorded now: `on`, `paused`, or empty."""
+    paused = session.scalars(
+        select(Recording.paused_at).where(Recording.call_id == call_id, Recording.state == RecordingState.PENDING)
+    ).all()
+    if not paused:
+        return ""
+    return "paused" if all(at is not None for at in paused) else "on"

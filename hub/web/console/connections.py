@@ -1,0 +1,238 @@
+"""Connections: all of them with their health, and how a new one is made."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub import log
+from hub.connector.contract import Account as OpenAccount
+from hub.connector.contract import Connector, Finding, Level
+from hub.cti.models import CallRow
+from hub.errors import ConfigError, NotFoundError, UserError
+from hub.intake import accounts
+from hub.intake.models import Account, Health, RawRecord, RawState
+from hub.security import audit
+from hub.security.policy import Right
+from hub.store.base import now
+from hub.web import auth
+from hub.web.console import account_form
+from hub.web.errors import sentence
+from hub.web.frame import current_hub, current_person
+
+blueprint = Blueprint("connections", __name__, url_prefix="/connections")
+FILTERS: Mapping[str, frozenset[Health]] = {
+    "needs": frozenset({Health.NEEDS_YOU}),
+    "paused": frozenset({Health.PAUSED}),
+}
+DAY = timedelta(days=1)
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One connection on the overview."""
+
+    account: Account
+    title: str  # of its connector
+    set_aside: int
+    waiting: int
+    calls_a_day: int
+
+
+@blueprint.get("")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def show() -> ResponseReturnValue:
+    """Show all connections."""
+    return _cards("admin/connections.html")
+
+
+@blueprint.get("/grid")
+@auth.needs(Right.MANAGE_CONNECTIONS, background=True)
+def grid() -> ResponseReturnValue:
+    """Return the cards alone: an open page asks every 30 s."""
+    return _cards("admin/_cards.html")
+
+
+@blueprint.get("/new")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def catalogue() -> ResponseReturnValue:
+    """Show what can be connected."""
+    found = sorted(current_hub().connectors.values(), key=lambda one: one.title.lower())
+    return render_template("admin/catalogue.html", connectors=found)
+
+
+@blueprint.get("/new/<name>")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def connect(name: str) -> ResponseReturnValue:
+    """Ask for what the connector needs."""
+    connector = connector_of(name)
+    return _form(connector, {})
+
+
+@blueprint.post("/new/<name>")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def make(name: str) -> ResponseReturnValue:
+    """Test what was typed; keep it where it works, or where the administrator says so in spite of all."""
+    hub, connector = current_hub(), connector_of(name)
+    values = account_form.typed(connector, request.form, kept_secrets())
+    try:
+        findings = check(connector, trial(connector, values))
+        wanted = request.form.get("do", "save")
+        if wanted == "test" or (wanted == "save" and is_red(findings)):
+            return _form(connector, values, findings=findings, status=200 if wanted == "test" else 422)
+        with hub.db.write() as session:
+            row = accounts.create(session, connector, hub.vault, request.form.get("name", ""), values, owner_id=None)
+            token = accounts.rotate_hook_token(row) if connector.receive else ""
+            record(session, row, "account.added")
+            public_id, title = row.public_id, row.name
+    except UserError as error:
+        return _form(connector, values, wrong=error.field, error=reason(error), status=422)
+    return render_template(
+        "admin/connected.html", connector=connector, account_id=public_id, name=title, hook=hook_address(token)
+    )
+
+
+def connector_of(name: str) -> Connector[Any]:
+    """Return a connector by name.
+
+    Raises:
+        NotFoundError: this hub has none of this name.
+    """
+    found = current_hub().connectors.get(name)
+    if found is None:
+        raise NotFoundError("There is no such connector here.")
+    return found
+
+
+def trial(connector: Connector[Any], values: Mapping[str, Any]) -> OpenAccount[Any]:
+    """Return an account that is not stored, to test what was typed.
+
+    Raises:
+        UserError: what was typed does not fit.
+    """
+    general = current_hub().settings.hub
+    return OpenAccount(
+        id=0,
+        name=request.form.get("name", ""),
+        settings=accounts.validate(connector, values),
+        region=general.region,
+        time_zone=general.time_zone,
+    )
+
+
+def check(connector: Connector[Any], account: OpenAccount[Any]) -> Sequence[Finding]:
+    """Run a connector's self-test. It talks to the remote: never inside a transaction."""
+    try:
+        return connector.check(account)
+    except Exception:  # noqa: BLE001 - see below
+        # A connector promises not to raise; if one does, the page still has to say something useful.
+        _log.exception("self-test failed", connector=connector.name, account=account.name)
+        return [Finding("self-test", Level.RED, "The self-test itself failed.", "Look into the log of the hub.")]
+
+
+def is_red(findings: Sequence[Finding]) -> bool:
+    return any(finding.level == Level.RED for finding in findings)
+
+
+def hook_address(token: str) -> str:
+    """Return where the remote sends its webhooks; empty where it sends none."""
+    return f"{current_hub().settings.public_url}/api/cti/v1/{token}" if token else ""
+
+
+def record(session: Session, row: Account, action: str, **detail: object) -> None:
+    """Write into the audit what was done with an account."""
+    audit.record(
+        session, current_person(), action, "account", row.public_id, address=auth.address(), name=row.name, **detail
+    )
+
+
+def cards(session: Session) -> list[Card]:
+    """Return all connections with what waits of each, in four queries whatever their number."""
+    titles = {connector.name: connector.title for connector in current_hub().connectors.values()}
+    waiting: dict[tuple[int, str], int] = {
+        (account_id, state): count
+        for account_id, state, count in session.execute(
+            select(RawRecord.account_id, RawRecord.state, func.count())
+            .where(RawRecord.state.in_((RawState.SET_ASIDE, RawState.KEPT)))
+            .group_by(RawRecord.account_id, RawRecord.state)
+        )
+    }
+    calls = dict(
+        session.execute(
+            select(CallRow.account_id, func.count())
+            .where(CallRow.started_at > now() - DAY)
+            .group_by(CallRow.account_id)
+        ).all()
+    )
+    return [
+        Card(
+            account=row,
+            title=titles.get(row.connector, row.connector),
+            set_aside=waiting.get((row.id, RawState.SET_ASIDE), 0),
+            waiting=waiting.get((row.id, RawState.KEPT), 0),
+            calls_a_day=calls.get(row.id, 0),
+        )
+        for row in accounts.listed(session)
+    ]
+
+
+def _cards(template: str) -> ResponseReturnValue:
+    chosen = request.args.get("show", "")
+    with current_hub().db.read() as session:
+        every = cards(session)
+        shown = [card for card in every if chosen not in FILTERS or card.account.health in FILTERS[chosen]]
+        counts = {name: sum(card.account.health in healths for card in every) for name, healths in FILTERS.items()}
+        return render_template(template, cards=shown, total=len(every), counts=counts, chosen=chosen)
+
+
+def _form(
+    connector: Connector[Any],
+    values: Mapping[str, Any],
+    *,
+    findings: Sequence[Finding] = (),
+    wrong: str = "",
+    error: str = "",
+    status: int = 200,
+) -> ResponseReturnValue:
+    typed = {name for name in accounts.secret_names(connector) if values.get(name)}
+    lines = account_form.settings_of(connector, values, set_secrets=typed, wrong=wrong, error=error)
+    html = render_template(
+        "admin/connect.html",
+        connector=connector,
+        lines=lines,
+        name=request.form.get("name", "") or ("" if request.form else connector.title),
+        findings=findings,
+        kept=sealed(connector, values),
+        error="" if any(line.error for line in lines) else error,
+        wrong=wrong,
+    )
+    return html, status
+
+
+def reason(error: UserError) -> str:
+    """Return the reason alone; the field's name stands beside it."""
+    text = sentence(error).removeprefix(f"{error.field}: ").removeprefix("Value error, ")
+    return _("Fill this in.") if text in {"Field required", "String should have at least 1 character"} else text
+
+
+def kept_secrets() -> dict[str, str]:
+    """Return the secrets typed before a test: the page carries them sealed, so nobody types them twice."""
+    try:
+        return current_hub().vault.open(request.form.get("kept", ""))
+    except ConfigError:
+        return {}  # not sealed by us: as if nothing had been typed
+
+
+def sealed(connector: Connector[Any], values: Mapping[str, Any]) -> str:
+    """Return the typed secrets for the page to carry."""
+    names = accounts.secret_names(connector)
+    return current_hub().vault.seal(
+        {name: str(values[name]) for name in names if values.get(name) and values[name] != accounts.MASK}
+    )

@@ -1,0 +1,370 @@
+"""Customers: the list, the form for a new one, and everything about one of them."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub.cti import history
+from hub.errors import NotFoundError, UserError
+from hub.identity import parties, search
+from hub.identity.callers import PHONE
+from hub.identity.models import Link, Party, PartyKind
+from hub.intake.models import Account
+from hub.security.models import User
+from hub.security.policy import Right
+from hub.store.base import now
+from hub.timeline import notes, queries, tasks
+from hub.timeline.models import Note, TaskKind
+from hub.timeline.queries import Cursor, Wanted
+from hub.web import auth
+from hub.web.auth import needs
+from hub.web.console import card, moments, wording
+from hub.web.frame import current_hub, current_person
+
+blueprint = Blueprint("customers", __name__)
+FILTERS = "timeline"  # in a user's preferences
+CHOICES = 8
+
+
+@blueprint.get("/customers")
+@needs(Right.USE)
+def index() -> ResponseReturnValue:
+    """List the customers that were changed last."""
+    with current_hub().db.read() as session:
+        rows = search.shown(session, [party.id for party in parties.recent(session)])
+    return render_template("agent/customers.html", hits=rows)
+
+
+@blueprint.get("/customers/new")
+@needs(Right.EDIT_PARTIES)
+def new() -> ResponseReturnValue:
+    """Show the form for a new customer, filled with what is known."""
+    return _new_form(request.args)
+
+
+@blueprint.post("/customers")
+@needs(Right.EDIT_PARTIES)
+def create() -> ResponseReturnValue:
+    """Make a customer."""
+    form, person, hub = request.form, current_person(), current_hub()
+    region = hub.settings.hub.region
+    given = [parties.Given(kind, form[kind]) for kind in parties.KINDS if form.get(kind, "").strip()]
+    kind = PartyKind.COMPANY if form.get("kind") == PartyKind.COMPANY else PartyKind.PERSON
+    try:
+        with hub.db.write() as session:
+            name, company = form.get("name", ""), None
+            if kind == PartyKind.PERSON:
+                company = parties.company_named(session, person, form.get("company", ""))
+            party = parties.create(session, person, kind, name, given, region=region, company=company)
+    except UserError as error:
+        return _new_form(form, error), 422
+    return redirect(url_for("customers.page", public_id=party.public_id), 303)
+
+
+@blueprint.get("/customers/choose")
+@needs(Right.EDIT_PARTIES, background=True)
+def choose() -> ResponseReturnValue:
+    """Offer customers to give a call to."""
+    try:
+        call = UUID(request.args.get("call", ""))
+    except ValueError:
+        raise NotFoundError("There is no such call.") from None
+    query = request.args.get("q", "")
+    with current_hub().db.read() as session:
+        hits = search.search(session, query, CHOICES)
+    template = "agent/_choose.html" if auth.is_htmx() else "agent/choose.html"
+    return render_template(template, call=call, query=query, hits=hits)
+
+
+@blueprint.get("/customers/<uuid:public_id>")
+@needs(Right.USE)
+def page(public_id: UUID) -> ResponseReturnValue:
+    """Show everything about a customer; of htmx, the timeline alone."""
+    with current_hub().db.read() as session:
+        party = parties.get(session, public_id)
+        if party.public_id != public_id:  # merged since: the old address goes on to work
+            return redirect(url_for("customers.page", public_id=party.public_id), 301)
+        if auth.is_htmx():
+            facts = _timeline(session, party)
+        else:
+            facts = {**_timeline(session, party), **_details(session, party)}
+    if not auth.is_htmx():
+        return render_template("agent/customer.html", **facts, wording=wording)
+    _remember()
+    older = "before" in request.args
+    return render_template("agent/_items.html" if older else "agent/_timeline.html", **facts, wording=wording)
+
+
+@blueprint.get("/customers/<uuid:public_id>/items/<int:number>")
+@needs(Right.USE)
+def item(public_id: UUID, number: int) -> ResponseReturnValue:
+    """Show the body of one row."""
+    person = current_person()
+    with current_hub().db.read() as session:
+        party = parties.get(session, public_id)
+        found = queries.item(session, parties.with_merged(session, party), number, person=person)
+        if found is None:
+            raise NotFoundError("There is no such row, or it is not for you.")
+        call = history.of_items(session, person, [found]).get(number)
+    template = "agent/_item.html" if auth.is_htmx() else "agent/item.html"
+    return render_template(template, party=party, item=found, call=call, wording=wording)
+
+
+@blueprint.route("/customers/<uuid:public_id>/edit", methods=["GET", "POST"])
+@needs(Right.EDIT_PARTIES)
+def edit(public_id: UUID) -> ResponseReturnValue:
+    """Change name, company and owner."""
+    form, person = request.form, current_person()
+    if request.method == "GET":
+        return _edit_form(public_id)
+    try:
+        with current_hub().db.write() as session:
+            party = parties.get(session, public_id)
+            company: Party | parties.Keep | None = parties.KEEP
+            if party.kind == PartyKind.PERSON:
+                company = parties.company_named(session, person, form.get("company", ""))
+            parties.edit(session, person, party, name=form.get("name", ""), company=company, owner_id=_owner(form))
+    except UserError as error:
+        return _edit_form(public_id, error)
+    return _details_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/identifiers")
+@needs(Right.EDIT_PARTIES)
+def add_identifier(public_id: UUID) -> ResponseReturnValue:
+    """Add a number or an address; its kind is what it looks like."""
+    raw = request.form.get("value", "")
+    kind = request.form.get("kind") or (parties.EMAIL if "@" in raw else PHONE)
+    try:
+        with current_hub().db.write() as session:
+            party, region = parties.get(session, public_id), current_hub().settings.hub.region
+            parties.add_identifier(session, current_person(), party, parties.Given(kind, raw), region=region)
+    except UserError as error:
+        return _edit_form(public_id, UserError(str(error), error_id=error.error_id, field="value"))
+    return _details_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/identifiers/<int:number>/remove")
+@needs(Right.EDIT_PARTIES)
+def remove_identifier(public_id: UUID, number: int) -> ResponseReturnValue:
+    """Take a number or an address away."""
+    with current_hub().db.write() as session:
+        parties.remove_identifier(session, current_person(), parties.get(session, public_id), number)
+    return _details_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/notes")
+@needs(Right.EDIT_PARTIES)
+def add_note(public_id: UUID) -> ResponseReturnValue:
+    """Write a note."""
+    form = request.form
+    try:
+        with current_hub().db.write() as session:
+            party = parties.get(session, public_id)
+            pinned = form.get("pinned") == "yes"
+            notes.add(session, current_person(), party_id=party.id, text=form.get("note", ""), pinned=pinned)
+    except UserError as error:
+        return _timeline_again(public_id, error)
+    return _timeline_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/<any(pin, unpin, edit, remove):what>")
+@needs(Right.EDIT_PARTIES)
+def change_note(public_id: UUID, note_id: UUID, what: str) -> ResponseReturnValue:
+    """Pin a note, or change or delete one's own."""
+    person = current_person()
+    try:
+        with current_hub().db.write() as session:
+            note = _note(session, public_id, note_id)
+            if what == "edit":
+                notes.edit(session, person, note, request.form.get("note", ""))
+            elif what == "remove":
+                notes.remove(session, person, note)
+            else:
+                notes.pin(session, person, note, pinned=what == "pin")
+    except UserError as error:
+        return _timeline_again(public_id, error)
+    return _timeline_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/call-back")
+@needs(Right.USE)
+def call_back(public_id: UUID) -> ResponseReturnValue:
+    """Promise a call back."""
+    form, person = request.form, current_person()
+    try:
+        at = moments.call_back(form.get("call_back", ""), form.get("call_back_at", ""), at=now())
+        if at is None:
+            raise UserError("Choose a date and a time in the future.", error_id="bad_time", field="call_back")
+        with current_hub().db.write() as session:
+            party = parties.get(session, public_id)
+            title = form.get("title", "")[: tasks.LONGEST_TITLE]
+            phones = [row.value for row in parties.identifiers(session, party) if row.kind == PHONE]
+            tasks.add(
+                session,
+                person,
+                kind=TaskKind.CALL_BACK,
+                title=title,
+                due_at=at,
+                party_id=party.id,
+                number=phones[0] if phones else "",
+                owner_id=person.id,
+            )
+    except UserError as error:
+        return _timeline_again(public_id, error)
+    return _timeline_again(public_id)
+
+
+# --- what the pages show ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The filters of a timeline: out of the address, else as the person left them."""
+
+    kinds: tuple[str, ...]
+    by: str
+    find: str
+    before: str
+
+    @property
+    def any(self) -> bool:
+        return bool(self.kinds or self.by or self.find)
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """The same as parameters of an address."""
+        return {"kind": list(self.kinds), "by": self.by or None, "find": self.find or None, "filters": "on"}
+
+
+def _asked() -> Asked:
+    args = request.args
+    if not ({"filters", "kind", "by", "find", "before"} & args.keys()):
+        left = auth.preferences().get(FILTERS, {})
+        return Asked(tuple(k for k in left.get("kind", []) if k in wording.KINDS), str(left.get("by", "")), "", "")
+    kinds = tuple(kind for kind in dict.fromkeys(args.getlist("kind")) if kind in wording.KINDS)
+    by = args.get("by", "")
+    return Asked(kinds, by if by.isdecimal() else "", args.get("find", "").strip()[:200], args.get("before", ""))
+
+
+def _remember() -> None:
+    """Keep the filters with the person, unless they are as they were."""
+    asked = _asked()
+    left = {"kind": list(asked.kinds), "by": asked.by}
+    if "filters" not in request.args or auth.preferences().get(FILTERS, {"kind": [], "by": ""}) == left:
+        return
+    with current_hub().db.write() as session:
+        user = session.get_one(User, current_person().id)
+        user.preferences = {**user.preferences, FILTERS: left}
+
+
+def _timeline(session: Session, party: Party) -> dict[str, Any]:
+    person, asked = current_person(), _asked()
+    ids = parties.with_merged(session, party)
+    wanted = Wanted(
+        kinds=wording.wanted_kinds(list(asked.kinds)), by=int(asked.by) if asked.by else None, find=asked.find
+    )
+    before = Cursor.parse(asked.before) if asked.before else None
+    found = queries.page(session, ids, person=person, wanted=wanted, before=before)
+    calls = history.of_items(session, person, found.items)
+    return {
+        "party": party,
+        "asked": asked,
+        "items": found.items,
+        "calls": calls,
+        "older": found.next,
+        "looked_to": found.looked_to,
+        "pinned": queries.pinned(session, ids) if before is None else [],
+        "due": tasks.of_party(session, ids) if before is None else [],
+        "people": _people(session),
+        "month": moments.month,
+        "after": before.started_at if before else None,
+    }
+
+
+def _details(session: Session, party: Party) -> dict[str, Any]:
+    ids = parties.with_merged(session, party)
+    held = parties.identifiers(session, party)
+    numbers = [row.value for row in held if row.kind == PHONE]
+    return {
+        "party": party,
+        "identifiers": held,
+        "company": session.get(Party, party.company_id) if party.company_id else None,
+        "staff": session.scalars(
+            select(Party).where(Party.company_id == party.id, Party.merged_into.is_(None)).order_by(Party.name).limit(20)
+        ).all() if party.kind == PartyKind.COMPANY else [],
+        "owner": session.get(User, party.owner_id) if party.owner_id else None,
+        "merged": len(ids) - 1,
+        "sources": session.execute(
+            select(Account.name, Account.connector, Link.stream, func.max(Link.seen_at).label("seen_at"))
+            .join(Account, Account.id == Link.account_id)
+            .where(Link.party_id.in_(ids))
+            .group_by(Account.name, Account.connector, Link.stream)
+        ).all(),
+        "alerts": card.alerts(session, ids, numbers),
+        "number": numbers[0] if numbers else "",
+        "people": _people(session),
+    }  # fmt: skip
+
+
+def _people(session: Session) -> list[tuple[int, str]]:
+    """Return the colleagues, for the filter by person and the choice of an owner."""
+    rows = session.execute(select(User.id, User.name).where(User.disabled_at.is_(None)).order_by(User.name))
+    return [(row.id, row.name) for row in rows]
+
+
+def _note(session: Session, public_id: UUID, note_id: UUID) -> Note:
+    note, party = notes.get(session, note_id), parties.get(session, public_id)
+    if note.party_id not in parties.with_merged(session, party):
+        raise NotFoundError("This note is about another customer.")
+    return note
+
+
+def _owner(form: Any) -> int | parties.Keep | None:
+    value = form.get("owner")
+    if value is None:
+        return parties.KEEP
+    return int(value) if value.isdecimal() else None
+
+
+def _new_form(typed: Any, error: UserError | None = None) -> str:
+    values = {name: typed.get(name, "") for name in ("kind", "name", "company", "phone", "email", "tax_id")}
+    values["phone"] = values["phone"] or typed.get("number", "")
+    return render_template("agent/new_customer.html", form=values, **_fault(error))
+
+
+def _edit_form(public_id: UUID, error: UserError | None = None) -> ResponseReturnValue:
+    with current_hub().db.read() as session:
+        facts = _details(session, parties.get(session, public_id))
+    template = "agent/_details_form.html" if auth.is_htmx() else "agent/edit_customer.html"
+    html = render_template(template, **facts, form=request.form, **_fault(error), wording=wording)
+    return html, 422 if error else 200
+
+
+def _details_again(public_id: UUID) -> ResponseReturnValue:
+    if not auth.is_htmx():
+        return redirect(url_for("customers.page", public_id=public_id), 303)
+    with current_hub().db.read() as session:
+        facts = _details(session, parties.get(session, public_id))
+    return render_template("agent/_details.html", **facts, wording=wording)
+
+
+def _timeline_again(public_id: UUID, error: UserError | None = None) -> ResponseReturnValue:
+    """Show the timeline after something was written to it, or the form with what was wrong."""
+    if not auth.is_htmx() and error is None:
+        return redirect(url_for("customers.page", public_id=public_id), 303)
+    with current_hub().db.read() as session:
+        party = parties.get(session, public_id)
+        facts = {**_timeline(session, party), **({} if auth.is_htmx() else _details(session, party))}
+    template = "agent/_timeline.html" if auth.is_htmx() else "agent/customer.html"
+    html = render_template(template, **facts, form=request.form if error else {}, **_fault(error), wording=wording)
+    return html, 422 if error else 200
+
+
+def _fault(error: UserError | None) -> dict[str, str]:
+    return {"error": wording.sentence(error), "field": error.field} if error else {"error": "", "field": ""}

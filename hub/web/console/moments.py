@@ -1,0 +1,73 @@
+"""Times as people say them: in their own zone, "in an hour", "tomorrow at nine"."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from flask_babel import format_date, get_timezone
+
+from hub.errors import UserError
+
+MORNING = time(9, 0)
+FARTHEST = timedelta(days=3 * 366)
+
+
+def here(at: datetime) -> datetime:
+    """Return a moment on the clock of the person who asks."""
+    return at.astimezone(_zone())
+
+
+def start_of_day(at: datetime) -> datetime:
+    """Return the midnight before a moment, as the person's clock has it."""
+    return _local(here(at).date(), time(0, 0))
+
+
+def month(at: datetime) -> str:
+    """Return the month of a moment, as the heading above its rows: November 2026."""
+    return str(format_date(here(at), "LLLL y"))
+
+
+def start_of(day: str) -> datetime | None:
+    """Return the beginning of a day out of a date field; None where it is empty or no date."""
+    try:
+        return _local(date.fromisoformat(day), time(0, 0))
+    except ValueError:
+        return None
+
+
+def call_back(choice: str, other: str, *, at: datetime) -> datetime | None:
+    """Return when to call back: `hour`, `tomorrow` at nine, or `other` out of a date and time field.
+
+    None: nothing was promised.
+
+    Raises:
+        UserError: the other time is no time, has passed, or is years away.
+    """
+    match choice:
+        case "hour":
+            return at + timedelta(hours=1)
+        case "tomorrow":
+            return _local(here(at).date() + timedelta(days=1), MORNING)
+        case "other":
+            return _other(other, at)
+    return None
+
+
+def _other(text: str, at: datetime) -> datetime:
+    fault = UserError("Choose a date and a time in the future.", error_id="bad_time", field="call_back_at")
+    try:
+        written = datetime.fromisoformat(text)
+    except ValueError:
+        raise fault from None
+    moment = _local(written.date(), written.time()) if written.tzinfo is None else written
+    if not at < moment < at + FARTHEST:
+        raise fault
+    return moment
+
+
+def _local(day: date, clock: time) -> datetime:
+    return datetime.combine(day, clock, tzinfo=_zone()).astimezone(UTC)
+
+
+def _zone() -> ZoneInfo:
+    # Flask-Babel's zone is one of pytz, which counts by local mean time when a moment is combined with it.
+    return ZoneInfo(str(get_timezone()))

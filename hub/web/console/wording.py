@@ -1,0 +1,179 @@
+"""What the agent's pages call things: kinds, outcomes, reasons, faults. Whole sentences, so that they can be translated."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from flask_babel import LazyString, lazy_gettext
+from flask_babel import gettext as _
+
+from hub.cti.history import CallFact
+from hub.errors import UserError
+from hub.records.call import Direction, Outcome
+from hub.timeline.models import Kind, TaskKind
+from hub.timeline.queries import Item
+from hub.web import errors
+
+# The filters of a timeline, in their order.
+KINDS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        Kind.CALL: lazy_gettext("Calls"),
+        Kind.EMAIL: lazy_gettext("E-mails"),
+        Kind.MEETING: lazy_gettext("Meetings"),
+        Kind.MESSAGE: lazy_gettext("Messages"),
+        "money": lazy_gettext("Money"),
+        Kind.LEAD: lazy_gettext("Leads"),
+        Kind.NOTE: lazy_gettext("Notes"),
+    }
+)
+# What a filter stands for, where it is not one kind.
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"money": (Kind.DOCUMENT, Kind.PAYMENT)})
+OUTCOMES: Mapping[str, LazyString] = MappingProxyType(
+    {
+        Outcome.ANSWERED: lazy_gettext("Answered"),
+        Outcome.MISSED: lazy_gettext("Not answered"),
+        Outcome.ABANDONED: lazy_gettext("Hung up in the menu"),
+        Outcome.BUSY: lazy_gettext("Busy"),
+        Outcome.VOICEMAIL: lazy_gettext("Voicemail"),
+        Outcome.FAILED: lazy_gettext("Not connected"),
+        Outcome.LOST: lazy_gettext("Cut off by a fault"),
+    }
+)
+DIRECTIONS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        Direction.INBOUND: lazy_gettext("Incoming"),
+        Direction.OUTBOUND: lazy_gettext("Outgoing"),
+        Direction.INTERNAL: lazy_gettext("Internal"),
+    }
+)
+TASKS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        TaskKind.MISSED_CALL: lazy_gettext("Missed call"),
+        TaskKind.CALL_BACK: lazy_gettext("Call back"),
+        TaskKind.FOLLOW_UP: lazy_gettext("Follow-up"),
+    }
+)
+_TITLES: Mapping[tuple[str, str], LazyString] = MappingProxyType(
+    {
+        (Direction.INBOUND, Outcome.ANSWERED): lazy_gettext("Incoming call"),
+        (Direction.INBOUND, Outcome.MISSED): lazy_gettext("Missed call"),
+        (Direction.INBOUND, Outcome.ABANDONED): lazy_gettext("Caller hung up in the menu"),
+        (Direction.INBOUND, Outcome.BUSY): lazy_gettext("Caller heard the busy tone"),
+        (Direction.INBOUND, Outcome.VOICEMAIL): lazy_gettext("Voicemail"),
+        (Direction.INBOUND, Outcome.FAILED): lazy_gettext("Incoming call, not connected"),
+        (Direction.INBOUND, Outcome.LOST): lazy_gettext("Incoming call, cut off by a fault"),
+        (Direction.OUTBOUND, Outcome.ANSWERED): lazy_gettext("Outgoing call"),
+        (Direction.OUTBOUND, Outcome.MISSED): lazy_gettext("Outgoing call, not answered"),
+        (Direction.OUTBOUND, Outcome.BUSY): lazy_gettext("Outgoing call, line busy"),
+        (Direction.OUTBOUND, Outcome.VOICEMAIL): lazy_gettext("Outgoing call, voicemail"),
+        (Direction.OUTBOUND, Outcome.FAILED): lazy_gettext("Outgoing call, not connected"),
+        (Direction.OUTBOUND, Outcome.LOST): lazy_gettext("Outgoing call, cut off by a fault"),
+        (Direction.INTERNAL, Outcome.ANSWERED): lazy_gettext("Internal call"),
+        (Direction.INTERNAL, Outcome.MISSED): lazy_gettext("Internal call, not answered"),
+        (Direction.INTERNAL, Outcome.BUSY): lazy_gettext("Internal call, line busy"),
+    }
+)
+_KIND_TITLES: Mapping[str, LazyString] = MappingProxyType(
+    {
+        Kind.CALL: lazy_gettext("Call"),
+        Kind.EMAIL: lazy_gettext("E-mail"),
+        Kind.MEETING: lazy_gettext("Meeting"),
+        Kind.DOCUMENT: lazy_gettext("Document"),
+        Kind.PAYMENT: lazy_gettext("Payment"),
+        Kind.LEAD: lazy_gettext("Lead"),
+        Kind.MESSAGE: lazy_gettext("Message"),
+        Kind.NOTE: lazy_gettext("Note"),
+        Kind.TASK: lazy_gettext("Task"),
+    }
+)
+# The outcomes that a new hub begins with (hub/cti/wrap_up.py); an administrator's own are shown as written.
+_SHIPPED: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "Resolved": lazy_gettext("Resolved"),
+        "Call back": lazy_gettext("Call back"),
+        "Interested": lazy_gettext("Interested"),
+        "Not interested": lazy_gettext("Not interested"),
+        "Wrong number": lazy_gettext("Wrong number"),
+    }
+)
+_OPEN: Mapping[str, LazyString] = MappingProxyType(
+    {
+        Direction.INBOUND: lazy_gettext("Incoming call, going on"),
+        Direction.OUTBOUND: lazy_gettext("Outgoing call, going on"),
+    }
+)
+_REASONS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "caller_gave_up": lazy_gettext("the caller gave up"),
+        "queue_abandon": lazy_gettext("the caller gave up in the queue"),
+        "timeout": lazy_gettext("nobody picked up in time"),
+        "declined": lazy_gettext("declined"),
+        "unreachable": lazy_gettext("the phone could not be reached"),
+        "unallocated": lazy_gettext("there is no such number"),
+        "congestion": lazy_gettext("all lines were busy"),
+        "agent_noanswer": lazy_gettext("the own phone was not picked up"),
+        "agent_busy": lazy_gettext("the own phone was busy"),
+    }
+)
+# Sentences for people, by the stable word of the error; what is not here stands in web/errors.py.
+_FAULTS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "empty_note": lazy_gettext("Write the note first."),
+        "long_note": lazy_gettext("The note is too long."),
+        "party_name": lazy_gettext("Write a name of at most 400 characters."),
+        "bad_phone": lazy_gettext("This is no telephone number."),
+        "several_phones": lazy_gettext("Write one number, not several."),
+        "no_region": lazy_gettext("Write the number with its country code, such as +48 22 123 45 67."),
+        "own_number": lazy_gettext("This is one of our own numbers."),
+        "bad_tax_id": lazy_gettext("This is no tax number."),
+        "bad_company": lazy_gettext("This is not a company."),
+        "bad_owner": lazy_gettext("There is no such colleague."),
+        "bad_time": lazy_gettext("Choose a date and a time in the future."),
+        "no_choice": lazy_gettext("Choose one."),
+        "empty": lazy_gettext("Write a note or choose an outcome."),
+        "too_long": lazy_gettext("The note is too long."),
+        "bad_disposition": lazy_gettext("Choose an outcome of the list."),
+        "ended": lazy_gettext("This call has ended already."),
+        "not_talking": lazy_gettext("You are not in this call."),
+        "not_recorded": lazy_gettext("This call is not recorded."),
+        "refused": lazy_gettext("The telephone system refused it."),
+    }
+)
+
+
+def sentence(error: UserError) -> str:
+    """Return what is wrong, in the person's language as far as we have words for it."""
+    known = _FAULTS.get(error.error_id)
+    return errors.sentence(error) if known is None else str(known)
+
+
+def call_title(call: CallFact) -> str:
+    """Return what a call is called in a list."""
+    if call.open:
+        return str(_OPEN.get(call.direction, _("Internal call, going on")))
+    title = _TITLES.get((call.direction, call.outcome))
+    return str(title) if title is not None else _("Call")
+
+
+def item_title(item: Item) -> str:
+    """Return what a row of a timeline is called; of one whose content this person may not see, its kind."""
+    if item.summary:
+        return item.summary
+    known = _KIND_TITLES.get(item.kind)
+    return item.kind if known is None else str(known)
+
+
+def outcome_name(disposition: str) -> str:
+    """Return an outcome of the company's list; those that we ship are translated."""
+    known = _SHIPPED.get(disposition)
+    return disposition if known is None else str(known)
+
+
+def reason(call: CallFact) -> str:
+    """Return why nobody spoke, where the telephone system said it; empty where it did not."""
+    known = _REASONS.get(call.reason)
+    return "" if known is None else str(known)
+
+
+def wanted_kinds(chosen: list[str]) -> tuple[str, ...]:
+    """Return the kinds that the chosen filters stand for, unknown ones left out."""
+    return tuple(kind for name in chosen if name in KINDS for kind in PARTS.get(name, (name,)))

@@ -1,0 +1,105 @@
+"""The Flask app: every page, the API and the hooks around one hub."""
+
+from datetime import timedelta
+
+from flask import Blueprint, Flask, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from hub.context import Hub
+from hub.web import assets, auth, errors, headers, health, hooks, i18n, jinja, metrics, requests_log
+from hub.web.api import v1
+from hub.web.console import (
+    account_page,
+    audit_page,
+    calls,
+    connections,
+    customers,
+    dial,
+    exchange_pages,
+    my_day,
+    people,
+    recordings,
+    search_page,
+    settings_page,
+    sign_in,
+)
+from hub.web.frame import EXTENSION
+
+LARGEST = 16 * 2**20  # bytes of one request
+LARGEST_FORM = 2**20  # bytes of the fields of a form, files aside
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Flask's signed cookie; also marked Secure where a proxy in front speaks TLS and nobody told us."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return super().get_cookie_secure(app) or request.is_secure
+
+
+def make_flask(hub: Hub) -> Flask:
+    """Build the app of one hub."""
+    app = Flask(__name__, static_folder=None)
+    app.extensions[EXTENSION] = hub
+    app.session_interface = Cookies()
+    app.config.update(
+        SECRET_KEY=auth.session_key(hub),
+        SESSION_COOKIE_NAME=auth.cookie_name(hub),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=hub.settings.public_url.startswith("https://"),
+        SESSION_REFRESH_EACH_REQUEST=False,  # see auth.sign_in
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=hub.settings.security.session_h),
+        MAX_CONTENT_LENGTH=LARGEST,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+    )
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
+    _install(app, hub)
+    return app
+
+
+def _install(app: Flask, hub: Hub) -> None:
+    """Add the parts; those that look at requests first come first."""
+    requests_log.install(app)
+    headers.install(app, hub.settings)
+    csrf = CSRFProtect(app)
+    errors.install(app)
+    auth.install(app)
+    i18n.install(app)
+    jinja.install(app)
+    for blueprint in _pages():
+        app.register_blueprint(blueprint)
+    for blueprint in _programs():
+        csrf.exempt(blueprint)
+        app.register_blueprint(blueprint)
+    assets.install(app, hub.settings.home / "assets")
+    if count := hub.settings.server.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # one attribute of the app is where middleware belongs
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_port=count
+        )
+
+
+def _pages() -> tuple[Blueprint, ...]:
+    """Return what people look at; behind a cookie, so forms need their CSRF token."""
+    return (
+        account_page.blueprint,
+        audit_page.blueprint,
+        calls.blueprint,
+        connections.blueprint,
+        customers.blueprint,
+        dial.blueprint,
+        exchange_pages.blueprint,
+        my_day.blueprint,
+        people.blueprint,
+        recordings.blueprint,
+        search_page.blueprint,
+        settings_page.blueprint,
+        sign_in.blueprint,
+    )
+
+
+def _programs() -> tuple[Blueprint, ...]:
+    """Return what programs call; no cookie counts there, so there is nothing to forge."""
+    return (v1.blueprint, hooks.blueprint, health.blueprint, metrics.blueprint)

@@ -1,0 +1,160 @@
+"""What every template may use: values that keep their direction, numbers, money, times, icons.
+
+`bidi(value)`            a value that somebody typed, isolated; `ltr=True` for mails, codes, ids
+`phone(e164)`            a number as people read it
+`tel(e164, party=…)`     the same as a link that dials
+`money(amount, "ILS")`   an amount
+`ago(at)`, `when(at)`    a time: "5 hours ago" with the exact one in its title; "24.11.26, 10:42"
+`day(date)`              a date
+`duration(seconds)`      6:12
+`icon("phone")`          an icon of icons.svg; `flip=True` mirrors a directional one in right-to-left pages
+`static_url("app.css")`  the hashed address of a file (assets.py)
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask, current_app, request
+from flask_babel import format_currency, format_date, format_datetime, format_timedelta
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from hub.identity.phone import display
+from hub.security.policy import Right, may
+from hub.web import assets
+from hub.web.frame import current_hub, current_person
+
+# Characters that turn the text around them, also out of a <bdi>: a caller's name may hold them, we do not show them.
+# Source: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
+TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+NOTHING = Markup("\N{EN DASH}")
+LONGEST = 2000  # characters of one value on a page
+
+
+def install(app: Flask) -> None:
+    """Give the helpers to all templates of an app."""
+    app.jinja_env.globals.update(
+        bidi=bidi,
+        phone=phone,
+        tel=tel,
+        money=money,
+        ago=ago,
+        when=when,
+        day=day,
+        duration=duration,
+        icon=icon,
+        navigation=navigation,
+        is_here=is_here,
+    )
+    app.jinja_env.filters["inert"] = inert
+
+
+def navigation() -> list[tuple[str, str, str]]:
+    """Return the entries of the top bar for the person who asks, as address, name and icon; five at most."""
+    person = current_person()
+    entries = [
+        ("/", _("My day"), "house", Right.USE),
+        ("/customers", _("Customers"), "users", Right.USE),
+        ("/connections", _("Connections"), "plug", Right.MANAGE_CONNECTIONS),
+        ("/insights", _("Insights"), "chart-column", Right.SEE_INSIGHTS),
+        ("/settings", _("Settings"), "settings", Right.USE),
+    ]
+    return [
+        (path, name, picture)
+        for path, name, picture, right in entries
+        if may(person.role, right) and (path != "/insights" or any(_pages_below(path)))
+    ]
+
+
+def is_here(path: str) -> bool:
+    """Say whether the page belongs to an entry of the top bar."""
+    return request.path == path or (path != "/" and request.path.startswith(path + "/"))
+
+
+def _pages_below(path: str) -> Iterator[str]:
+    return (rule.rule for rule in current_app.url_map.iter_rules() if rule.rule.startswith(path))
+
+
+def inert(value: object) -> str:
+    """Return a text without characters that act on their surroundings; cut where it is absurdly long."""
+    text = CONTROLS.sub("", TURNING.sub("", "" if value is None else str(value)))
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def bidi(value: object, *, ltr: bool = False) -> Markup:
+    """Keep a value from turning the text around it."""
+    frame = Markup('<bdi dir="ltr">{}</bdi>') if ltr else Markup("<bdi>{}</bdi>")
+    return frame.format(inert(value))
+
+
+def phone(number: str | None) -> Markup:
+    """Write a number as people read it: national form at home, else international; its digits left to right."""
+    shown = display(number or "", current_hub().settings.hub.region)
+    return Markup('<bdi dir="ltr" class="num">{}</bdi>').format(inert(shown))
+
+
+def tel(number: str | None, *, party: object = "") -> Markup:
+    """Write a number as a link that dials it; a number that cannot be dialled stays text."""
+    if not number or not re.search(r"\d", number):
+        return phone(number)
+    data = Markup(' data-party="{}"').format(party) if party else ""
+    return Markup('<a class="tel" href="tel:{}"{}>{}</a>').format(number, data, phone(number))
+
+
+def money(amount: Decimal | float | None, currency: str) -> Markup:
+    """Write an amount; Babel puts right-to-left marks around the shekel sign, so it is isolated, never stripped."""
+    if amount is None:
+        return NOTHING
+    return Markup('<bdi class="num">{}</bdi>').format(format_currency(amount, currency))
+
+
+def ago(at: datetime | None) -> Markup:
+    """Write how long ago something was, or how far ahead it is; exact on hover and for programs."""
+    if at is None:
+        return NOTHING
+    at = _aware(at)
+    text = format_timedelta(at - datetime.now(UTC), add_direction=True)
+    return _time(at, text, title=format_datetime(at, "medium"))
+
+
+def when(at: datetime | None, form: str = "short") -> Markup:
+    """Write an exact time in the person's own zone."""
+    if at is None:
+        return NOTHING
+    at = _aware(at)
+    return _time(at, format_datetime(at, form))
+
+
+def day(at: date | datetime | None, form: str = "medium") -> Markup:
+    """Write a date."""
+    if at is None:
+        return NOTHING
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), format_date(at, form))
+
+
+def duration(seconds: float | None) -> str:
+    """Write a length of time as 6:12 or 1:02:03."""
+    minutes, rest = divmod(round(seconds or 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def icon(name: str, *, flip: bool = False, label: Any = "") -> Markup:
+    """Show an icon; without a label it says nothing to a screen reader, so words stand beside it."""
+    spoken = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    return Markup('<svg class="i{}" {}><use href="{}#{}"/></svg>').format(
+        " flip" if flip else "", spoken, assets.installed(current_app).url("icons.svg"), name
+    )
+
+
+def _time(at: datetime, text: str, *, title: str = "") -> Markup:
+    hover = Markup(' title="{}"').format(title) if title else ""
+    return Markup('<time datetime="{}"{}>{}</time>').format(at.isoformat(timespec="seconds"), hover, text)
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""What is due, and who works on it: rows with leases, no messages that could be lost."""

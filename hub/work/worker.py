@@ -1,0 +1,191 @@
+"""Workers: threads that claim what is due and do it. What is due is a row; a lost wake-up costs seconds, never work."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from hub import log
+from hub.store.base import Base, now
+from hub.store.session import DATABASE_AWAY, Database
+from hub.work import schedule
+from hub.work.lease import Lease, claim, new_owner, renew
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A kind of work: rows of a table that are due, and what to do with one."""
+
+    name: str
+    table: type[Base]
+    due: Callable[[], ColumnElement[bool]]
+    run: Callable[[Lease], None]
+    at_once: int = 1  # rows claimed together
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Something to be done once every so often, by whoever comes first."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Session], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Short work on many rows in one transaction; doing it twice changes nothing."""
+
+    name: str
+    waits: Callable[[Session], bool]  # a cheap look, without writing
+    run: Callable[[Session], None]
+
+
+class Trigger(Protocol):
+    """How workers are told to look; carries no work itself."""
+
+    def notify(self, kind: str) -> None:
+        """Say that something of this kind is due now."""
+
+
+class Workers:
+    """The workers of one process."""
+
+    def __init__(  # noqa: PLR0913 - the wired parts
+        self,
+        db: Database,
+        jobs: Sequence[Job],
+        turns: Sequence[Turn] = (),
+        sweeps: Sequence[Sweep] = (),
+        *,
+        threads: int,
+        lease_s: float,
+        heartbeat_s: float,
+        look_s: float,
+    ) -> None:
+        self._db = db
+        self._jobs = list(jobs)
+        self._turns = list(turns)
+        self._sweeps = list(sweeps)
+        self._count = threads
+        self._lease_s = lease_s
+        self._heartbeat_s = heartbeat_s
+        self._look_s = look_s
+        self.owner = new_owner()
+        self._stop = threading.Event()
+        self._wake = threading.Condition()
+        self._hints = 0
+        self._held: dict[tuple[type[Base], int], Lease] = {}
+        self._held_lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        for number in range(self._count):
+            self._begin(f"worker-{number}", self._work)
+        if self._count:
+            self._begin("heartbeat", self._beat)
+
+    def _begin(self, name: str, job: Callable[[], None]) -> None:
+        thread = threading.Thread(target=job, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def close(self) -> None:
+        """Stop claiming; work in progress is given a few seconds, then its lease runs out and another does it."""
+        self._stop.set()
+        with self._wake:
+            self._wake.notify_all()
+        for thread in self._threads:
+            thread.join(5)
+
+    def notify(self, kind: str) -> None:
+        """Look now instead of at the next turn."""
+        del kind
+        with self._wake:
+            self._hints += 1
+            self._wake.notify_all()
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            hints = self._hints
+            try:
+                found = self.run_once()
+            except DATABASE_AWAY as error:
+                _log.warning("database away; workers wait", error=type(error).__name__)
+                found = 0
+            if not found:
+                with self._wake:
+                    if hints == self._hints and not self._stop.is_set():
+                        self._wake.wait(self._look_s)
+
+    def run_once(self) -> int:
+        """Claim and do what is due now; returns how many pieces of work that was."""
+        done = sum(self._run_job(job) for job in self._jobs)
+        done += sum(self._run_sweep(sweep) for sweep in self._sweeps)
+        return done + sum(self._run_turn(turn) for turn in self._turns)
+
+    def _run_job(self, job: Job) -> int:
+        with self._db.read() as session:  # mostly there is nothing, and looking costs no write
+            if session.scalars(select(job.table).where(job.due()).limit(1)).first() is None:
+                return 0
+        with self._db.write() as session:
+            leases = claim(session, job.table, job.due(), owner=self.owner, lease_s=self._lease_s, limit=job.at_once)
+        for lease in leases:
+            self._hold(job.table, lease)
+        for lease in leases:
+            try:
+                job.run(lease)
+            except DATABASE_AWAY:
+                raise
+            except Exception:  # noqa: BLE001 - one bad row must not end the worker; its lease runs out and it is tried again
+                _log.exception("work failed", job=job.name, row=lease.id, attempt=lease.attempt)
+            finally:
+                self._let_go(job.table, lease)
+        return len(leases)
+
+    def _run_sweep(self, sweep: Sweep) -> int:
+        with self._db.read() as session:
+            if not sweep.waits(session):
+                return 0
+        with self._db.write() as session:
+            sweep.run(session)
+        return 1
+
+    def _run_turn(self, turn: Turn) -> int:
+        moment = now()
+        with self._db.read() as session:
+            if schedule.is_taken(session, turn.name, moment, turn.every):
+                return 0
+        with self._db.write() as session:
+            if not schedule.take(session, turn.name, moment, turn.every, self.owner):
+                return 0
+            turn.run(session)  # in the same transaction: a crash gives the turn back
+        return 1
+
+    def _hold(self, table: type[Base], lease: Lease) -> None:
+        with self._held_lock:
+            self._held[table, lease.id] = lease
+
+    def _let_go(self, table: type[Base], lease: Lease) -> None:
+        with self._held_lock:
+            self._held.pop((table, lease.id), None)
+
+    def _beat(self) -> None:
+        """Renew the leases of what really runs, so that only the dead lose theirs."""
+        while not self._stop.wait(self._heartbeat_s):
+            with self._held_lock:
+                held = list(self._held.items())
+            if not held:
+                continue
+            try:
+                with self._db.write() as session:
+                    for (table, _), lease in held:
+                        renew(session, table, [lease], lease_s=self._lease_s)
+            except DATABASE_AWAY as error:
+                _log.warning("heartbeat failed", error=type(error).__name__)

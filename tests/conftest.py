@@ -1,0 +1,93 @@
+"""Fixtures for all tests: settings in a private folder, both databases, a wired hub and a web client."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from hub import app as hub_app
+from hub.context import Hub
+from hub.settings import Settings
+from hub.settings import load as load_settings
+from hub.store.migrate import upgrade
+from hub.store.session import Database, open_engine
+from tests.fakes.servers import Postgres, Valkey
+
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[Valkey]:
+    server = Valkey()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file."""
+    file = tmp_path_factory.mktemp("template") / "hub.db"
+    engine = open_engine(f"sqlite:///{file}")
+    upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Postgres) -> str:
+    """The name of a migrated, empty PostgreSQL database."""
+    url = postgres_server.database()
+    engine = open_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, migrated database; each test that asks for it runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "hub.db")
+        return f"sqlite:///{tmp_path / 'hub.db'}"
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return server.database(request.getfixturevalue("postgres_template"))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    environment = {"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": database_url, "HUB_LOG__LEVEL": "warning"}
+    return load_settings(environment)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """The database alone."""
+    database = Database(open_engine(settings.database_url))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def hub(settings: Settings) -> Iterator[Hub]:
+    """A wired hub without any thread running."""
+    wired = hub_app.create_hub(settings)
+    yield wired
+    hub_app.close_hub(wired)
+
+
+@pytest.fixture
+def client(hub: Hub) -> FlaskClient:
+    return hub_app.create_app(hub).test_client()

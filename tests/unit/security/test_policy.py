@@ -1,0 +1,78 @@
+"""Who may what, written out: a change of policy.py must show here."""
+
+import pytest
+
+from hub.security.models import Role
+from hub.security.policy import Person, Right, Seen, may, may_hear, sees
+
+TABLE = """
+right                 agent  manager  admin
+use                   yes    yes      yes
+dial                  yes    yes      yes
+control_own_call      yes    yes      yes
+hear_own_recordings   yes    yes      yes
+edit_parties          yes    yes      yes
+hear_recordings       -      yes      yes
+see_all_calls         -      yes      yes
+see_insights          -      yes      yes
+manage_connections    -      -        yes
+manage_users          -      -        yes
+see_audit             -      -        yes
+see_raw               -      -        yes
+"""
+ROLES = TABLE.split("\n")[1].split()[1:]
+ROWS = {line.split()[0]: line.split()[1:] for line in TABLE.strip().split("\n")[1:]}
+
+
+def someone(role: str, number: int = 1) -> Person:
+    return Person(number, None, "noa@example.com", "Noa", role)
+
+
+def test_the_table_names_every_right_and_every_role() -> None:
+    assert set(ROWS) == set(Right)
+    assert set(ROLES) == set(Role)
+
+
+@pytest.mark.parametrize("right", list(Right))
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_exactly_the_rights_of_the_table(role: str, right: Right) -> None:
+    assert may(role, right) == (ROWS[right][ROLES.index(role)] == "yes")
+
+
+@pytest.mark.parametrize("role", ["", "root", "Admin", "admin "])
+def test_an_unknown_role_has_no_right(role: str) -> None:
+    assert not any(may(role, right) for right in Right)
+
+
+@pytest.mark.parametrize(
+    ("role", "took_part", "heard"),
+    [("agent", True, True), ("agent", False, False), ("manager", False, True), ("admin", False, True), ("", True, False)],
+)
+def test_an_agent_hears_only_recordings_of_own_calls(role: str, took_part: bool, heard: bool) -> None:
+    assert may_hear(someone(role), took_part=took_part) == heard
+
+
+@pytest.mark.parametrize(
+    ("visibility", "owner", "seen"),
+    [
+        ("all", None, Seen.FULL),
+        ("all", 2, Seen.FULL),
+        ("metadata", 1, Seen.FULL),
+        ("metadata", 2, Seen.METADATA),
+        ("metadata", None, Seen.METADATA),
+        ("owner", 1, Seen.FULL),
+        ("owner", 2, Seen.NOTHING),
+        ("owner", None, Seen.NOTHING),
+        ("of a later version", 2, Seen.NOTHING),
+    ],
+)
+@pytest.mark.parametrize("role", ["agent", "admin"])
+def test_content_of_a_private_mailbox_is_its_owners_alone(
+    role: str, visibility: str, owner: int | None, seen: Seen
+) -> None:
+    assert sees(someone(role), visibility=visibility, owner_id=owner) == seen
+
+
+def test_a_program_is_nobodys_owner() -> None:
+    program = Person(0, None, "", "reports", "admin")
+    assert sees(program, visibility="owner", owner_id=None) == Seen.NOTHING
