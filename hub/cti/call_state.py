@@ -58,6 +58,7 @@ from hub.records.telephony import (
 
 SETTLE_S: Final = 2.0  # after the last channel: late merges and the exchange's own records
 _BOOT_SLACK_S: Final = 5.0  # an uptime in whole seconds, a clock that was set
+_BLINK_S: Final = 1.0  # what can happen to a call while the link is away for less shows in the list of channels
 _LIST_RACE_S: Final = 5.0  # a channel may begin while the list of channels is on its way
 _REMEMBER_S: Final = 600.0  # how long a finished call's keys keep late events from raising it again
 _REMEMBER: Final = 20_000
@@ -90,6 +91,7 @@ class CallState:
         self._silent_s = silent_s
         self._boot_id = boot_id
         self._booted_at: float | None = None
+        self._now = 0.0  # time of the event at hand
         self._seen_at = 0.0  # last event of the exchange
         self._lost_at: float | None = None  # the link broke; what was not heard of since may be over
         self._open: dict[str, Conversation] = {}  # by key
@@ -133,6 +135,7 @@ class CallState:
 
     def feed(self, event: CallEvent) -> None:
         """Take one event; events of unknown channels and repeated events change nothing."""
+        self._now = event.at
         if self._settling and self._settling[0][0] <= event.at:
             self._settle(event.at)
         self._handlers[type(event)](event)
@@ -192,8 +195,8 @@ class CallState:
         self._boot_id = self._boot_id or conversation.boot_id
         if self._booted_at is None:
             self._booted_at = conversation.booted_at
-        if conversation.ended_at is not None:
-            heappush(self._settling, (conversation.ended_at + self._settle_s, conversation.key))
+        if conversation.settles_at is not None:
+            heappush(self._settling, (conversation.settles_at, conversation.key))
 
     # Finding and making
 
@@ -256,7 +259,7 @@ class CallState:
         if channel.real and not conversation.origin:
             conversation.origin = channel.uid
         if conversation.ended_at is not None:  # it goes on after all
-            conversation.ended_at = None
+            conversation.ended_at = conversation.settles_at = None
             conversation.end_estimated = False
         return channel
 
@@ -633,7 +636,8 @@ class CallState:
             conversation.wait_s += max(0.0, at - conversation.queued_at)
             conversation.queued_at = None
         handover.close(conversation)
-        heappush(self._settling, (at + self._settle_s, conversation.key))
+        conversation.settles_at = max(at, self._now) + self._settle_s  # an estimated end may lie far back
+        heappush(self._settling, (conversation.settles_at, conversation.key))
         conversation.touch()
 
     def _settle(self, at: float) -> None:
@@ -641,11 +645,8 @@ class CallState:
         while self._settling and self._settling[0][0] <= at:
             due, key = heappop(self._settling)
             conversation = self._open.get(key)
-            if conversation is None or conversation.ended_at is None:
-                continue
-            if conversation.ended_at + self._settle_s > due:  # it went on and ended again; that end waits here too
-                continue
-            self._finish(at, conversation)
+            if conversation is not None and conversation.settles_at == due:  # else it went on
+                self._finish(at, conversation)
         while self._gone:
             key, since = next(iter(self._gone.items()))
             if at - since < _REMEMBER_S and len(self._gone) <= _REMEMBER:
@@ -717,7 +718,9 @@ class CallState:
         """Compare with the whole truth: end what is missing, take in what is new, follow what moved meanwhile."""
         present = {one.channel.uid for one in event.channels}
         lost_at, self._lost_at = self._lost_at, None
+        long = lost_at is not None and event.at - lost_at > _BLINK_S
         for known in list(self._open.values()):
+            known.unseen = known.unseen or (long and known.ended_at is None and known.seen_at <= (lost_at or 0.0))
             missing = [
                 channel
                 for channel in known.alive()

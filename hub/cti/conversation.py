@@ -124,6 +124,7 @@ class Conversation:
     left_first: str = ""  # extension that left the customer last, unasked
     voicemail: bool = False
     ended_at: float | None = None
+    settles_at: float | None = None  # when it becomes final
     end_estimated: bool = False
     unseen: bool = False  # a part of it happened while nobody looked
     lost: str = ""  # why nobody knows how it ended

@@ -100,21 +100,6 @@ def of_items(session: Session, person: Person, items: Iterable[Item]) -> dict[in
     return {numbers[fact.id]: fact for fact in facts}
 
 
-def of_calls(session: Session, person: Person, call_ids: Sequence[int]) -> list[CallFact]:
-    """Return calls by their own number, newest first."""
-    facts = _facts(session, person, CallRow.id.in_(call_ids)) if call_ids else []
-    return sorted(facts, key=lambda fact: (fact.started_at, fact.row_id), reverse=True)
-
-
-def live(session: Session, person: Person) -> list[CallFact]:
-    """Return the open calls that ring at a person now, or in which they speak."""
-    mine = select(CallRow.id).join(LegRow, LegRow.call_id == CallRow.id)
-    ids = session.scalars(
-        mine.where(CallRow.open, LegRow.user_id == person.id, LegRow.ended_at.is_(None)).distinct()
-    ).all()
-    return of_calls(session, person, ids)
-
-
 def one(session: Session, person: Person, public_id: UUID) -> CallFact:
     """Return one call that a person may see.
 

@@ -36,7 +36,8 @@ def absorb(kept: Conversation, gone: Conversation) -> None:
     _absorb_facts(kept, gone)
     kept.hung_by = None
     if any(True for _ in gone.alive()):
-        kept.ended_at = None
+        kept.ended_at = kept.settles_at = None
+        kept.end_estimated = False
 
 
 def _absorb_question(kept: Conversation, gone: Conversation) -> None:

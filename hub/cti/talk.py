@@ -65,9 +65,9 @@ def _stretch(at: float, conversation: Conversation, talking: Mapping[str, bool])
             else:
                 talk.ended_at = max(at, talk.started_at)
                 conversation.touch()
-    for uid, consult in talking.items():
-        if uid not in going_on:
-            _resume(at, conversation, conversation.channels[uid], consult=consult)
+    for channel in conversation.channels.values():
+        if channel.uid in talking and channel.uid not in going_on:
+            _resume(at, conversation, channel, consult=talking[channel.uid])
             conversation.touch()
 
 

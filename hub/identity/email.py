@@ -124,7 +124,7 @@ def _read(raw: str) -> Email | None:
     text = re.sub(r"(?i)^mailto:([^?]*).*$", r"\1", text)
     if bracketed := re.search(r"<([^<>]*)>\s*$", text):
         text = bracketed[1]
-    found = _ADDRESS.fullmatch(text.strip(" '\"`.,;<>"))
+    found = _ADDRESS.fullmatch(text.strip(" '\"`,;<>").rstrip("."))
     if found is None:
         return None
     local, domain = found[1].casefold(), _ascii_domain(found[2])

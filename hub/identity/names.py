@@ -89,7 +89,7 @@ def clean_name(raw: str) -> str:
     text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
     text = " ".join(text.split())
     words = _words(text)
-    if not any(c.isalpha() for word in words for c in word) or set(words) <= _PLACEHOLDERS:
+    if not any(c.isalpha() for word in words for c in word) or "".join(words) in _PLACEHOLDERS:
         return ""
     return text
 

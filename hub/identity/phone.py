@@ -233,7 +233,8 @@ def _bad_number(why: str) -> UserError:
 def as_dialled(e164: str, region: str) -> str:
     """Return the digits a person inside `region` would dial for a number: national form, or with the exit code.
 
-    For exchanges whose outgoing routes do not know E.164.
+    For exchanges whose outgoing routes do not know E.164. Where a country has several exit codes, one for each
+    carrier, the answer keeps its plus.
     """
     try:
         number = phonenumbers.parse(e164)
@@ -312,13 +313,15 @@ def _plain(c: str) -> str:
     return "-" if c == "\u2212" else c
 
 
-_URI = re.compile(r"(?i)(?<![a-z])(sips?|tel):(?=[^\s>])([^>]*)")
+_URI = re.compile(r"(?i)(?<![a-z])(sips?|tel):(?=\S)(.*)")
 # Chat ids carry the international number without its plus.
 _CHAT_HOSTS = frozenset({"c.us", "s.whatsapp.net"})
 
 
 def _address_user(text: str) -> str:
     """Return the user part of a SIP or tel address or a chat id; other texts as they are."""
+    if in_angles := re.search(r"<([^<>]*)>", text):  # "Dana" <sip:…>, "Dana" <0502345678>: a name before the address
+        text = in_angles[1].strip()
     if uri := _URI.search(text):
         rest = _characters(unquote(uri[2]))
         if uri[1].casefold() == "tel":
@@ -326,12 +329,14 @@ def _address_user(text: str) -> str:
         text = rest if "@" in rest else f"{rest}@"
     if "@" not in text:
         return text
-    user, _, host = text.strip("<> ").partition("@")
+    user, _, host = text.strip().partition("@")
     user = user.split(":")[0]
     if host.casefold() in _CHAT_HOSTS:
         return f"+{user.lstrip('+')}" if user.isdigit() else "-"
-    # A user name with letters is a person or a device, not a vanity number; `anonymous` must still be seen.
-    return user if _says_withheld(user) or not re.search(r"[^\W\d_]", user.replace("ext=", "")) else "-"
+    if _says_withheld(user):
+        return user
+    # A user name with letters is a person or a device, not a vanity number.
+    return "-" if re.search(r"[^\W\d_]", user.partition(";")[0]) else _tel(user)
 
 
 def _tel(rest: str) -> str:
@@ -422,11 +427,12 @@ def _piece(text: str, context: PhoneContext, raw: str) -> _Answer:
     """Read a text that should hold one number."""
     text = _HIDE_ID.sub("", _LABEL.sub("", text.strip()))
     text, extension = _cut_extension(text)
-    letters = any(c.isalpha() for c in text)
-    if letters and _digits(cut := _TRAILING_WORDS.sub("", text)) >= SHORTEST_NUMBER:
-        text, letters = cut, False
-    if letters:
-        return _vanity(text, context, raw) if _VANITY.fullmatch(text) else (PhoneVerdict.JUNK, None)
+    cut = _TRAILING_WORDS.sub("", text)
+    if _digits(cut) >= SHORTEST_NUMBER:
+        text = cut
+    if any(c.isalpha() for c in text):
+        spelled = _VANITY.fullmatch(text) and _digits(text) <= SHORTEST_NUMBER
+        return _vanity(text, context, raw) if spelled else (PhoneVerdict.JUNK, None)
     number = _bare(text)
     if number is None:
         return PhoneVerdict.JUNK, None

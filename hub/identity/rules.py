@@ -236,7 +236,7 @@ def phone_identifier(phone: Phone) -> Identifier | None:
 def email_identifiers(email: Email, own_domains: frozenset[str] = frozenset()) -> tuple[Identifier, ...]:
     """Return what an address identifies by: itself, and its company's domain. Our own addresses identify nobody."""
     domain = email.company_domain
-    if email.domain in own_domains or domain in own_domains:
+    if any(email.domain == own or email.domain.endswith(f".{own}") for own in own_domains):
         return ()
     kind = IdentifierKind.ROLE_MAILBOX if email.role else IdentifierKind.EMAIL
     found = (Identifier(kind, email.address, raw=email.raw),)

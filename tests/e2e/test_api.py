@@ -1,6 +1,5 @@
 """The API as a whole: who may enter, how often, what errors look like, and that its description is true."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,7 +19,7 @@ from tests.fakes.servers import free_port
 
 
 @pytest.fixture
-def desk(hub: Hub) -> Iterator[Office]:
+def desk(hub: Hub) -> Office:
     return office(hub, FakeExchange())
 
 

@@ -1,6 +1,5 @@
 """Calls, the telephone and recordings through the API."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,7 +17,7 @@ NUMBER = "+972542345678"
 
 
 @pytest.fixture
-def desk(hub: Hub) -> Iterator[Office]:
+def desk(hub: Hub) -> Office:
     return office(hub, FakeExchange())
 
 

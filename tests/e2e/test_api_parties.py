@@ -1,6 +1,5 @@
 """People, companies and their timelines through the API."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -23,7 +22,7 @@ DANA = {
 
 
 @pytest.fixture
-def desk(hub: Hub) -> Iterator[Office]:
+def desk(hub: Hub) -> Office:
     return office(hub, FakeExchange())
 
 

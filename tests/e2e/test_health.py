@@ -1,6 +1,5 @@
 """Health and numbers: what machines ask."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +21,7 @@ from tests.fakes.servers import free_port
 
 
 @pytest.fixture
-def desk(hub: Hub) -> Iterator[Office]:
+def desk(hub: Hub) -> Office:
     return office(hub, FakeExchange())
 
 

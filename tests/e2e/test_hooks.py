@@ -1,7 +1,7 @@
 """Webhooks: who may send one, what is kept, and that a 2xx means committed."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ THING = {"id": 7, "name": "דנה"}
 
 
 @pytest.fixture
-def desk(hub: Hub) -> Iterator[Office]:
+def desk(hub: Hub) -> Office:
     """The connector is no telephone system here unless a test says so: its hooks are signed."""
     made = office(hub, FakeExchange())
     plain = replace(made.hub, connectors={NAME: replace(made.hub.connectors[NAME], exchange=None)})

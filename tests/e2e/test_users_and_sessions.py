@@ -131,9 +131,7 @@ def test_a_session_is_found_by_its_token_alone(database: Database, dana: User, s
         (timedelta(hours=12), False),
     ],
 )
-def test_an_idle_session_ends(
-    database: Database, dana: User, settings: Settings, later: timedelta, kept: bool
-) -> None:
+def test_an_idle_session_ends(database: Database, dana: User, settings: Settings, later: timedelta, kept: bool) -> None:
     token = start(database, dana, settings)
     with database.read() as session:
         assert (sessions.look(session, token, settings, now() + later) is not None) == kept
@@ -153,9 +151,7 @@ def test_a_busy_session_ends_after_its_whole_time(database: Database, dana: User
         assert sessions.look(session, token, settings, began + timedelta(hours=12, seconds=1)) is None
 
 
-def test_a_shorter_setting_counts_for_sessions_already_open(
-    database: Database, dana: User, settings: Settings
-) -> None:
+def test_a_shorter_setting_counts_for_sessions_already_open(database: Database, dana: User, settings: Settings) -> None:
     token = start(database, dana, settings)
     shorter = settings.model_copy(update={"security": settings.security.model_copy(update={"session_h": 1.0})})
     with database.read() as session:
@@ -207,9 +203,8 @@ def test_a_password_link_works_once(database: Database, dana: User, settings: Se
         address = links.password_link(session, session.get_one(User, dana.id), settings)
     base, _, token = address.rpartition("/")
     assert base == f"{settings.public_url}/password"
-    with database.write() as session:
-        with pytest.raises(UserError):
-            links.use(session, token, "short")
+    with database.write() as session, pytest.raises(UserError):
+        links.use(session, token, "short")
     with database.write() as session:
         assert links.use(session, token, "another good sentence") is not None
     with database.write() as session:

@@ -159,6 +159,16 @@ class Site:
             self.hub.bus.publish(self.users[name], "call.ringing", data)
         return str(data["call"])
 
+    def show(self, call: str, name: str, **card: Any) -> None:
+        """The call rings at one more user."""
+        with self.hub.db.write() as session:
+            row = session.scalars(select(CallRow).where(CallRow.public_id == UUID(call))).one()
+            first = session.scalars(select(Pop).where(Pop.call_id == row.id)).first()
+            assert first is not None
+            data = {**first.card, "state": "ringing", **card}
+            session.add(Pop(call_id=row.id, user_id=self.users[name], card=data))
+        self.hub.bus.publish(self.users[name], "call.ringing", data)
+
     def answer(self, call: str, name: str = "noa") -> None:
         self._change(call, name, state="answered")
         self.hub.bus.publish(self.users[name], "call.answered", {"call": call, "state": "answered"})

@@ -42,6 +42,7 @@ class RecordFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._parts: list[_Part] = []
+        self._newest: _Part | None = None
         self._end: Mark = (0, 0)
         self.garbage = 0  # lines that are no records
         self.lost = False  # the saved place was not found again: a stretch may be missing
@@ -75,8 +76,10 @@ class RecordFile:
         if not self._parts:
             return None
         part = self._parts[mark[0]]
-        digest = hashlib.sha256(part.head).hexdigest()
-        return {"inode": part.inode, "offset": mark[1], "head": digest, "head_bytes": len(part.head)}
+        place = {"inode": part.inode, "offset": mark[1], **_name(part.head)}
+        if not part.head and self._newest:
+            place["after"] = _name(self._newest.head)  # an empty file has no name but the one of its predecessor
+        return place
 
     def mark(self, place: dict[str, Any] | None) -> Mark:
         """Where `place` lies within this reading; before everything if it is unknown here."""
@@ -89,16 +92,18 @@ class RecordFile:
     def _plan(self, place: dict[str, Any] | None, oldest: float) -> list[_Part]:
         current = _look(self._path)
         rotated = self._rotated()
+        self._newest = rotated[-1] if rotated else None
         if place is None:
             return [part for part in rotated if part.modified >= oldest] + ([current] if current else [])
+        if not place["head_bytes"]:
+            return [*_after(rotated, place.get("after")), *([current] if current else [])]
         if current and _continues(current, place):
             return [_from(current, place)]
         for number, part in enumerate(rotated):
             if _continues(part, place):
                 later = [one for one in rotated[number + 1 :] if one.inode != part.inode]
                 return [_from(part, place), *later, *([current] if current else [])]
-        # An empty file has no head to know it by. One that was empty and still has its inode was caught above.
-        self.lost = place["head_bytes"] > 0
+        self.lost = True
         return [part for part in rotated if part.modified >= place.get("at", oldest)] + ([current] if current else [])
 
     def _rotated(self) -> list[_Part]:
@@ -187,9 +192,11 @@ def _look(path: str) -> _Part | None:
 @contextlib.contextmanager
 def _open(path: str) -> Iterator[IO[bytes]]:
     # Non-blocking, so that a FIFO put in the file's place cannot hold us for ever.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", closefd=True) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise RejectedError(f"{path} is no regular file")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RejectedError(f"{path} is no regular file")
+    with os.fdopen(descriptor, "rb") as file:
         if path.endswith(".gz"):
             with gzip.GzipFile(fileobj=file) as packed:
                 yield cast("IO[bytes]", packed)
@@ -202,10 +209,20 @@ def _is_head(head: bytes, place: dict[str, Any]) -> bool:
     return len(head) >= wanted and hashlib.sha256(head[:wanted]).hexdigest() == place["head"]
 
 
+def _name(head: bytes) -> dict[str, Any]:
+    return {"head": hashlib.sha256(head).hexdigest(), "head_bytes": len(head)}
+
+
+def _after(rotated: list[_Part], name: dict[str, Any] | None) -> list[_Part]:
+    """The rotated files that are younger than the one of this name; all of them, where there was none."""
+    for number, part in enumerate(rotated):
+        if name and _is_head(part.head, name):
+            return rotated[number + 1 :]
+    return rotated
+
+
 def _continues(part: _Part, place: dict[str, Any]) -> bool:
-    if not _is_head(part.head, place) or (not place["head_bytes"] and part.inode != place["inode"]):
-        return False
-    return _size(part) >= int(place["offset"])
+    return _is_head(part.head, place) and _size(part) >= int(place["offset"])
 
 
 def _size(part: _Part) -> int:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -87,6 +87,10 @@ class Reader(Protocol[RowT]):
     def garbage(self) -> int:
         """Rows and lines that were no records."""
 
+    @property
+    def lost(self) -> bool:
+        """The saved place was not found again: a stretch may be missing."""
+
     def read(self, low: Any, since: datetime) -> Iterator[tuple[Any, RowT]]:
         """Yield (mark, row) from `low`; without one, all rows that may belong to a call begun after `since`."""
 
@@ -113,6 +117,10 @@ class _FileReader(Generic[RowT]):
     def garbage(self) -> int:
         return self._bad + self._file.garbage
 
+    @property
+    def lost(self) -> bool:
+        return self._file.lost
+
     def read(self, low: Any, since: datetime) -> Iterator[tuple[Mark, RowT]]:
         for mark, fields in self._file.lines(low, since.timestamp()):
             try:
@@ -134,6 +142,8 @@ class _FileReader(Generic[RowT]):
 
 class _CelNumbered:
     """Rows of a `cel` table with a growing id."""
+
+    lost = False
 
     def __init__(self, database: Database, source: RecordSource) -> None:
         self._database = database
@@ -170,6 +180,8 @@ class _CelNumbered:
 class _Timed(Generic[RowT]):
     """Rows of a table that is ordered by nothing but a time. Rows may come late, so a stretch is read again."""
 
+    lost = False
+
     def __init__(
         self,
         database: Database,
@@ -182,11 +194,12 @@ class _Timed(Generic[RowT]):
         self._database, self._table, self._column, self._wanted = database, table, column, wanted
         self._make = make
         self._back_s = back_s
+        self._start = 0.0
         self._until = 0.0
         self.garbage = 0
 
-    def read(self, low: Any, since: datetime) -> Iterator[tuple[float, RowT]]:
-        start = since if low is None else datetime.fromtimestamp(float(low) - self._back_s, UTC)
+    def read(self, low: Any, since: datetime) -> Iterator[tuple[tuple[float, float], RowT]]:
+        start = since if low is None else datetime.fromtimestamp(float(low["start"]) - self._back_s, UTC)
         for fields in self._database.by_time(self._table, self._column, self._wanted, start):
             try:
                 row = self._make(fields)
@@ -194,17 +207,19 @@ class _Timed(Generic[RowT]):
                 self.garbage += 1
                 continue
             since_row, until = _span(row)
+            self._start = max(self._start, since_row.timestamp())
             self._until = max(self._until, until.timestamp())
-            yield since_row.timestamp(), row
+            yield (since_row.timestamp(), 0.0), row
 
-    def place(self, mark: float) -> Any:
-        return mark
+    def place(self, mark: tuple[float, float]) -> Any:
+        return {"start": mark[0], "end": mark[1]}
 
-    def end(self) -> float:
-        return self._until
+    def end(self) -> tuple[float, float]:
+        return self._start, self._until
 
-    def is_new(self, mark: float, row: RowT, high: Any) -> bool:  # noqa: ARG002 - late rows have early marks
-        return high is None or _span(row)[1].timestamp() >= float(high) - _LATE_S
+    def is_new(self, mark: tuple[float, float], row: RowT, high: Any) -> bool:
+        # What began later was not read; what ended later may have been written after rows that began later.
+        return high is None or mark[0] >= high["start"] or _span(row)[1].timestamp() >= high["end"] - _LATE_S
 
 
 def _span(row: CdrRow | CelRow) -> tuple[datetime, datetime]:
@@ -222,12 +237,21 @@ class _Walk(Generic[RowT]):
     make: Callable[[Group[RowT]], Call | None]
     now: Callable[[], float]
     back_s: float
-    since: datetime | None  # first reading: calls begun before this are not given out
+    since: datetime  # first reading: calls begun before this are not given out
+    high: Any = field(init=False)
+    opened: frozenset[str] = field(init=False)
+    first: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # As they were saved before this reading; `state` moves on with every page.
+        self.first = not self.state
+        self.high = self.state.get("high")
+        self.opened = frozenset(f"u:{name}" for name in self.state.get("open", ()))
 
     def pages(self, until: datetime | None = None) -> Iterator[tuple[list[Call], dict[str, Any], bool]]:
         """Yield (calls, state to save, more); stops before calls that began at `until`."""
         count = 0
-        start = (self.since or datetime.now(UTC)) - timedelta(seconds=self.source.longest_call_s)
+        start = self.since - timedelta(seconds=self.source.longest_call_s)
         for mark, row in self.reader.read(self.state.get("low"), start):
             if until and _span(row)[0] >= until:
                 continue
@@ -239,10 +263,11 @@ class _Walk(Generic[RowT]):
         yield self._calls(end=True), self._save(), False
 
     def _take(self, mark: Any, row: RowT) -> None:
-        fresh = self.reader.is_new(mark, row, self.state.get("high"))
+        fresh = self.reader.is_new(mark, row, self.high)
         if isinstance(row, CelRow) and row.event == "CHAN_START":
             self.groups.restarted(row.uniqueid, row.at)
         group = self.groups.add(mark, row, fresh=fresh)
+        group.fresh = group.fresh or not self.opened.isdisjoint(group.names)
         if isinstance(row, CelRow):
             if row.event == "CHAN_START":
                 group.open.add(row.uniqueid)
@@ -252,25 +277,18 @@ class _Walk(Generic[RowT]):
     def _calls(self, *, end: bool) -> list[Call]:
         clock = self.groups.clock.timestamp() if self.groups.clock else 0.0
         clock = max(clock, self.now()) if end else clock
-        opened = set(self.state.get("open", ()))
         calls = []
         for group in self.groups:
             silent = clock - group.until.timestamp()
             tired = silent > self.source.longest_call_s or self.groups.overfull()
             if silent < self.source.settle_s or (group.open and not group.dead and not tired):
                 continue
-            if self._wanted(group, opened):
+            if group.fresh and not (self.first and group.since < self.since):
                 calls += self._call(group)
             group.fresh = False
             if silent > self.back_s or tired:
                 self.groups.drop(group)
         return sorted(calls, key=lambda call: call.started_at)
-
-    def _wanted(self, group: Group[RowT], opened: set[str]) -> bool:
-        if self.since and group.since < self.since and not self.state:
-            return False
-        names = {name[2:] for name in group.names if name.startswith("u:")}
-        return group.fresh or bool(names & opened)
 
     def _call(self, group: Group[RowT]) -> list[Call]:
         call = self.make(group)
@@ -283,6 +301,8 @@ class _Walk(Generic[RowT]):
         names = sorted({name[2:] for group in waiting for name in group.names if name.startswith("u:")})
         # Kept for the next page too, where the reader goes on without asking for the place again.
         self.state = {"low": self.reader.place(low), "high": self.reader.place(self.reader.end()), "open": names}
+        if self.reader.lost:
+            self.state = {**self.state, "lost": True}
         return dict(self.state)
 
 
@@ -474,7 +494,7 @@ def _check_kinds(readers: _Readers, database: Database | None, now: Callable[[],
     if not (readers.has_cdr or readers.has_cel):
         action = f"Name the tables by cdr= and cel=, and grant SELECT on them to {source.username!r}."
         return [Finding("records", Level.RED, f"{source} has neither a readable CDR nor CEL table.", action)]
-    findings = []
+    findings: list[Finding] = []
     for kind, has in (("CEL", readers.has_cel), ("CDR", readers.has_cdr)):
         if has:
             newest = _newest(readers, database, kind)
@@ -526,4 +546,10 @@ def _check_gap(position: dict[str, Any] | None, now: Callable[[], float]) -> lis
     behind = now() - float(position["read_at"])
     level = Level.GREEN if behind < 2 * 86400 else Level.AMBER
     action = "" if level is Level.GREEN else "Look at the errors of the records stream."
-    return [Finding("records gap", level, f"The records were last read {behind / 3600:.1f} h ago.", action)]
+    findings = [Finding("records gap", level, f"The records were last read {behind / 3600:.1f} h ago.", action)]
+    if any(position.get(kind, {}).get("lost") for kind in ("cdr", "cel")):
+        text = "The record file was replaced before it was read to its end: some calls may be missing."
+        findings.append(
+            Finding("records lost", Level.AMBER, text, "Let logrotate keep at least one old file (rotate 2).")
+        )
+    return findings

@@ -8,7 +8,7 @@ The view gets a session, its path's values, `query` and `body` as the declared m
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from functools import wraps
 from typing import Annotated, Any, ParamSpec
@@ -50,7 +50,7 @@ class Body(BaseModel):
 def _in_range(at: datetime) -> datetime:
     if not 1900 <= at.year <= 2200:  # outside, conversions overflow
         raise ValueError("must lie between the years 1900 and 2200")
-    return at
+    return at.astimezone(UTC)
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]

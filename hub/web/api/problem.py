@@ -97,7 +97,7 @@ def answer(fault: Fault) -> Response:
     return response
 
 
-def fault_of(error: Exception) -> Fault:  # noqa: PLR0911 - one line for each kind of error
+def fault_of(error: Exception) -> Fault:
     """Say what an exception means to a program. What nobody foresaw is logged and told without its inside."""
     match error:
         case FaultError():

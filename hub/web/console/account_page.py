@@ -104,7 +104,7 @@ def handle_failures(account_id: UUID) -> ResponseReturnValue:
         values = (
             {"state": RawState.FILTERED, "error": f"left out by {current_person().email}"}
             if skip
-            else {"state": RawState.KEPT}
+            else {"state": RawState.KEPT, "error": "", "attempts": 0}
         )
         for part in _parts(ids):
             session.execute(

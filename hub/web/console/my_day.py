@@ -28,7 +28,7 @@ IN_DOCK = 3
 def page() -> ResponseReturnValue:
     """Show the day."""
     with current_hub().db.read() as session:
-        facts = {**_to_do(session), "live": history.live(session, current_person()), "calls": _recent(session, RECENT)}
+        facts = {**_to_do(session), "calls": _recent(session, RECENT)}
     return render_template("agent/my_day.html", **facts, wording=wording)
 
 
@@ -48,11 +48,10 @@ def recent() -> ResponseReturnValue:
     in_dock = request.args.get("in") == "dock"
     with current_hub().db.read() as session:
         calls = _recent(session, IN_DOCK if in_dock else RECENT)
-        live = [] if in_dock else history.live(session, current_person())
     template = "agent/_recent_dock.html" if in_dock else "agent/_recent.html"
     if not auth.is_htmx() and not in_dock:
         return redirect("/", 303)
-    return render_template(template, calls=calls, live=live, wording=wording)
+    return render_template(template, calls=calls, wording=wording)
 
 
 @blueprint.post("/tasks/<uuid:public_id>/done")

@@ -114,9 +114,10 @@ function addCard(call) {
 }
 
 // Stage 2: the rest of the card from the server. The body is the source too, so that two cards load side by side.
-function load(card) {
+async function load(card) {
   const body = $("[data-body]", card);
-  return htmx.ajax("GET", callPath(card.dataset.call, "card"), { source: body, target: body, swap: "innerHTML" });
+  await htmx.ajax("GET", callPath(card.dataset.call, "card"), { source: body, target: body, swap: "innerHTML" });
+  recall(card.dataset.call);
 }
 
 function draw(card, call) {
@@ -207,6 +208,28 @@ async function flushDraft(id) {
   } catch {
     // The server is away: the text stays on the page, and catchUp sends it when the stream is back.
   }
+}
+
+// A reload may be quicker than the draft on its way to the server: this tab remembers it meanwhile.
+const unsent = () => JSON.parse(sessionStorage.getItem("unsent") ?? "{}");
+
+function remember() {
+  const drafts = {};
+  for (const id of dirty.keys()) {
+    const form = noteOf(id);
+    if (form) drafts[id] = [...new FormData(form)].filter(([name]) => name !== "csrf_token");
+  }
+  if (Object.keys(drafts).length) sessionStorage.setItem("unsent", JSON.stringify({ user: page.user, drafts }));
+}
+
+function recall(id) {
+  const { user, drafts } = unsent();
+  const form = noteOf(id);
+  if (!drafts?.[id] || user !== page.user || !form) return;
+  for (const [name, value] of drafts[id]) if (form.elements[name]) form.elements[name].value = value;
+  delete drafts[id];
+  sessionStorage.setItem("unsent", JSON.stringify({ user, drafts }));
+  wrote(form);
 }
 
 function catchUp() {
@@ -319,7 +342,9 @@ if (pop) {
     else for (const id of dirty.keys()) flushDraft(id);
   });
 }
+if (unsent().user !== page.user) sessionStorage.removeItem("unsent");
 addEventListener("pagehide", () => {
+  remember();
   for (const id of dirty.keys()) flushDraft(id);
   bus.post({ t: "bye" });
 });

@@ -151,7 +151,7 @@ def test_no_call_of_a_long_file_is_doubled_or_torn(kind: str) -> None:
 
 
 class TestPair:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def found(self) -> dict[str, Call]:
         return pair("both")
 

@@ -4,7 +4,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ TALK_TOLERANCE_S = 0.6
 class Trace:
     name: str
     messages: tuple[tuple[float, bytes], ...]  # arrival, raw message
-    truth: tuple[dict[str, Any], ...]
+    truth: tuple[dict[str, Any], ...] = field(compare=False)
 
 
 def names() -> list[str]:
@@ -63,6 +63,7 @@ def trace(name: str) -> Trace:
     return Trace(name, tuple(messages), tuple(facts["calls"]))
 
 
+@cache
 def events(found: Trace, *, delay: float = 0.0) -> list[CallEvent]:
     translator = AmiTranslator()
     return [event for at, raw in found.messages for event in translator.translate(at + delay, raw)]

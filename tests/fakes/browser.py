@@ -1,0 +1,51 @@
+"""A browser without a screen: keeps cookies, sends each form's CSRF token, signs in and out."""
+
+import html
+import re
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from hub.context import Hub
+from hub.security import users
+from hub.security.models import User
+
+PASSWORD = "a sentence is good"
+_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def someone(hub: Hub, role: str, email: str = "", password: str | None = PASSWORD) -> User:
+    """Add a user."""
+    with hub.db.write() as session:
+        return users.add(session, email or f"{role}@example.com", role.title(), role, password)
+
+
+class Browser:
+    """One browser of one person."""
+
+    def __init__(self, app: Flask, **environment: str) -> None:
+        self.client = app.test_client()
+        self.environment = environment
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.get(path, headers=named, environ_overrides=self.environment)
+
+    def token(self, page: str = "/login") -> str:
+        """Return the CSRF token of a page's form."""
+        found = _TOKEN.search(self.get(page).text)
+        assert found is not None, f"no form on {page}"
+        return html.unescape(found[1])
+
+    def post(self, path: str, *, on: str = "", htmx: bool = False, **fields: str | list[str]) -> TestResponse:
+        """Send a form of the page `on` (default: the settings, where every signed-in person has one)."""
+        token = self.token(on or ("/settings" if self.is_signed_in() else "/login"))
+        headers = {"HX-Request": "true", "X-CSRF-Token": token} if htmx else {}
+        named = {"csrf_token": token, **fields}
+        return self.client.post(path, data=named, headers=headers, environ_overrides=self.environment)
+
+    def is_signed_in(self) -> bool:
+        return self.get("/settings").status_code == 200
+
+    def sign_in(self, email: str, password: str = PASSWORD, **fields: str) -> TestResponse:
+        return self.post("/login", on="/login", email=email, password=password, **fields)

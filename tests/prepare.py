@@ -1,0 +1,76 @@
+"""Gets what the tests need of the system, where this machine lets us: a browser, a real Asterisk, a MariaDB.
+
+`make test` runs it first. As root on Debian it installs packages; otherwise Playwright brings its own browser. What
+cannot be had costs one line here, and its tests say so and are skipped.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ASTERISK = ROOT / "tests/e2e/asterisk/setup"
+PACKAGES = {"chromium": "chromium", "debootstrap": "debootstrap", "wget": "wget", "mariadbd": "mariadb-server-core"}
+FONTS = "fonts-noto-core"  # screenshots in Hebrew and Arabic
+
+
+def say(text: str) -> None:
+    print(f"prepare: {text}", flush=True)
+
+
+def has(program: str) -> bool:
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is not None
+
+
+def install_packages() -> None:
+    missing = [package for program, package in PACKAGES.items() if not has(program)]
+    if not missing:
+        return
+    if os.geteuid() != 0 or not has("apt-get"):
+        say(f"not installed here: {', '.join(missing)} (root on Debian would install them)")
+        return
+    if not has("chromium"):
+        missing.append(FONTS)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    say(f"installing {', '.join(missing)}")
+    for command in (["apt-get", "-q", "update"], ["apt-get", "-q", "install", "-y", "--no-install-recommends", *missing]):
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        if done.returncode:
+            say(f"{' '.join(command[:3])} failed: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}")
+            return
+
+
+def install_browser() -> None:
+    if os.environ.get("CHROMIUM") or has("chromium"):
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, check=False
+    )
+    if done.returncode:
+        say("no Chromium: browser tests will be skipped")
+
+
+def install_asterisk() -> None:
+    """Build the pair once; it is kept in var/asterisk."""
+    if not ASTERISK.exists() or os.geteuid() != 0 or not has("debootstrap"):
+        say("no real Asterisk (needs root and debootstrap): its tests will be skipped")
+        return
+    folder = os.environ.get("HUB_TEST_ASTERISK", str(ROOT / "var/asterisk"))
+    if (Path(folder) / "root/usr/sbin/asterisk").exists():
+        return
+    say("building a pair of real Asterisk servers (once, about a minute)")
+    done = subprocess.run([ASTERISK, folder], capture_output=True, check=False)
+    if done.returncode:
+        say(f"no real Asterisk: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}")
+
+
+def main() -> None:
+    install_packages()
+    install_browser()
+    install_asterisk()
+
+
+if __name__ == "__main__":
+    main()
