@@ -8,8 +8,6 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import ColumnElement, delete
 from sqlalchemy.orm import Session
 
@@ -28,11 +26,13 @@ from hub.intake.models import Account, AccountState, RawRecord, RawState, Stream
 from hub.live.bus import open_bus
 from hub.live.events import Live
 from hub.records.call import Call
+from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
 from hub.settings import Settings
 from hub.store.base import now
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
+from hub.web.api import idempotency
 from hub.web.auth import person_of
 from hub.web.factory import make_flask
 from hub.work import schedule
@@ -40,7 +40,6 @@ from hub.work.lease import Lease, release
 from hub.work.worker import Job, Sweep, Turn, Workers
 
 HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
-HISTORY_EVERY = timedelta(minutes=10)
 _log = log.get(__name__)
 
 Message = MutableMapping[str, Any]
@@ -74,9 +73,7 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
     db = Database(engine)
     vault = open_vault(settings.key_file)
     connectors = load_connectors(settings)
-    limiter = FixedWindowRateLimiter(
-        storage_from_string("memory://" if settings.live.bus == "memory" else settings.live.bus)
-    )
+    limiter = open_limiter(settings)
     adopt.watch()
     return Hub(
         settings=settings,
@@ -170,6 +167,7 @@ def _workers(hub: Hub) -> Workers:
 
     def nightly(session: Session) -> None:
         schedule.forget(session, now())
+        idempotency.forget(session)
         recordings.purge(session, days=calls.recording_days)
         old = now() - timedelta(days=HEARD_DAYS)
         session.execute(
@@ -224,6 +222,7 @@ def read_history(
     with hub.db.read() as session:
         stream = session.get_one(StreamState, lease.id)
         account = session.get_one(Account, stream.account_id)
+        asked_at = stream.due_at
     if account.state != AccountState.ACTIVE or not hub.telephone.is_exchange(account):
         with hub.db.write() as session:
             release(session, StreamState, lease, due_at=None)
@@ -248,7 +247,10 @@ def read_history(
         _log.warning("call records cannot be read", account=account.name, error=error)
     moment = now()
     with hub.db.write() as session:
-        values = {"due_at": moment + HISTORY_EVERY, "last_error": error, "counts": counts}
+        stream = session.get_one(StreamState, lease.id)
+        # A gap noticed while we read is still to be read.
+        next_at = backfill.next_due(stream, moment) if stream.due_at == asked_at else stream.due_at
+        values = {"due_at": next_at, "last_error": error, "counts": counts}
         if not error:
             values["last_run_at"] = moment
         release(session, StreamState, lease, **values)

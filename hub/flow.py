@@ -20,12 +20,13 @@ from hub.cti.payload import CALLS, to_payload
 from hub.errors import MappingError, RecordError
 from hub.identity.callers import PHONE
 from hub.identity.models import NumberRule
+from hub.identity.transforms import TRANSFORMS
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState
 from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.load import read_folder
-from hub.mapping.transforms import Context
+from hub.mapping.transforms import Context, Registry
 from hub.outbound import outbox
 from hub.outbound.plan import Subscriber, plan
 from hub.records.call import Call, Direction
@@ -62,7 +63,7 @@ class Flow:
 
 def open_flow(settings: Settings, folder: Path = MAPPINGS) -> Flow:
     """Read all mappings; a wrong one stops the start and is named."""
-    return Flow(settings, read_folder(folder))
+    return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS)}))
 
 
 def take_call(flow: Flow, session: Session, account: Account, call: Call, row: CallRow) -> None:

@@ -13,6 +13,7 @@ from hub.settings import Settings
 from hub.settings import load as load_settings
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
+from hub.web import assets
 from tests.fakes.servers import Postgres, Valkey
 
 DATABASES = ["sqlite", "postgresql"]
@@ -66,8 +67,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.database(request.getfixturevalue("postgres_template"))
 
 
+@pytest.fixture(scope="session")
+def compressed_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static files as a start of the hub makes them, once for all tests."""
+    folder = tmp_path_factory.mktemp("home") / "assets"
+    assets.collect(folder)
+    return folder
+
+
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
+def settings(tmp_path: Path, database_url: str, compressed_assets: Path) -> Settings:
+    shutil.copytree(compressed_assets, tmp_path / "assets")
     environment = {"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": database_url, "HUB_LOG__LEVEL": "warning"}
     return load_settings(environment)
 

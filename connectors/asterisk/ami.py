@@ -434,11 +434,18 @@ def greet(connection: Connection) -> dict[str, Any]:
     # The exchange read its clock somewhere between our question and its answer: take the middle.
     with contextlib.suppress(ValueError):
         facts["skew_s"] = round(float(pong.get("Timestamp", "")) - (sent + time.time()) / 2, 3)
+    refused = []
     for name in ("CoreSettings", "CoreStatus"):
         answer = connection.ask(name, keep=True)  # the translator learns from it when the exchange started
         if answer.get("Response") != "Success":
-            facts.setdefault("refused", []).append(name)
+            refused.append(name)
         facts.update(_named(answer))
+    if refused:
+        facts["warning"] = (
+            f"Connected, but the exchange refuses {' and '.join(refused)}: calls in progress are not found again after "
+            "a gap. Set write = originate,call,reporting for our user in manager.conf, then `manager reload`, and "
+            "pause and resume this connection."
+        )
     return facts
 
 

@@ -50,6 +50,11 @@ class AsteriskExchange:
         self._recordings = account.settings.recordings()
         self._records = account.settings.record_source(account.time_zone)
 
+    @property
+    def silent_s(self) -> float | None:
+        """None: Asterisk can be asked for its channels."""
+        return None
+
     def listen(self, sink: Sink, stop: threading.Event) -> None:
         """Hear events until `stop`; reconnects by itself with growing delays, never raises."""
         ami.listen(self._settings, sink, stop)

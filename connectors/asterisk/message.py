@@ -34,6 +34,7 @@ _ALL = frozenset(
         b"CoreShowChannelsComplete",
     }
 )
+_FIRST_LINES = frozenset(b"Event: " + kind + b"\r" for kind in _ALL)
 # A third of all events is VarSet; six variables matter. A leading __ marks a variable that new channels inherit.
 _VARIABLES = frozenset(
     {
@@ -88,18 +89,26 @@ def wanted(raw: bytes) -> bool:
     Four of five events are of no use here, so this decides by the first line alone where it can. A message may
     begin with an empty line: some events of a build with test framework leave one too many.
     """
-    if raw[:7] != b"Event: ":
-        raw = raw.lstrip(b"\r\n")
-        if raw[:7] != b"Event: ":
-            return raw[:9] == b"Response:" and b"CoreStartupDate:" in raw
-    end = raw.find(b"\n", 7)
-    kind = raw[7:end].rstrip() if end > 0 else raw[7:].rstrip()
-    if kind in _ALL:
+    end = raw.find(b"\n")
+    line = raw[:end] if end >= 0 else raw
+    if line in _FIRST_LINES:
         return True
-    if kind == b"VarSet":
+    if line == b"Event: VarSet\r":
         start = raw.find(b"\nVariable: ")
         return start > 0 and raw[start + 11 : raw.find(b"\n", start + 11)].rstrip() in _VARIABLES
-    return kind == b"UserEvent" and b"\nUserEvent: CustomerIdentified" in raw
+    return _rarely_wanted(raw, line)
+
+
+def _rarely_wanted(raw: bytes, line: bytes) -> bool:
+    if not line or line == b"\r":
+        rest = raw.lstrip(b"\r\n")
+        return bool(rest) and wanted(rest)
+    if line == b"Event: UserEvent\r":
+        return b"\nUserEvent: CustomerIdentified" in raw
+    if line[:9] == b"Response:":
+        return b"CoreStartupDate:" in raw
+    # A line end of another kind, or none.
+    return line[-1:] != b"\r" and line.startswith(b"Event:") and wanted(line.rstrip() + b"\r\n" + raw[len(line) :])
 
 
 def unescape(value: str) -> str:

@@ -95,6 +95,10 @@ class FileFacts:
 class Exchange(Protocol):
     """One telephone exchange. Every method but `listen` and `attend` ends within a few seconds or raises ConnectorError."""
 
+    @property
+    def silent_s(self) -> float | None:
+        """Seconds without a word after which a call is lost; None where the exchange can be asked for its channels."""
+
     def listen(self, sink: Sink, stop: threading.Event) -> None:
         """Hear events until `stop`; reconnects by itself with growing delays, never raises."""
 

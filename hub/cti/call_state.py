@@ -154,9 +154,9 @@ class CallState:
     def next_wakeup(self) -> float | None:
         """Return when a `Ticked` is needed at the latest, as unix seconds; None: never, until an event comes."""
         due = self._settling[0][0] if self._settling else None
-        if self._silent_s is not None and self._open:
-            silent = min(one.seen_at for one in self._open.values()) + self._silent_s
-            due = silent if due is None else min(due, silent)
+        if self._silent_s is not None:
+            silent = [one.seen_at + self._silent_s for one in self._open.values() if one.ended_at is None]
+            due = min(silent if due is None else [due, *silent], default=None)
         return due
 
     def keys(self) -> list[str]:
@@ -805,7 +805,7 @@ class CallState:
         if self._silent_s is None:
             return
         for conversation in list(self._open.values()):
-            if conversation.ended_at is None and event.at - conversation.seen_at >= self._silent_s:
+            if conversation.ended_at is None and event.at >= conversation.seen_at + self._silent_s:
                 self._give_up(conversation, "no_hangup")
 
 

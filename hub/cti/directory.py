@@ -2,8 +2,7 @@
 
 import fnmatch
 import re
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -119,10 +118,9 @@ def load(session: Session, account_id: int, region: str, guess: Callable[[str], 
     )
 
 
-def save_seen(session: Session, account_id: int, seen: deque[tuple[str, bool]]) -> None:
+def save_seen(session: Session, account_id: int, seen: Sequence[tuple[str, bool]]) -> None:
     """Remember endpoint names, for the list of what is not classified yet."""
-    while seen:
-        name, _ = seen.popleft()
+    for name, _ in seen:
         known = session.scalar(
             select(SeenEndpoint).where(SeenEndpoint.account_id == account_id, SeenEndpoint.name == name)
         )

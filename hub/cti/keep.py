@@ -128,7 +128,7 @@ def _fill(row: CallRow, seen: Seen) -> None:
     row.hangup_by = call.hangup_by or ""
     row.wait_s, row.ring_s, row.talk_s = call.wait_s, call.ring_s, call.talk_s
     row.source = call.source
-    row.user_id = _user(seen)
+    row.user_id = user_of(seen)
     if row.match_basis not in {MatchBasis.MANUAL, MatchBasis.CLICK}:
         row.party_id = found.sure
         row.candidates = list(found.parties) if len(found.parties) > 1 else []
@@ -143,7 +143,7 @@ def _basis(found: Found) -> MatchBasis:
     return MatchBasis.AMBIGUOUS if found.parties else MatchBasis.NONE
 
 
-def _user(seen: Seen) -> int | None:
+def user_of(seen: Seen) -> int | None:
     """Whose call it was: who spoke last with the customer, else who made it."""
     call = seen.call
     for segment in reversed(call.segments):

@@ -14,14 +14,15 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -34,26 +35,33 @@ from hub.cti.attendant import greet
 from hub.cti.call_state import CallState
 from hub.cti.directory import Directory
 from hub.cti.keep import Seen, call_public_id, keep, outside_number
-from hub.cti.models import CallRow, Click
+from hub.cti.models import CallRow, Click, MatchBasis
 from hub.cti.payload import CALLS, to_payload
 from hub.cti.screen_pop import Caller, Shown, Told
 from hub.cti.spool import Spool
-from hub.errors import RecordError
+from hub.errors import AuthError, RecordError, RejectedError, ScopeError, ShapeError
 from hub.identity.callers import Found, who, who_keyed
 from hub.intake import receive
 from hub.intake.models import Account, AccountState, Health, RawRecord, RawState, StreamState
 from hub.live.bus import Bus
-from hub.records.call import Call, Direction
+from hub.records.call import Call, Direction, Outcome
 from hub.records.telephony import Booted, CallEvent, ChannelsListed, Endpoint, LinkLost, Ticked
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
+from hub.work.lease import Lease, holds
 
 DIRECTORY_S = 2.0  # how old the directory may be before a new call
 TICK_S = 0.5
+ONE_BY_ONE_S = 1e-6
 BATCH = 500  # calls written in one transaction
 HEARD = "heard"  # stream of raw messages that webhooks brought
+ROWS_AT_ONCE = 200
+ROW_OVERLAP = 1000  # ids below the newest that are looked at again: a row with a lower id may be committed later
 LIVE = "live"  # stream of an exchange that is listened to: its lease, and which life of the exchange it knows
 _log = log.get(__name__)
+
+
+ONLY_A_PERSON = (AuthError, ScopeError, RejectedError)  # can mend these
 
 
 Settled = Callable[[Session, Account, Call, CallRow], None]
@@ -94,12 +102,19 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Raw messages in the order of their arrival; `row` where they lie in the database."""
+    """Raw messages in the order of their arrival; `row` where they lie in the database; all empty: the last of all."""
 
     at: float
     messages: Sequence[bytes]
     row: int | None = None
     event: CallEvent | None = None
+
+
+LAST = Heard(0.0, ())
+
+
+class LeaseLostError(Exception):
+    """Another process listens to this exchange now: nothing of ours may be written any more."""
 
 
 class Listener:
@@ -119,7 +134,7 @@ class Listener:
         home: Path,
         settled: Settled,
         backfill: Callable[[int], None],
-        silent_s: float | None = None,
+        lease: Lease | None = None,
         by_webhook: bool = False,
         idle_min: float = 30.0,
     ) -> None:
@@ -133,21 +148,24 @@ class Listener:
         self._limit = queue_limit
         self._settled = settled
         self._backfill = backfill
+        self._lease = lease
         self._by_webhook = by_webhook
         self._idle_min = idle_min
         self._spool = Spool(home / "spool", str(account.public_id), spool_mb)
         self._directory = Directory(region, exchange.guess, (), (), {}, {}, {}, frozenset(), frozenset())
         self._directory_at = 0.0
-        self._state = CallState(self._classify, settle_s=settle_s, silent_s=silent_s)
+        self._state = CallState(self._classify, settle_s=settle_s, silent_s=exchange.silent_s)
         self._translator: Translator = exchange.translator()
-        self._queue: queue.SimpleQueue[Heard | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._waiting = 0
         self._waiting_lock = threading.Lock()
         self._calls: dict[str, Known] = {}
         self._pages: dict[str, Page] = {}
         self._rows_done: list[int] = []
+        self._was_listed = False
+        self._history_due = False
         self._pen_wakes = threading.Condition()
-        self._writing = False
+        self._pen_stops = threading.Event()
         self._unwritten: set[UUID] = set()
         self._seen_endpoints: dict[str, bool] = {}
         self._unsaved_endpoints: deque[tuple[str, bool]] = deque(maxlen=1000)
@@ -157,6 +175,7 @@ class Listener:
         self._saved_event_at = 0.0
         self._reading_rows = threading.Event()
         self._row_position = 0
+        self._rows_taken: set[int] = set()
         self.counters = Counters()
         self.stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -178,15 +197,22 @@ class Listener:
             thread.start()
 
     def close(self) -> None:
-        """Stop listening and write what waits; at most a few seconds."""
+        """Stop listening, understand what was heard, write what waits; at most a few seconds each."""
         self.stop.set()
-        self._queue.put(None)
         self._reading_rows.set()
+        self._join("socket", "rows", "attendant")
+        self._queue.put(LAST)
+        self._join("ear")
         with self._pen_wakes:
+            self._pen_stops.set()
             self._pen_wakes.notify_all()
-        for thread in self._threads:
-            thread.join(5)
+        self._join("pen")
         self._spool.close()
+
+    def _join(self, *names: str) -> None:
+        for thread in self._threads:
+            if thread.name.partition("-")[0] in names:
+                thread.join(5)
 
     @property
     def alive(self) -> bool:
@@ -211,17 +237,52 @@ class Listener:
             )
             boot_id = str((stream.cursor or {}).get("boot_id", "")) if stream else ""
             rows = session.scalars(select(CallRow).where(CallRow.account_id == self.account_id, CallRow.open)).all()
+            unknown = [row.id for row in rows if not self._go_on(row)]
             for row in rows:
-                known = Known(row.public_id, shown=screen_pop.restore(session, row.id))
-                self._calls[row.key] = known
-                if row.state is not None:
-                    self._state.load(row.state)
+                self._calls[row.key] = Known(row.public_id, shown=screen_pop.restore(session, row.id))
             cards = screen_pop.live_cards(session)
+        if unknown:
+            self._give_up(unknown)
+            self._remind(session, min((row.started_at for row in rows), default=None))
         if boot_id:
             self._state.feed(Booted(0.0, boot_id))
         self._state.changed()
-        for user_id, mine in cards.items():
-            self._bus.replace(user_id, mine)
+        # Whoever has a phone here: what a process that died had told, and nobody wrote down, goes away again.
+        for user_id in {*cards, *self._directory.users.values()}:
+            self._bus.replace(user_id, cards.get(user_id, []))
+
+    def _go_on(self, row: CallRow) -> bool:
+        """Load the memory of an open call; False: there is none that this version of the hub can read."""
+        if row.state is None:
+            return False
+        try:
+            self._state.load(row.state)
+        except ShapeError as error:
+            _log.warning("an open call cannot be gone on with", account=self.name, call=row.key, error=str(error))
+            return False
+        return True
+
+    def _give_up(self, ids: Sequence[int]) -> None:
+        """Close calls nobody remembers; those that live are found again in the exchange's list of channels."""
+        with self._db.write() as session:
+            for row in session.scalars(select(CallRow).where(CallRow.id.in_(ids))):
+                self._calls.pop(row.key, None)
+                row.open, row.state, row.version = False, None, 0
+                row.outcome, row.reason, row.end_estimated = Outcome.LOST, "forgotten", True
+                row.ended_at = row.ended_at or now()
+
+    def _remind(self, session: Session, since: datetime | None) -> None:
+        """Tell a new translator what the former one had heard of calls that are still open; its answers are known."""
+        if since is None or not self._by_webhook:
+            return
+        query = select(RawRecord).where(
+            RawRecord.account_id == self.account_id,
+            RawRecord.stream == HEARD,
+            RawRecord.state == RawState.APPLIED,
+            RawRecord.received_at >= since,
+        )
+        for row in session.scalars(query.order_by(RawRecord.id)):
+            self._translator.translate(row.received_at.timestamp(), message_of(row))
 
     # --- the connector's side: never waits ----------------------------------------------------------------------
 
@@ -236,16 +297,17 @@ class Listener:
         return True
 
     def connected(self, facts: Mapping[str, Any]) -> None:
-        self._facts.update(facts)
-        if self._health is None or self._health[0] != Health.HEALTHY:
-            self._health = (Health.HEALTHY, "", None)
+        warning = str(facts.get("warning", ""))
+        self._facts = {**self._facts, "warning": "", **facts}
+        health = (Health.WARNINGS if warning else Health.HEALTHY, warning, None)
+        if self._health != health:
+            self._health = health
             _log.info("exchange connected", account=self.name, **{k: v for k, v in facts.items() if k != "event"})
             self._wake_pen()
 
     def disconnected(self, error: Exception | None, retry_in: float) -> None:
         text = str(error) if error else "The connection ended."
-        needs_person = error is not None and type(error).__name__ in {"AuthError", "ScopeError", "RejectedError"}
-        health = Health.NEEDS_YOU if needs_person else Health.LATE
+        health = Health.NEEDS_YOU if isinstance(error, ONLY_A_PERSON) else Health.LATE
         if self._health is None or self._health[:2] != (health, text):
             _log.warning("exchange disconnected", account=self.name, error=text, retry_in=round(retry_in, 1))
         self._health = (health, text, time.time() + retry_in)
@@ -258,20 +320,28 @@ class Listener:
     # --- the ear --------------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        while not self.stop.is_set():
-            heard: Heard | None
+        while True:
             try:
                 heard = self._queue.get(timeout=self._patience())
             except queue.Empty:
-                heard = None
-            try:
-                if heard is not None:
-                    self._take(heard)
+                heard = Heard(time.time(), ())
+            if heard is LAST:
+                return
+            with self._one_fault("what was heard could not be taken in"):
+                self._take(heard)
+            with self._one_fault("time could not be told"):
                 self._tick()
-                self._tell(heard.at if heard is not None and heard.messages else time.time())
-            except Exception:  # noqa: BLE001 - one message must not end the ear; it is logged with its trace
-                self.counters.add("faults")
-                _log.exception("a message could not be taken in", account=self.name)
+            with self._one_fault("calls could not be told"):
+                self._tell(heard)
+
+    @contextmanager
+    def _one_fault(self, what: str) -> Iterator[None]:
+        """Go on after a fault of ours: one message must not end the ear, nor cost the next one."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - whatever it is; logged with its trace
+            self.counters.add("faults")
+            _log.exception(what, account=self.name)
 
     def _patience(self) -> float:
         due = self._state.next_wakeup()
@@ -286,46 +356,55 @@ class Listener:
     def _take(self, heard: Heard) -> None:
         if heard.event is not None:
             self._state.feed(heard.event)
-        if heard.messages:
-            self._last_event_at = heard.at
-            if heard.row is None:
-                with self._waiting_lock:
-                    self._waiting -= len(heard.messages)
-                self._spool.write(heard.at, heard.messages)
-            self._refresh_directory()
-        for message in heard.messages:
-            for event in self._translator.translate(heard.at, message):
-                if isinstance(event, Booted) and self._state.boot_id not in {"", event.boot_id}:
-                    self.counters.add("restarts")
-                self._state.feed(event)
-                if isinstance(event, ChannelsListed):
-                    self._backfill(self.account_id)  # whatever happened before this moment, the exchange's records know
-        if heard.row is not None:
-            with self._pen_wakes:
-                self._rows_done.append(heard.row)
-                self._pen_wakes.notify()
-
-    def _tell(self, at: float) -> None:
-        """Tell browsers what changed, then hand the calls to the pen."""
-        changed = self._state.changed()
-        if not changed:
+        if not heard.messages:
             return
+        self._last_event_at = heard.at
+        if heard.row is None:
+            with self._waiting_lock:
+                self._waiting -= len(heard.messages)
+            with self._one_fault("the spool cannot be written"):
+                self._spool.write(heard.at, heard.messages)
+        self._refresh_directory()
+        for place, message in enumerate(heard.messages):
+            with self._one_fault("a message could not be taken in"):
+                # What arrived together came one after the other all the same.
+                self._understand(heard.at + place * ONE_BY_ONE_S, message)
+
+    def _understand(self, at: float, message: bytes) -> None:
+        for event in self._translator.translate(at, message):
+            if isinstance(event, Booted) and self._state.boot_id not in {"", event.boot_id}:
+                self.counters.add("restarts")
+            self._state.feed(event)
+            if isinstance(event, ChannelsListed):
+                # Whatever happened before this moment, the exchange's own records know.
+                self._was_listed = True
+                self.counters.add("listed")
+
+    def _tell(self, heard: Heard) -> None:
+        """Tell browsers what changed, then hand the calls to the pen, with the message that changed them."""
+        at = heard.at if heard.messages else time.time()
         pages = []
-        for call in changed:
+        for call in self._state.changed():
             known = self._calls.get(call.key)
             if known is None:
                 known = self._calls[call.key] = Known(call_public_id(self._account_public_id, call.key))
             self._look_up(call, known)
-            told = screen_pop.differences(call, known.public_id, known.shown, known.caller, self._directory, at=at)
-            self._publish(call, told)
+            if known.shown.cards or known.found.number not in self._directory.hidden:
+                told = screen_pop.differences(call, known.public_id, known.shown, known.caller, self._directory, at=at)
+                self._publish(call, told)
             shown = Shown(dict(known.shown.cards), dict(known.shown.ended))
             pages.append(Page(call, self._state.dump(call.key), known.found, shown, self._directory.user_of))
             if call.settled or call.merged_into:
                 del self._calls[call.key]
+        if not pages and heard.row is None and not self._was_listed:
+            return
         with self._pen_wakes:
+            self._history_due, self._was_listed = self._history_due or self._was_listed, False
             for page in pages:
                 self._pages[page.call.key] = page
                 self._unwritten.add(call_public_id(self._account_public_id, page.call.key))
+            if heard.row is not None:
+                self._rows_done.append(heard.row)
             self._pen_wakes.notify()
 
     def _publish(self, call: Call, told: Sequence[Told]) -> None:
@@ -355,7 +434,7 @@ class Listener:
     def _look_up(self, call: Call, known: Known) -> None:
         """Find whose call it is, again only when something to look up by is new."""
         number = outside_number(call)
-        key = (number, call.keyed, f"{call.withheld}{call.direction}{call.trunk}")
+        key = (number, call.keyed, f"{call.withheld}{call.direction}{call.trunk}{call.click_id}")
         if known.looked_up == key:
             return
         try:
@@ -369,11 +448,16 @@ class Listener:
             known.caller = Caller("" if call.withheld else number, call.caller_name, "none")
 
     def _find(self, session: Session, call: Call, number: str) -> Found:
-        if call.direction is Direction.INTERNAL or not number or (call.withheld and not self._directory.trunk(call.trunk).match_withheld):
-            found = Found("")
-        else:
+        trunk = self._directory.trunk(call.trunk)
+        found = Found("")
+        if call.direction is not Direction.INTERNAL and number and (trunk.match_withheld or not call.withheld):
             found = who(session, number, self._directory.phone_context(call.trunk), at=call.started_at)
-        return who_keyed(session, call.keyed, found) if call.keyed else found
+        if call.keyed:
+            found = who_keyed(session, call.keyed, found)
+        click = session.get(Click, call.click_id) if call.click_id else None
+        if click is not None and click.party_id is not None:  # somebody clicked on this very party
+            found = replace(found, parties=(click.party_id,), nobody=None)
+        return found
 
     def _classify(self, channel: str) -> Endpoint:
         name = directories.endpoint_name(channel)
@@ -406,23 +490,27 @@ class Listener:
         wait = 0.05
         while True:
             with self._pen_wakes:
-                if not self._pages and not self._rows_done and not self.stop.is_set():
+                if not self._pages and not self._rows_done and not self._history_due and not self._pen_stops.is_set():
                     self._pen_wakes.wait(1.0)
                 keys = list(self._pages)[:BATCH]
                 pages = [self._pages.pop(key) for key in keys]
-                rows, self._rows_done = self._rows_done, []
-                last = self.stop.is_set() and not pages and not rows
+                # A message is done with when everything that it changed is written.
+                rows, self._rows_done = ([], self._rows_done) if self._pages else (self._rows_done, [])
+                last = self._pen_stops.is_set() and not pages and not rows
             try:
                 self._write_batch(pages, rows)
                 wait = 0.05
+            except LeaseLostError:
+                self._lay_down_the_pen()
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, calls wait in memory and are tried again
                 if isinstance(error, DATABASE_AWAY):
                     _log.warning("database away; calls wait to be written", account=self.name, waiting=len(pages))
                 else:
                     _log.exception("calls could not be written; they wait", account=self.name, waiting=len(pages))
                 self._take_back(pages, rows)
-                if self.stop.wait(wait):
-                    return
+                if self._pen_stops.wait(wait):
+                    return  # the next listener finds them again: in the exchange, or in its records
                 wait = min(5.0, wait * 2)
                 continue
             with self._pen_wakes:
@@ -431,6 +519,15 @@ class Listener:
                 self._pen_wakes.notify_all()
             if last:
                 return
+
+    def _lay_down_the_pen(self) -> None:
+        """Another process writes these calls now: ours are older, whatever they say."""
+        _log.warning("another process listens now; nothing more is written here", account=self.name)
+        with self._pen_wakes:
+            self._pages.clear()
+            self._rows_done.clear()
+            self._unwritten.clear()
+            self._pen_wakes.notify_all()
 
     def _take_back(self, pages: Sequence[Page], rows: Sequence[int]) -> None:
         """Put what could not be written back, behind anything newer of the same call."""
@@ -442,16 +539,39 @@ class Listener:
     def _write_batch(self, pages: Sequence[Page], rows: Sequence[int]) -> None:
         """One transaction: calls, what was shown, what settled, and which raw messages are done with."""
         stale = self._last_event_at > self._saved_event_at + 5
-        if not pages and not rows and not self._unsaved_endpoints and self._health is None and not stale:
-            return
-        with self._db.write() as session:
-            account = session.get_one(Account, self.account_id)
-            for page in pages:
-                self._write_page(session, account, page)
-            if rows:
-                for row in session.scalars(select(RawRecord).where(RawRecord.id.in_(rows))):
-                    row.state, row.applied_at = RawState.APPLIED, now()
-            self._save_facts(session, account)
+        health, endpoints = self._health, list(self._unsaved_endpoints)
+        if pages or rows or endpoints or health is not None or stale:
+            with self._db.write() as session:
+                self._hold(session)
+                account = session.get_one(Account, self.account_id)
+                for page in pages:
+                    self._write_page(session, account, page)
+                if rows:
+                    done = {"state": RawState.APPLIED, "applied_at": now()}
+                    session.execute(update(RawRecord).where(RawRecord.id.in_(rows)).values(done))
+                self._save_facts(session, account, health, endpoints)
+            for _ in endpoints:
+                self._unsaved_endpoints.popleft()
+            if self._health is health:
+                self._health = None
+        guessed = any(page.call.settled and page.call.end_estimated for page in pages)
+        if self._history_due or guessed:
+            # Only now: the records complete what is written, and pass over what is not.
+            self._history_due = False
+            try:
+                self._backfill(self.account_id)
+            except DATABASE_AWAY:
+                self._history_due = True
+                raise
+
+    def _hold(self, session: Session) -> None:
+        """Make sure that these calls are still ours to write, until the end of this transaction.
+
+        Raises:
+            LeaseLostError: another process took over.
+        """
+        if self._lease is not None and not holds(session, StreamState, self._lease, lock=True):
+            raise LeaseLostError
 
     def _write_page(self, session: Session, account: Account, page: Page) -> None:
         if page.call.merged_into:
@@ -478,26 +598,30 @@ class Listener:
 
     def _take_click(self, session: Session, row: CallRow) -> None:
         """A call that somebody clicked belongs to the party it was clicked for."""
-        if not row.click_id or row.match_basis:
+        click = session.get(Click, row.click_id) if row.click_id else None
+        if click is None:
             return
-        click = session.get(Click, row.click_id)
-        if click is not None:
-            click.state = "taken"
-            if click.party_id is not None:
-                row.party_id, row.match_basis, row.candidates = click.party_id, "click", []
+        click.state = "taken"
+        if click.party_id is not None and row.match_basis != MatchBasis.MANUAL:
+            row.party_id, row.match_basis, row.candidates = click.party_id, MatchBasis.CLICK, []
 
-    def _save_facts(self, session: Session, account: Account) -> None:
-        if self._health is not None and account.state == AccountState.ACTIVE:
-            account.health, account.health_text, retry_at = self._health[0], self._health[1], self._health[2]
+    def _save_facts(
+        self,
+        session: Session,
+        account: Account,
+        health: tuple[str, str, float | None] | None,
+        endpoints: Sequence[tuple[str, bool]],
+    ) -> None:
+        if health is not None and account.state == AccountState.ACTIVE:
+            account.health, account.health_text, retry_at = health
             account.next_try_at = datetime.fromtimestamp(retry_at, UTC) if retry_at else None
-            self._health = None
         elif account.health in {Health.NEVER_RUN, Health.WORKING} and self._last_event_at:
             account.health = Health.HEALTHY
         if self._last_event_at:
             account.last_event_at = datetime.fromtimestamp(self._last_event_at, UTC)
             self._saved_event_at = self._last_event_at
         account.facts = {**account.facts, **self._facts, "counters": dict(self.counters.values)}
-        directories.save_seen(session, self.account_id, self._unsaved_endpoints)
+        directories.save_seen(session, self.account_id, endpoints)
         if self._state.boot_id:
             directories.save_boot(session, self.account_id, LIVE, self._state.boot_id)
 
@@ -519,32 +643,43 @@ class Listener:
         while not self.stop.is_set():
             self._reading_rows.clear()
             try:
-                with self._db.read() as session:
-                    query = (
-                        select(RawRecord)
-                        .where(
-                            RawRecord.account_id == self.account_id,
-                            RawRecord.stream == HEARD,
-                            RawRecord.state == RawState.KEPT,
-                            RawRecord.id > self._row_position,
-                        )
-                        .order_by(RawRecord.id)
-                        .limit(200)
-                    )
-                    rows = session.scalars(query).all()
+                rows = self._kept_rows()
             except DATABASE_AWAY as error:
                 _log.warning("database away", account=self.name, error=type(error).__name__)
                 rows = []
             for row in rows:
-                self._row_position = row.id
-                text = str(row.payload.get("message", ""))
+                self._rows_taken.add(row.id)
+                self._row_position = max(self._row_position, row.id)
                 self.counters.add("received")
-                self._queue.put(Heard(row.received_at.timestamp(), (text.encode("utf-8", "surrogateescape"),), row.id))
+                self._queue.put(Heard(row.received_at.timestamp(), (message_of(row),), row.id))
             if not rows:
                 self._reading_rows.wait(0.5)
+
+    def _kept_rows(self) -> list[RawRecord]:
+        """Return the next rows. An id is given before its row is committed, so lower ones may still come."""
+        since = self._row_position - ROW_OVERLAP
+        self._rows_taken = {row_id for row_id in self._rows_taken if row_id > since}
+        query = (
+            select(RawRecord)
+            .where(
+                RawRecord.account_id == self.account_id,
+                RawRecord.stream == HEARD,
+                RawRecord.state == RawState.KEPT,
+                RawRecord.id > since,
+            )
+            .order_by(RawRecord.id)
+            .limit(ROW_OVERLAP + ROWS_AT_ONCE)
+        )
+        with self._db.read() as session:
+            return [row for row in session.scalars(query) if row.id not in self._rows_taken][:ROWS_AT_ONCE]
 
     # --- the attendant ------------------------------------------------------------------------------------------------
 
     def _greet(self, inquiry: Inquiry) -> Greeting:
         with self._db.read() as session:
             return greet(session, inquiry, self._directory, idle_min=self._idle_min)
+
+
+def message_of(row: RawRecord) -> bytes:
+    """Return the raw message of a kept webhook."""
+    return str(row.payload.get("message", "")).encode("utf-8", "surrogateescape")

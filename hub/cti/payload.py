@@ -35,6 +35,7 @@ def to_payload(call: Call) -> dict[str, Any]:
         "ring_s": round(call.ring_s, 3),
         "talk_s": round(call.talk_s, 3),
         "source": call.source,
+        "extensions": list(dict.fromkeys(leg.extension for leg in call.legs if leg.extension)),
         "legs": [_leg(leg) for leg in call.legs],
         "segments": [_segment(segment) for segment in call.segments],
         "transfers": [_transfer(transfer) for transfer in call.transfers],

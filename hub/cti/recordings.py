@@ -34,7 +34,7 @@ def look(db: Database, lease: Lease, exchange_of: Callable[[Account], Exchange],
         account = session.get_one(Account, call.account_id)
         path, size, ended_at, voicemail = row.path, row.size, call.ended_at or call.started_at, row.voicemail
     values = _looked(lambda: _facts(exchange_of(account), path, size), voicemail=voicemail)
-    if values.get("state") == RecordingState.PENDING and values.get("size") is None:
+    if values.get("state") == RecordingState.PENDING and values.get("size", 0) is None:
         late = now() - ended_at
         if late > timedelta(hours=lost_h):
             values = {"state": RecordingState.MISSING, "due_at": None, "last_error": values.get("last_error", "")}

@@ -1,6 +1,6 @@
 """The screen-pop: who sees which card now. Only differences are told, so the same call again tells nobody anything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,7 @@ class Shown:
     """What the users of one call see now; becomes `pop` rows."""
 
     cards: dict[int, dict[str, Any]] = field(default_factory=dict)  # user -> card
-    ended: dict[int, str] = field(default_factory=dict)  # user -> reason
+    ended: dict[int, tuple[dict[str, Any], str]] = field(default_factory=dict)  # user -> last card, why it went
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ def differences(
             shown.ended.pop(user_id, None)
             told.append(Told(user_id, ANSWERED if data["state"] == "answered" else RINGING, data))
     left = [user_id for user_id in shown.cards if user_id not in wanted]
-    return told + [_gone(call, user_id, shown, directory, at) for user_id in left]
+    told += [_gone(call, user_id, shown, directory, at) for user_id in left]
+    return told + _better_known(call, shown, directory, at, besides=left)
 
 
 def _by_user(call: Call, directory: Directory) -> dict[int, Card]:
@@ -108,9 +109,7 @@ def _by_user(call: Call, directory: Directory) -> dict[int, Card]:
     return wanted
 
 
-def _data(
-    call: Call, public_id: UUID, card: Card, caller: Caller, directory: Directory, at: float
-) -> dict[str, Any]:
+def _data(call: Call, public_id: UUID, card: Card, caller: Caller, directory: Directory, at: float) -> dict[str, Any]:
     by = _name(directory, card.by)
     return {
         "call": str(public_id),
@@ -129,18 +128,30 @@ def _data(
 
 
 def _gone(call: Call, user_id: int, shown: Shown, directory: Directory, at: float) -> Told:
-    card = next((c for e, c in cards(call).items() if directory.user_of(e) == user_id), None)
-    reason = str(card.reason) if card is not None else "ended"
+    reason, by = _why(call, user_id, directory) or ("ended", "")
     before = shown.cards.pop(user_id)
-    shown.ended[user_id] = reason
-    data = {
-        "call": before["call"],
-        "state": "ended",
-        "reason": reason,
-        "by": _name(directory, card.by) if card is not None else "",
-        "t0": at * 1000,
-    }
-    return Told(user_id, ENDED, data)
+    shown.ended[user_id] = {**before, "by": by}, reason
+    return Told(user_id, ENDED, _ended(before["call"], reason, by, at))
+
+
+def _better_known(call: Call, shown: Shown, directory: Directory, at: float, *, besides: Sequence[int]) -> list[Told]:
+    """Tell why cards went away where that is known only now: a card is hidden before its reason is clear."""
+    told = []
+    for user_id, (card, reason) in list(shown.ended.items()):
+        why = _why(call, user_id, directory) if user_id not in besides else None
+        if why is not None and why != (reason, card.get("by", "")):
+            shown.ended[user_id] = {**card, "by": why[1]}, why[0]
+            told.append(Told(user_id, ENDED, _ended(card["call"], *why, at)))
+    return told
+
+
+def _why(call: Call, user_id: int, directory: Directory) -> tuple[str, str] | None:
+    card = next((c for e, c in cards(call).items() if directory.user_of(e) == user_id), None)
+    return (str(card.reason), _name(directory, card.by)) if card is not None and card.state is CardState.ENDED else None
+
+
+def _ended(call: str, reason: str, by: str, at: float) -> dict[str, Any]:
+    return {"call": call, "state": "ended", "reason": reason, "by": by, "t0": at * 1000}
 
 
 def _name(directory: Directory, extension: str) -> str:
@@ -164,10 +175,14 @@ def keep_pops(session: Session, call_id: int, shown: Shown) -> None:
             session.add(Pop(call_id=call_id, user_id=user_id, card=card))
         elif row.card != card or row.retracted_at is not None:
             row.card, row.retracted_at, row.reason = card, None, ""
-    for user_id, reason in shown.ended.items():
+    for user_id, (card, reason) in shown.ended.items():
         row = rows.get(user_id)
-        if row is not None and row.retracted_at is None:
-            row.retracted_at, row.reason = now(), reason
+        if row is None:  # it came and went before anything was written
+            session.add(Pop(call_id=call_id, user_id=user_id, card=card, retracted_at=now(), reason=reason))
+        elif row.retracted_at is None:
+            row.card, row.retracted_at, row.reason = card, now(), reason
+        elif (row.card, row.reason) != (card, reason):
+            row.card, row.reason = card, reason
 
 
 def restore(session: Session, call_id: int) -> Shown:
@@ -177,7 +192,7 @@ def restore(session: Session, call_id: int) -> Shown:
         if row.retracted_at is None:
             shown.cards[row.user_id] = row.card
         else:
-            shown.ended[row.user_id] = row.reason
+            shown.ended[row.user_id] = row.card, row.reason
     return shown
 
 

@@ -96,7 +96,7 @@ class Switchboard:
                 self._drop(account_id)
         for row in accounts.values():
             if row.id not in self._held and self._failed.get(row.id) != _key(row):
-                self._take(row)
+                self._try(row)
 
     def _wanted(self, session: Session) -> list[Account]:
         rows = session.scalars(select(Account).where(Account.state == AccountState.ACTIVE).order_by(Account.id)).all()
@@ -118,6 +118,15 @@ class Switchboard:
                 _log.warning("another process listens now", account=held.listener.name)
                 self._stop_listener(account_id)
 
+    def _try(self, row: Account) -> None:
+        """Take one exchange; whatever is wrong with it must not cost the others."""
+        try:
+            self._take(row)
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # noqa: BLE001 - logged with its trace, tried again at the next turn
+            _log.exception("cannot listen", account=row.name)
+
     def _take(self, row: Account) -> None:
         with self._db.write() as session:
             stream_id = self._stream(session, row.id)
@@ -128,7 +137,7 @@ class Switchboard:
         if not leases:
             return
         try:
-            listener = self._listener(row)
+            listener = self._listener(row, leases[0])
         except HubError as error:
             self._failed[row.id] = _key(row)
             self._unusable(row, leases[0], error)
@@ -147,9 +156,8 @@ class Switchboard:
             session.flush()
         return row.id
 
-    def _listener(self, row: Account) -> Listener:
+    def _listener(self, row: Account, lease: Lease) -> Listener:
         calls = self._settings.calls
-        silent = row.settings.get("close_after_s")
         return Listener(
             row,
             self._telephone.exchange(row),
@@ -162,7 +170,7 @@ class Switchboard:
             home=self._settings.home,
             settled=self._settled,
             backfill=self._backfill,
-            silent_s=float(silent) if silent else None,
+            lease=lease,
             by_webhook=self._telephone.hears_by_webhook(row),
             idle_min=calls.owner_routing_idle_min,
         )

@@ -133,7 +133,7 @@ class Telephone:
         session.add(click)
         audit.record(session, person, "call.dialled", "number", target, extension=phone.number)
         session.commit()
-        self._order(session, account, click)
+        self._order(account, click)
         return click
 
     def _phone(self, session: Session, person: Person, extension: str) -> tuple[Extension, Account]:
@@ -178,20 +178,20 @@ class Telephone:
         if not self._limiter.hit(limit, "dial", str(person.id or person.name)):
             raise UserError("Too many calls within a minute; wait a little.", error_id="rate_limited")
 
-    def _order(self, session: Session, account: Account, click: Click) -> None:
+    def _order(self, account: Account, click: Click) -> None:
         timeout = float(account.settings.get("dial_timeout_s", 20))
         order = DialOrder(click.id, click.extension, click.number, timeout_s=timeout)
         try:
             self.exchange(account).dial(order)
         except RejectedError as error:
-            self._refuse(session, click, str(error), "refused")
+            self._refuse(click, str(error), "refused")
         except (AuthError, ConnectorError) as error:
-            self._refuse(session, click, str(error), "exchange_down")
+            self._refuse(click, str(error), "exchange_down")
 
-    def _refuse(self, session: Session, click: Click, text: str, error_id: str) -> None:
-        row = session.get_one(Click, click.id)
-        row.state, row.error = "refused", text[:500]
-        session.commit()
+    def _refuse(self, click: Click, text: str, error_id: str) -> None:
+        with self._db.write() as session:  # the transaction of the order is committed already
+            row = session.get_one(Click, click.id)
+            row.state, row.error = "refused", text[:500]
         raise UserError(text, error_id=error_id)
 
     # --- a call in progress -----------------------------------------------------------------------------------------

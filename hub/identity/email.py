@@ -29,6 +29,11 @@ ROLE_LOCALS = _listed("""
     buh buhgalter zakaz prodazhi otdel priemnaya
 """)
 
+# Mailboxes of programs: nobody is there.
+AUTOMATIC_LOCALS = _listed("""
+    noreply no-reply donotreply do-not-reply mailer-daemon postmaster notifications notification bounce bounces
+""")
+
 # Providers where everybody can have an address: the domain says nothing about a company.
 FREE_DOMAINS = _listed("""
     gmail.com googlemail.com outlook.com hotmail.com hotmail.co.uk hotmail.fr hotmail.de live.com msn.com
@@ -64,6 +69,11 @@ class Email:
     def role(self) -> bool:
         """Whether a role reads it and not one person."""
         return is_role(self.local)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether a program writes from it, so that it identifies nobody."""
+        return self.local.partition("+")[0] in AUTOMATIC_LOCALS
 
     @property
     def free(self) -> bool:

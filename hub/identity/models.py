@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from hub.identity.rules import PartyKind
 from hub.store.base import Base, PublicId, now
 
 
-class PartyKind(StrEnum):
-    PERSON = "person"
-    COMPANY = "company"
+__all__ = ["Claim", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus"]
 
 
 class PartyStatus(StrEnum):

@@ -8,13 +8,14 @@ The thresholds and scores were fitted on a practice set of 5,091 records with sh
 telephones, role mailboxes and reused mobiles; they are a start, not a law.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from hub.identity.email import Email
-from hub.identity.names import companies_agree, comparable, names_agree
+from hub.identity.names import companies_agree, comparable, fold, names_agree
 from hub.identity.phone import Phone, PhoneKind, PhoneQuality, PhoneReading, PhoneVerdict
 
 # Bands of the score: joined by itself; a person is asked; only shown as related.
@@ -234,13 +235,60 @@ def phone_identifier(phone: Phone) -> Identifier | None:
 
 
 def email_identifiers(email: Email, own_domains: frozenset[str] = frozenset()) -> tuple[Identifier, ...]:
-    """Return what an address identifies by: itself, and its company's domain. Our own addresses identify nobody."""
+    """Return what an address identifies by: itself, and its company's domain. Ours and programs' identify nobody."""
     domain = email.company_domain
-    if any(email.domain == own or email.domain.endswith(f".{own}") for own in own_domains):
+    if email.automatic or any(email.domain == own or email.domain.endswith(f".{own}") for own in own_domains):
         return ()
     kind = IdentifierKind.ROLE_MAILBOX if email.role else IdentifierKind.EMAIL
     found = (Identifier(kind, email.address, raw=email.raw),)
     return (*found, Identifier(IdentifierKind.DOMAIN, domain, raw=email.raw)) if domain else found
+
+
+def tax_identifier(raw: str, country: str, kind: PartyKind) -> Identifier | None:
+    """Return what a tax number identifies by; None for placeholders and numbers with a wrong check digit.
+
+    Args:
+        raw: as written, with or without spaces, dashes and the country's letters in front.
+        country: ISO 3166 country that gave it.
+        kind: a person's number and a company's are different things.
+    """
+    value = re.sub(r"[^0-9A-Z]", "", fold(raw).upper()).removeprefix(country)
+    if country == "IL":
+        value = value.zfill(_ISRAELI_DIGITS)  # spreadsheets lose the zeros in front
+    if (
+        not _SHORTEST_TAX_ID <= len(value) <= _LONGEST_TAX_ID
+        or len(set(value)) == 1
+        or not any(map(str.isdigit, value))
+    ):
+        return None
+    if (check := _TAX_ID_CHECKS.get(country)) and not check(value):
+        return None
+    of_kind = IdentifierKind.TAX_ID if kind is PartyKind.COMPANY else IdentifierKind.PERSON_TAX_ID
+    return Identifier(of_kind, value, scope=country, raw=raw)
+
+
+_SHORTEST_TAX_ID, _LONGEST_TAX_ID = 5, 20
+_ISRAELI_DIGITS = 9
+
+
+def _israeli(value: str) -> bool:
+    """Check an Israeli company or identity number: digits doubled in turn, their digit sums add to a multiple of 10."""
+    if not re.fullmatch(r"\d{9}", value):
+        return False
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(value))
+    return sum(number // 10 + number % 10 for number in doubled) % 10 == 0
+
+
+def _polish(value: str) -> bool:
+    """Check a Polish NIP: weighted digits modulo 11. A PESEL (11 digits) has weights of its own."""
+    weights = {10: (6, 5, 7, 2, 3, 4, 5, 6, 7), 11: (1, 3, 7, 9, 1, 3, 7, 9, 1, 3)}.get(len(value))
+    if weights is None or not value.isdigit():
+        return False
+    total = sum(weight * int(digit) for weight, digit in zip(weights, value, strict=False))
+    return int(value[-1]) == (total % 11 if len(weights) == 9 else -total % 10)
+
+
+_TAX_ID_CHECKS = {"IL": _israeli, "PL": _polish}
 
 
 _NOBODY = {
@@ -265,7 +313,7 @@ def caller_identifier(reading: PhoneReading) -> Identifier | Nobody:
 
 
 def resolve_call(
-    caller: Identifier | Nobody, candidates: Iterable[Candidate], *, at: datetime
+    caller: Identifier | Nobody, candidates: Iterable[Candidate], *, at: datetime, name: str = ""
 ) -> Same | Unsure | Nobody:
     """Say whose call it is. A call makes no party; it is given to the one owner of its number, or to nobody.
 
@@ -275,6 +323,8 @@ def resolve_call(
         caller: from `caller_identifier`.
         candidates: parties that hold the number, and for a fixed line those that hold its main number.
         at: when the call started.
+        name: the caller's name where it comes from a directory of people; it can only raise a doubt. A carrier's
+            own texts (a town, "mobile") do not belong here.
     """
     if isinstance(caller, Nobody):
         return caller
@@ -285,6 +335,8 @@ def resolve_call(
         return Nobody(NobodyReason.BLOCKED if blocked else NobodyReason.UNKNOWN_NUMBER)
     chosen = _owners_of_line(caller, owners) if caller.kind is IdentifierKind.FIXED else _owners_of_mobile(owners)
     shared = any(h.shared and _answers(h, caller, at) for party in chosen for h in owners[party].held)
+    if len(chosen) == 1 and _disagree((owners[chosen[0]].kind, owners[chosen[0]].name), (PartyKind.PERSON, name)):
+        return Unsure(tuple(chosen), reasons=(f"{caller.kind} {caller.value}, but the caller is named {name}",))
     # A shared fixed line still is its company's; a shared mobile is nobody's in particular.
     if len(chosen) == 1 and not (shared and caller.kind is not IdentifierKind.FIXED):
         return Same(chosen[0], reasons=(f"{caller.kind} {caller.value}",))
@@ -472,13 +524,11 @@ def becomes_shared(kind: IdentifierKind, owners: Iterable[tuple[PartyKind, str]]
     held_by = list(owners)
     if len(held_by) > most:
         return True
-    return any(
-        _disagree(one, other) for i, one in enumerate(held_by) for other in held_by[i + 1 :] if one[0] is other[0]
-    )
+    return any(_disagree(one, other) for i, one in enumerate(held_by) for other in held_by[i + 1 :])
 
 
 def _disagree(one: tuple[PartyKind, str], other: tuple[PartyKind, str]) -> bool:
-    if not one[1] or not other[1] or not comparable(one[1], other[1]):
+    if one[0] is not other[0] or not one[1] or not other[1] or not comparable(one[1], other[1]):
         return False
     agree = companies_agree if one[0] is PartyKind.COMPANY else names_agree
     return agree(one[1], other[1]) < NAMES_NEAR

@@ -105,7 +105,7 @@ def address() -> str:
 
 def person_of(hub: Hub, cookie_header: str) -> Person | None:
     """Return who is signed in by the `Cookie` header, for what is not served by Flask."""
-    value = parse_cookie(cookie_header).get(cookie_name(hub), "")
+    value = parse_cookie(readable(cookie_header)).get(cookie_name(hub), "")
     if not value:
         return None
     try:
@@ -117,6 +117,11 @@ def person_of(hub: Hub, cookie_header: str) -> Person | None:
         return None
     with hub.db.read() as rows:
         return sessions.find(rows, token, hub.settings)
+
+
+def readable(cookie_header: str) -> str:
+    """Return a `Cookie` header without bytes that are no UTF-8: anybody can send them, and no cookie of ours has any."""
+    return cookie_header.encode("latin-1", "replace").decode("utf-8", "replace").encode("utf-8").decode("latin-1")
 
 
 def safe_next(address: str | None) -> str:

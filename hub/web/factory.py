@@ -27,8 +27,7 @@ from hub.web.console import (
 )
 from hub.web.frame import EXTENSION
 
-LARGEST = 16 * 2**20  # bytes of one request
-LARGEST_FORM = 2**20  # bytes of the fields of a form, files aside
+LARGEST = 2**20  # bytes of one request; a view that takes files says so itself (`request.max_content_length`)
 
 
 class Cookies(SecureCookieSessionInterface):
@@ -52,7 +51,7 @@ def make_flask(hub: Hub) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,  # see auth.sign_in
         PERMANENT_SESSION_LIFETIME=timedelta(hours=hub.settings.security.session_h),
         MAX_CONTENT_LENGTH=LARGEST,
-        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
+        MAX_FORM_MEMORY_SIZE=LARGEST,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}

@@ -30,7 +30,7 @@ def install(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def protect(response: Response) -> Response:
-        add(response, secure=secure)
+        add(response, secure=secure or request.is_secure)
         return response
 
 

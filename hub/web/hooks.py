@@ -22,7 +22,7 @@ from hub.intake import accounts, receive
 from hub.intake.models import Account, AccountState
 from hub.security.limits import address_key
 from hub.web.api.access import count
-from hub.web.api.operation import JSON, as_problem
+from hub.web.api.operation import JSON, as_problem, read_body
 from hub.web.api.problem import FaultError
 from hub.web.frame import current_hub
 
@@ -122,8 +122,7 @@ def _open(row: Account) -> OpenAccount[AccountSettings]:
 
 
 def _hook() -> Hook:
-    request.max_content_length = request.max_form_memory_size = MAX_BODY
-    body = request.get_data(parse_form_data=False)
+    body = read_body(MAX_BODY)
     return Hook(
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},

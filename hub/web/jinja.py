@@ -31,6 +31,7 @@ from hub.web.frame import current_hub, current_person
 # Source: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+BELOW = {"/": ("/tasks", "/calls"), "/customers": ("/search",), "/settings": ("/people", "/admin")}
 NOTHING = Markup("\N{EN DASH}")
 LONGEST = 2000  # characters of one value on a page
 
@@ -53,8 +54,8 @@ def install(app: Flask) -> None:
     app.jinja_env.filters["inert"] = inert
 
 
-def navigation() -> list[tuple[str, str, str]]:
-    """Return the entries of the top bar for the person who asks, as address, name and icon; five at most."""
+def navigation() -> list[tuple[str, str, str, bool]]:
+    """Return the entries of the top bar for the person who asks: address, name, icon, and whether they are there."""
     person = current_person()
     entries = [
         ("/", _("My day"), "house", Right.USE),
@@ -64,7 +65,7 @@ def navigation() -> list[tuple[str, str, str]]:
         ("/settings", _("Settings"), "settings", Right.USE),
     ]
     return [
-        (path, name, picture)
+        (path, name, picture, any(map(is_here, (path, *BELOW.get(path, ())))))
         for path, name, picture, right in entries
         if may(person.role, right) and (path != "/insights" or any(_pages_below(path)))
     ]

@@ -86,11 +86,16 @@ def release(session: Session, table: type[Base], lease: Lease, **values: Any) ->
     return _touch(session, table, lease, {"owner": "", "lease_until": None, **values})
 
 
-def holds(session: Session, table: type[Base], lease: Lease) -> bool:
-    """Ask again just before an effect outside."""
+def holds(session: Session, table: type[Base], lease: Lease, *, lock: bool = False) -> bool:
+    """Ask again just before an effect outside.
+
+    Args:
+        lock: let nobody else take the row until the end of this transaction.
+    """
     row: Any = table
     fence = (row.id == lease.id) & (row.owner == lease.owner) & (row.attempt == lease.attempt)
-    return session.scalar(select(row.id).where(fence)) is not None
+    query = select(row.id).where(fence)
+    return session.scalar(query.with_for_update() if lock else query) is not None
 
 
 def _touch(session: Session, table: type[Base], lease: Lease, values: dict[str, Any]) -> bool:

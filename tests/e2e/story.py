@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.cti.models import CallRow, Extension, LegRow, Recording, RecordingState
@@ -130,8 +131,11 @@ def tell(database: Database, password: str | None = None) -> Story:
             ("noa", "Noa Bar", Role.AGENT),
             ("amir", "Amir Katz", Role.AGENT),
         ]:
-            story.users[name] = users.add(session, f"{name}@example.com", shown, role, password)
-        account = Account(name="Office exchange", connector="asterisk", state="paused")
+            email = f"{name}@example.com"
+            user = session.scalars(select(User).where(User.email == email)).first()
+            story.users[name] = user or users.add(session, email, shown, role, password)
+            story.users[name].role = role
+        account = Account(name="Office exchange", connector="asterisk")
         session.add(account)
         session.flush()
         story.account_id = account.id

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -101,6 +102,20 @@ def test_a_multipart_form_keeps_its_raw_body_for_the_signature(desk: Office) -> 
     )
     assert answer.status_code == 204
     assert kept(desk)[0][1] == "11"
+
+
+def test_a_body_in_chunks_is_read_to_its_end_and_no_further(desk: Office) -> None:
+    for size, status in ((10, 204), (1 << 20, 413)):
+        body = json.dumps({"records": [THING], "x": "x" * size}).encode()
+        answer = client_of(desk).post(
+            f"/hooks/{NAME}/{desk.account.public_id}",
+            input_stream=BytesIO(body),
+            content_type="application/json",
+            headers={**signed(body), "Transfer-Encoding": "chunked"},
+            environ_base={"asgi.scope": {}},  # as behind the bridge from ASGI
+        )
+        assert answer.status_code == status
+    assert len(kept(desk)) == 1
 
 
 def test_unknown_addresses_are_a_404(desk: Office) -> None:

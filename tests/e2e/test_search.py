@@ -36,24 +36,22 @@ def people(database: Database) -> Database:
     return database
 
 
-@pytest.mark.parametrize(
-    ("query", "name"),
-    [
-        ("דנה", "דנה לוי"), ("לוי", "דנה לוי"), ("dana", "דנה לוי"), ("dana.levi@example.com", "דנה לוי"),
-        ("example", "דנה לוי"), ("lodz", "דנה לוי"), ("ŁÓDŹ", "דנה לוי"), ("054-234-5678", "דנה לוי"),
-        ("+972 54 234 5678", "דנה לוי"), ("3456", "דנה לוי"), ("5678", "דנה לוי"), ("elkin", None), ("елкин", "Иван Ёлкин"),
-        ("ЁЛК", "Иван Ёлкин"), ("601234567", "Иван Ёлкин"), ("احمد", "أحمد الشركة"), ("شركه", "أحمد الشركة"),
-        ("612345", "أحمد الشركة"), ("oneil", "O'Neil \"Bob\" *"), ("bob", "O'Neil \"Bob\" *"), ("zazolc", "Zażółć Gęślą"),
-        ("gęślą", "Zażółć Gęślą"), ("nobody", None), ("99999", None),
-    ],
-)  # fmt: skip
-def test_customers_are_found_by_any_part(people: Database, query: str, name: str | None) -> None:
-    assert found(people, query)[:1] == ([name] if name else [])
+DANA, IVAN, AHMED, BOB, ZOSIA = "דנה לוי", "Иван Ёлкин", "أحمد الشركة", 'O\'Neil "Bob" *', "Zażółć Gęślą"
+QUESTIONS = {
+    "דנה": DANA, "לוי": DANA, "dana": DANA, "dana.levi@example.com": DANA, "example": DANA, "lodz": DANA, "ŁÓDŹ": DANA,
+    "054-234-5678": DANA, "+972 54 234 5678": DANA, "2345678": DANA, "5678": DANA, "дана": None, "елкин": IVAN, "ЁЛК": IVAN,
+    "601234567": IVAN, "احمد": AHMED, "شركه": AHMED, "612345": AHMED, "oneil": BOB, "bob": BOB, "zazolc": ZOSIA,
+    "gęślą": ZOSIA, "nobody": None, "99999": None,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_customers_are_found_by_any_part(people: Database) -> None:
+    answers = {query: next(iter(found(people, query)), None) for query in QUESTIONS}
+    assert answers == QUESTIONS
+
+
+def test_no_question_breaks_the_search(people: Database) -> None:
+    hostile = [
         "",
         " ",
         "*",
@@ -70,10 +68,8 @@ def test_customers_are_found_by_any_part(people: Database, query: str, name: str
         "\x00",
         "<->",
         "-- ;",
-    ],
-)
-def test_no_question_breaks_the_search(people: Database, query: str) -> None:
-    assert found(people, query) == []
+    ]
+    assert {query: found(people, query) for query in hostile} == {query: [] for query in hostile}
 
 
 def test_whole_words_come_before_beginnings(database: Database) -> None:

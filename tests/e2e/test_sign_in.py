@@ -196,10 +196,15 @@ def test_a_stream_knows_the_person_by_the_cookie_header(browser: Browser, hub: H
     person = person_of(hub, header)
     assert person is not None
     assert person.email == "admin@example.com"
-    for forged in ("", "other=1", header[:-2], f"{cookie_name(hub)}=", f"{cookie_name(hub)}=e30.x.y", "\udcff=\udcff"):
+    for forged in ("", "other=1", header[:-2], f"{cookie_name(hub)}=", f"{cookie_name(hub)}=e30.x.y", "\xff=\xff"):
         assert person_of(hub, forged) is None
     browser.post("/logout")
     assert person_of(hub, header) is None
+
+
+def test_a_garbage_cookie_is_no_cookie(browser: Browser) -> None:
+    garbage = {"HTTP_COOKIE": "\xff\xfe=\xff; b=1"}
+    assert browser.client.get("/login", environ_overrides=garbage).status_code == 200
 
 
 def test_the_first_administrator_comes_by_the_printed_code(app: Flask, hub: Hub) -> None:

@@ -41,6 +41,7 @@ class FakeExchange:
     opened_at: list[int] = field(default_factory=list)
     fails: Exception | None = None
     before_dial: Callable[[], None] | None = None
+    silent_s: float | None = None
 
     def _may_fail(self) -> None:
         if self.fails is not None:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ParamSpec
 from flask import Blueprint, Response, request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from hub.errors import UserError
 from hub.security.policy import Right
@@ -147,6 +148,26 @@ def _run(operation: Operation, view: View, path: Mapping[str, Any]) -> Response:
             return _outside(operation, view, given, sent)
 
 
+def read_body(most: int) -> bytes:
+    """Return the body as it was sent, also where the sender does not say how long it is.
+
+    Raises:
+        RequestEntityTooLarge: it has more than `most` bytes (413).
+    """
+    request.max_content_length = request.max_form_memory_size = most
+    if request.content_length is None:
+        # Werkzeug cuts a body in chunks at the limit and says nothing, so that one byte more tells.
+        request.max_content_length = most + 1
+        if "asgi.scope" in request.environ:
+            # An ASGI server ends the body itself, but the bridge to WSGI does not say so; without this word a body
+            # in chunks would count as none.
+            request.environ["wsgi.input_terminated"] = True
+    body = request.get_data(parse_form_data=False)
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    return body
+
+
 def read_query(model: type[Query]) -> Query:
     """Read the query string into a model; a list may be written `kind=call,email` or `kind=call&kind=email`."""
     values: dict[str, Any] = {}
@@ -169,7 +190,7 @@ def _read_json() -> Any:
     if request.mimetype != JSON:
         raise FaultError(415, f"Send the body as Content-Type: {JSON}", "not_json")
     try:
-        sent = from_json(request.get_data(), allow_inf_nan=False)
+        sent = from_json(read_body(MAX_BODY), allow_inf_nan=False)
     except ValueError as error:
         raise FaultError(400, f"The body is not JSON: {error}", "bad_json") from None
     if any("\0" in text for text in _texts(sent)):  # PostgreSQL holds no such text

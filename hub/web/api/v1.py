@@ -16,7 +16,7 @@ from hub.web.api import (
     tasks,
     timeline,
 )
-from hub.web.api.operation import JSON, MAX_BODY, as_problem, blueprint
+from hub.web.api.operation import JSON, as_problem, blueprint
 from hub.web.api.problem import FaultError, answer, fault_of
 from hub.web.frame import current_hub
 
@@ -30,7 +30,6 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 @blueprint.before_request
 def enter() -> Response | None:
     """Let in who has a token; the description is open to everybody, since it says nothing of this installation."""
-    request.max_content_length = MAX_BODY
     if request.endpoint == "api.document":
         return None
     try:

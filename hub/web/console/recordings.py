@@ -28,6 +28,7 @@ HEARD = "recording.heard"
 # A player asks for many ranges of one listening; one that begins at the beginning again is a new one.
 SAME_LISTENING = timedelta(hours=4)
 SAME_START = timedelta(seconds=10)
+_NOT_NOW = {"gone": 404, "exchange_down": 503}  # what the telephone may say, and the status of our answer
 # Types a browser plays. Anything else is offered as plain bytes, so that no recording is ever run as a page.
 AUDIO = frozenset(
     {"audio/wav", "audio/x-wav", "audio/mpeg", "audio/ogg", "audio/mp4", "audio/webm", "audio/gsm", "audio/basic"}
@@ -40,9 +41,14 @@ def listen(public_id: UUID) -> ResponseReturnValue:
     """Send a recording or a range of it."""
     hub, person = current_hub(), current_person()
     with hub.db.read() as session:
-        if (told := _not_there(session, public_id)) is not None:
-            return told
-        opened = hub.telephone.recording(session, person, public_id)
+        if (state := _state(session, public_id)) != RecordingState.READY:
+            return _in_words(state, 404)
+        try:
+            opened = hub.telephone.recording(session, person, public_id)
+        except UserError as error:
+            if error.error_id not in _NOT_NOW:
+                raise
+            return _in_words(error.error_id, _NOT_NOW[error.error_id])
     size = opened.facts.size
     wanted = _wanted(size, opened.row.sha256)
     start, stop = wanted or (0, size)
@@ -51,14 +57,16 @@ def listen(public_id: UUID) -> ResponseReturnValue:
     return _send(opened, start, stop, partial=wanted is not None)
 
 
-def _not_there(session: Session, public_id: UUID) -> ResponseReturnValue | None:
-    """Say in words why a known recording cannot be heard; None where it can be tried."""
-    row = session.scalars(select(Recording).where(Recording.public_id == public_id)).first()
-    if row is None:
+def _state(session: Session, public_id: UUID) -> str:
+    state = session.scalars(select(Recording.state).where(Recording.public_id == public_id)).first()
+    if state is None:
         raise NotFoundError("There is no such recording.")
-    if row.state == RecordingState.READY:
-        return None
-    return render_template("agent/no_recording.html", state=row.state), 404
+    return state
+
+
+def _in_words(state: str, status: int) -> ResponseReturnValue:
+    """Say why a known recording cannot be heard, to a person who opened its address."""
+    return render_template("agent/no_recording.html", state=state), status
 
 
 def _wanted(size: int, digest: str) -> tuple[int, int] | None:
@@ -124,13 +132,3 @@ def _blocks(file: BinaryIO, left: int) -> Iterator[bytes]:
     while left > 0 and (block := file.read(min(BLOCK, left))):
         left -= len(block)
         yield block
-
-
-@blueprint.errorhandler(UserError)
-def in_words(error: UserError) -> ResponseReturnValue:
-    """Tell a person who opened the address by itself why there is nothing to hear."""
-    if error.error_id in {"gone", "exchange_down"}:
-        return render_template(
-            "agent/no_recording.html", state=error.error_id
-        ), 404 if error.error_id == "gone" else 503
-    raise error

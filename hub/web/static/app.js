@@ -359,7 +359,8 @@ const clicks = {
     button.setAttribute("aria-expanded", card.hasAttribute("data-open"));
   },
   "[data-dialog]": (button) => document.getElementById(button.dataset.dialog).showModal(),
-  "[data-close]": (button) => (button.closest("dialog")?.close(), button.closest(".toast")?.replaceChildren()),
+  "[data-close]": (button) => button.closest("dialog")?.close(),
+  "#toast [data-close]": () => $("#toast-body").replaceChildren(),
   "[data-reveal]"(button) {
     const field = document.getElementById(button.dataset.reveal);
     field.type = field.type === "password" ? "text" : "password";

@@ -1,15 +1,11 @@
 """Recorded calls, as the exchange wrote them into its own records, against what really happened."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scene import FIXTURES, TRUTH, calls, rows, source, talk
-
 from hub.records.call import Call, LegResult, Outcome, Source
+from tests.unit.asterisk_records.scene import FIXTURES, TRUTH, calls, rows, source, talk
 
 TALK_S = 1.5  # records count whole seconds
 

@@ -3,7 +3,6 @@
 import functools
 import json
 import random
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scene import FIXTURES, LATER, calls, last, line, pages, rows, source
-
 from connectors.asterisk.records import RecordSource, check
 from hub.connector.contract import Level
 from hub.records.call import Call
+from tests.unit.asterisk_records.scene import FIXTURES, LATER, calls, last, line, pages, rows, source
 
 CEL = rows("pair.cel.csv")
 CDR = rows("pair.cdr.csv")

@@ -16,6 +16,7 @@ import paramiko
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from connectors.asterisk.recordings import Recordings, content_type, create, relative
 from hub.errors import AuthError, ConnectorError, GoneError, RejectedError, RetryLaterError, ScopeError
@@ -395,16 +396,16 @@ class _Door(paramiko.ServerInterface):
 
     def check_auth_password(self, username: str, password: str) -> int:
         good = (username, password) == ("hub", "pw")
-        return paramiko.AUTH_SUCCESSFUL if good else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if good else AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return paramiko.AUTH_SUCCESSFUL if key == self.key else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if key == self.key else AUTH_FAILED
 
     def get_allowed_auths(self, username: str) -> str:
         return "password,publickey"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
 
 class _Files(paramiko.SFTPServerInterface):
@@ -432,7 +433,7 @@ class _Files(paramiko.SFTPServerInterface):
             return paramiko.SFTPServer.convert_errno(error.errno or 0)
         handle = paramiko.SFTPHandle(flags)
         handle.readfile = file  # type: ignore[attr-defined]  # how paramiko wants it
-        handle.stat = lambda: paramiko.SFTPAttributes.from_stat(os.fstat(file.fileno()))  # type: ignore[method-assign,assignment]
+        handle.stat = lambda: paramiko.SFTPAttributes.from_stat(os.fstat(file.fileno()))  # type: ignore[method-assign]
         return handle
 
 

@@ -1,14 +1,10 @@
 """Single rows: times, columns, settings."""
 
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from connectors.asterisk.records import RecordSource, Store
 from connectors.asterisk.records.rows import cdr_fields, cdr_row, cel_row, clid_name, moment

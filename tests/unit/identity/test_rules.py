@@ -33,6 +33,7 @@ from hub.identity.rules import (
     resolve,
     resolve_call,
     score,
+    tax_identifier,
 )
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
@@ -178,6 +179,16 @@ def test_whose_call_it_is(caller: Identifier, candidates: list[Candidate], expec
     answer = call(caller, *candidates)
     assert isinstance(answer, Same | Unsure)
     assert (answer.party if isinstance(answer, Same) else answer.parties) == expected
+
+
+def test_a_name_from_the_directory_can_only_raise_a_doubt() -> None:
+    dana = party(1, "Dana Levi", MOBILE)
+    for name in ("", "Levi Dana", "D. Levi", "דנה לוי"):
+        assert isinstance(resolve_call(MOBILE, [dana], at=NOW, name=name), Same)
+    assert isinstance(resolve_call(MOBILE, [dana], at=NOW, name="Noa Cohen"), Unsure)
+    both = [dana, party(2, "Noa Cohen", MOBILE)]
+    assert isinstance(resolve_call(MOBILE, both, at=NOW, name="Dana Levi"), Unsure)
+    assert isinstance(resolve_call(LINE, [party(3, "Levi Ltd", LINE, kind=COMPANY)], at=NOW, name="Noa Cohen"), Same)
 
 
 # --- Records ---
@@ -338,6 +349,7 @@ def test_what_a_number_identifies_by(raw: str, expected: Identifier | None) -> N
         ("info@levi.co.il", {(IdentifierKind.ROLE_MAILBOX, "info@levi.co.il"), (IdentifierKind.DOMAIN, "levi.co.il")}),
         ("dana@gmail.com", {(IdentifierKind.EMAIL, "dana@gmail.com")}),
         ("agent@mail.ours.example", set()),
+        ("noreply@levi.co.il", set()),
     ],
 )
 def test_what_an_address_identifies_by(raw: str, expected: set[tuple[IdentifierKind, str]]) -> None:
@@ -345,6 +357,38 @@ def test_what_an_address_identifies_by(raw: str, expected: set[tuple[IdentifierK
     assert email is not None
     found = email_identifiers(email, own_domains=frozenset({"ours.example"}))
     assert {(identifier.kind, identifier.value) for identifier in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "value"),
+    [
+        ("51-000000-3", "IL", "510000003"),
+        ("510000004", "IL", None),
+        ("000000018", "IL", "000000018"),
+        ("18", "IL", "000000018"),
+        ("IL 000 000 018", "IL", "000000018"),
+        ("000000019", "IL", None),
+        ("000000000", "IL", None),
+        ("526-104-08-28", "PL", "5261040828"),
+        ("PL5261040828", "PL", "5261040828"),
+        ("526-104-08-29", "PL", None),
+        ("44051401359", "PL", "44051401359"),
+        ("44051401358", "PL", None),
+        ("DE 123456789", "DE", "123456789"),
+        ("ATU12345678", "AT", "U12345678"),
+        ("n/a", "DE", None),
+        ("unknown", "DE", None),
+        ("-1", "DE", None),
+        ("99999999", "DE", None),
+        ("1" * 21, "DE", None),
+        ("", "IL", None),
+    ],
+)
+def test_what_a_tax_number_identifies_by(raw: str, country: str, value: str | None) -> None:
+    found = tax_identifier(raw, country, COMPANY)
+    assert (found.value if found else None) == value
+    person_number = tax_identifier(raw, country, PERSON)
+    assert person_number != found or found is None
 
 
 # --- Whatever comes ---

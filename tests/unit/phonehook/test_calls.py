@@ -432,10 +432,10 @@ def test_in_whatever_order_messages_come_every_call_ends_with_its_hangup(message
     desk.wait(5)
 
     assert desk.state.keys() == []
-    for call in desk.calls.values():
-        assert not call.open
-        assert all(leg.ended_at for leg in call.legs)
-        assert all(one.ended_at for one in call.segments)
+    for made in desk.calls.values():
+        assert not made.open
+        assert all(leg.ended_at for leg in made.legs)
+        assert all(one.ended_at for one in made.segments)
 
 
 def test_guesses_follow_the_names_that_the_translator_gives() -> None:

@@ -1,0 +1,31 @@
+"""`make bench`: measures what the hub promises, each beside a raw baseline of the same run.
+
+    python -m tests.bench            all
+    python -m tests.bench ami page   some
+
+Machines are shared and noisy: read the ratios, and absolute figures only as an order of magnitude.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from tests.bench.table import Row, show
+
+TOPICS = ("ami", "page", "ring", "agents")
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or TOPICS
+    rows: list[Row] = []
+    for topic in chosen:
+        if not (Path(__file__).parent / f"{topic}.py").exists():
+            print(f"no such topic: {topic}; there are {', '.join(TOPICS)}", file=sys.stderr)
+            return 2
+        rows += import_module(f"tests.bench.{topic}").run()
+    show(rows)
+    return 0 if all(row.ok is not False for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
