@@ -32,6 +32,7 @@ from hub.settings import Settings
 from hub.store.base import now
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
+from hub.web import assets
 from hub.web.api import idempotency
 from hub.web.auth import person_of
 from hub.web.factory import make_flask
@@ -112,7 +113,7 @@ def create_app(hub: Hub) -> Flask:
 def create_asgi(hub: Hub, *, web: bool = True) -> AsgiApp:
     """Return the ASGI app: event streams, and with `web` the pages, the API and the hooks too."""
     otherwise: Any = WSGIMiddleware(create_app(hub), workers=hub.settings.server.threads) if web else not_here  # type: ignore[arg-type]  # Flask is a WSGI app
-    return Live(hub.bus, lambda cookie: person_of(hub, cookie), otherwise, ping_s=hub.settings.live.ping_s)
+    return Live(hub.bus, lambda cookie: person_of(hub, cookie), otherwise, ping_s=hub.settings.live.ping_s, version=assets.version())
 
 
 async def not_here(

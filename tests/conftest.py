@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from hub import app as hub_app
 from hub.context import Hub
+from hub.security import passwords
 from hub.settings import Settings
 from hub.settings import load as load_settings
 from hub.store.migrate import upgrade
@@ -17,6 +19,13 @@ from hub.web import assets
 from tests.fakes.servers import Postgres, Valkey
 
 DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Argon2 with parameters for tests: the real ones cost 64 MB and a good part of a second for each sign-in."""
+    passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=512, parallelism=1)
+    passwords._NOBODY = passwords.hashed("nobody has this password")
 
 
 @pytest.fixture(scope="session")

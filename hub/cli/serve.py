@@ -149,6 +149,10 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
             scheme = "https" if server.tls_cert else "http"
             ready(server.public_url or f"{scheme}://{server.host}:{port}")
 
+        async def shutdown(self, sockets: Any = None) -> None:
+            hub.bus.close()  # ends the open streams, or uvicorn would wait for them
+            await super().shutdown(sockets)
+
     runner = Server(config)
     asyncio.run(runner.serve())
     if not runner.started:

@@ -92,12 +92,16 @@ ALL = Filter()
 
 def of_items(session: Session, person: Person, items: Iterable[Item]) -> dict[int, CallFact]:
     """Return the calls behind rows of a timeline, by the row's number."""
-    numbers = {}
-    for item in items:
-        if item.kind == Kind.CALL and isinstance(call := item.detail.get("call"), str):
-            numbers[UUID(call)] = item.number
+    numbers = {call: item.number for item in items if item.kind == Kind.CALL and (call := _call_of(item)) is not None}
     facts = _facts(session, person, CallRow.public_id.in_(numbers)) if numbers else []
     return {numbers[fact.id]: fact for fact in facts}
+
+
+def _call_of(item: Item) -> UUID | None:
+    try:
+        return UUID(str(item.detail["call"]))
+    except (KeyError, ValueError):  # a call out of an import: there is only its row on the timeline
+        return None
 
 
 def one(session: Session, person: Person, public_id: UUID) -> CallFact:

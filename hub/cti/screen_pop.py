@@ -21,6 +21,7 @@ from hub.records.call import Call, Direction
 from hub.store.base import now
 
 RINGING, ANSWERED, ENDED, DISMISSED = "call.ringing", "call.answered", "call.ended", "call.dismissed"
+NOTED = "call.noted"
 _RANK = {CardState.ANSWERED: 3, CardState.CONSULT: 2, CardState.RINGING: 1}
 
 
@@ -239,7 +240,7 @@ def dismiss(session: Session, bus: Bus, call: CallRow, user_id: int) -> None:
     bus.publish(user_id, DISMISSED, {"call": str(call.public_id)})
 
 
-def save_draft(session: Session, call: CallRow, user_id: int, draft: Mapping[str, Any]) -> None:
+def save_draft(session: Session, bus: Bus, call: CallRow, user_id: int, draft: Mapping[str, Any]) -> None:
     """Keep a half-written note, so that a reload, a crash or another browser finds it.
 
     Raises:
@@ -250,3 +251,5 @@ def save_draft(session: Session, call: CallRow, user_id: int, draft: Mapping[str
         raise NotFoundError("This call was not shown to you.")
     row.draft = dict(draft)
     row.has_draft = any(str(value).strip() for value in draft.values())
+    gone = {**row.card, "state": "ended"} if row.retracted_at is not None and row.has_draft else {}
+    bus.publish(user_id, NOTED, {**gone, "call": str(call.public_id), "note_open": row.has_draft})

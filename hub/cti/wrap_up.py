@@ -92,7 +92,7 @@ def _close_card(session: Session, bus: Bus, person: Person, call: CallRow) -> No
     pop.draft, pop.has_draft = {}, False
     if not call.open or pop.retracted_at is not None:
         pop.saved_at = now()
-        bus.publish(person.id, "call.ended", {"call": str(call.public_id), "reason": "saved", "note_open": False})
+    bus.publish(person.id, "call.saved", {"call": str(call.public_id)})
 
 
 def notes_of(session: Session, call_ids: list[int]) -> dict[int, list[Note]]:

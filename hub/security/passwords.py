@@ -4,12 +4,14 @@ import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from hub.errors import UserError
 
 SHORTEST = 10  # characters
 LONGEST = 256
-_HASHER = PasswordHasher()  # RFC 9106, section 4, second choice: 64 MiB, 3 passes, 4 lanes
+PARAMETERS = RFC_9106_LOW_MEMORY  # section 4, second choice: 64 MiB, 3 passes, 4 lanes
+_HASHER = PasswordHasher.from_parameters(PARAMETERS)
 _AT_ONCE = threading.BoundedSemaphore(4)  # each check takes 64 MiB; a flood of sign-ins must not take all memory
 
 

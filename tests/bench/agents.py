@@ -116,7 +116,8 @@ class Browsers:
         self._say("stop")
         assert self._process.stdout is not None
         arrivals = json.loads(self._process.stdout.readline())
-        self._process.wait(10)
+        self._process.kill()
+        self._process.wait()
         first: dict[Key, float] = {}
         for agent, number, at in arrivals:
             first.setdefault((agent, number), at)

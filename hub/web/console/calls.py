@@ -99,8 +99,9 @@ def note(public_id: UUID) -> ResponseReturnValue:
 def draft(public_id: UUID) -> ResponseReturnValue:
     """Keep a half-written note."""
     kept = {name: request.form.get(name, "")[:LONGEST_DRAFT] for name in FIELDS}
-    with current_hub().db.write() as session:
-        screen_pop.save_draft(session, _call(session, public_id), current_person().id, kept)
+    hub = current_hub()
+    with hub.db.write() as session:
+        screen_pop.save_draft(session, hub.bus, _call(session, public_id), current_person().id, kept)
     return Response(status=204)
 
 

@@ -53,3 +53,8 @@ def test_a_weak_choice_is_refused_with_its_rule(password: str, error_id: str) ->
 def test_any_writing_makes_a_good_password(password: str) -> None:
     passwords.check_choice(password, email="noa@example.com")
     assert passwords.matches(password, passwords.hashed(password))
+
+
+def test_hashing_costs_what_rfc_9106_asks_for_machines_with_little_memory() -> None:
+    assert passwords.PARAMETERS.memory_cost >= 65536  # KiB
+    assert passwords.PARAMETERS.time_cost >= 3

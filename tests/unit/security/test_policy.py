@@ -46,7 +46,13 @@ def test_an_unknown_role_has_no_right(role: str) -> None:
 
 @pytest.mark.parametrize(
     ("role", "took_part", "heard"),
-    [("agent", True, True), ("agent", False, False), ("manager", False, True), ("admin", False, True), ("", True, False)],
+    [
+        ("agent", True, True),
+        ("agent", False, False),
+        ("manager", False, True),
+        ("admin", False, True),
+        ("", True, False),
+    ],
 )
 def test_an_agent_hears_only_recordings_of_own_calls(role: str, took_part: bool, heard: bool) -> None:
     assert may_hear(someone(role), took_part=took_part) == heard
