@@ -140,9 +140,16 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
         backlog=2048,
     )
 
+    # The server stops at a signal and raises it again when it has stopped: ours then must not end the process before
+    # listeners and workers have given back what they hold.
+    told = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told.set())
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
+            self.should_exit = self.should_exit or told.is_set()
             if self.should_exit:
                 return
             port = next((s.getsockname()[1] for one in self.servers for s in one.sockets), server.port)

@@ -16,6 +16,7 @@ from hub.records.telephony import Endpoint, EndpointClass
 from hub.security.models import User
 from hub.store.base import now
 
+MOST_NAMES = 5000  # remembered; an exchange may make up names without end
 _SUFFIX = re.compile(r"-[0-9a-f]{4,}(;[12])?$")  # what an exchange adds to an endpoint's name for each channel
 
 
@@ -41,35 +42,45 @@ class Directory:
     guess: Callable[[str], Endpoint]
     rules: tuple[tuple[str, str], ...]  # pattern, kind; in the order of their length, longest first
     devices: tuple[tuple[str, str], ...]  # pattern of a phone's channel names, extension
+    phones: frozenset[str]  # extensions whose channels are called after them: PJSIP/101
     users: Mapping[str, int]  # extension -> user
     names: Mapping[int, str]  # user -> name
     trunks: Mapping[str, Trunk]  # pattern -> how it writes numbers
     own_numbers: frozenset[str]
     hidden: frozenset[str]  # numbers nobody wants to see: `ignore`
-    _known: dict[str, Endpoint] = field(default_factory=dict)
+    _known: dict[str, Endpoint] = field(default_factory=dict, compare=False)
 
     def classify(self, channel: str) -> Endpoint:
         """Say what stands behind a channel name: the administrator's word, else the extension's, else a guess."""
         name = endpoint_name(channel)
         found = self._known.get(name)
         if found is None:
+            if len(self._known) >= MOST_NAMES:
+                self._known.clear()
             found = self._known[name] = self._classify(name, channel)
         return found
 
     def is_classified(self, name: str) -> bool:
         """Say whether the administrator knows this endpoint."""
-        return any(fnmatch.fnmatchcase(name, pattern) for pattern, _ in (*self.rules, *self.devices))
+        return self._phone(name) is not None or any(fnmatch.fnmatchcase(name, pattern) for pattern, _ in self.rules)
 
     def _classify(self, name: str, channel: str) -> Endpoint:
-        for pattern, extension in self.devices:
-            if fnmatch.fnmatchcase(name, pattern):
-                return Endpoint(EndpointClass.EXTENSION, extension)
+        phone = self._phone(name)
+        if phone is not None:
+            return Endpoint(EndpointClass.EXTENSION, phone)
         guessed = self.guess(channel)
         for pattern, kind in self.rules:
             if fnmatch.fnmatchcase(name, pattern):
                 extension = (guessed.extension or name.rpartition("/")[2]) if kind == "extension" else ""
                 return Endpoint(EndpointClass(kind), extension)
         return guessed
+
+    def _phone(self, name: str) -> str | None:
+        """Return the extension whose device this is. By name first: a thousand patterns take long while a phone rings."""
+        _, slash, last = name.rpartition("/")
+        if slash and last in self.phones:
+            return last
+        return next((extension for pattern, extension in self.devices if fnmatch.fnmatchcase(name, pattern)), None)
 
     def user_of(self, extension: str) -> int | None:
         """Return who uses an extension."""
@@ -96,7 +107,8 @@ class Directory:
 def load(session: Session, account_id: int, region: str, guess: Callable[[str], Endpoint]) -> Directory:
     """Read the directory of one exchange."""
     rules = session.scalars(select(EndpointRule).where(EndpointRule.account_id == account_id)).all()
-    extensions = session.scalars(select(Extension).where(Extension.account_id == account_id)).all()
+    columns = select(Extension.number, Extension.device, Extension.user_id)
+    extensions = session.execute(columns.where(Extension.account_id == account_id)).all()
     people = session.execute(select(User.id, User.name, User.email)).all()
     names = {row.id: row.name or row.email for row in people}
     users = {e.number: e.user_id for e in extensions if e.user_id is not None}
@@ -109,7 +121,8 @@ def load(session: Session, account_id: int, region: str, guess: Callable[[str], 
         region=region,
         guess=guess,
         rules=tuple(sorted(((r.pattern, r.kind) for r in rules), key=lambda rule: (-len(rule[0]), rule[0]))),
-        devices=tuple((e.device or f"*/{e.number}", e.number) for e in extensions),
+        devices=tuple((e.device, e.number) for e in extensions if e.device),
+        phones=frozenset(e.number for e in extensions if not e.device),
         users=users,
         names=names,
         trunks={r.pattern: Trunk(r.region, r.dial_prefix, r.match_withheld) for r in rules if r.kind == "trunk"},

@@ -1,12 +1,13 @@
 """Past calls as pages show them: of a timeline's rows, of one number, of one person. Few queries, whatever the page."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from hub.cti.models import CallRow, LegRow, Pop, Recording, RecordingState
@@ -25,6 +26,9 @@ UNANSWERED = (Outcome.MISSED, Outcome.ABANDONED, Outcome.BUSY, Outcome.VOICEMAIL
 # States of a recording that a page says something about; nobody spoke during an empty one.
 _TOLD = (RecordingState.PENDING, RecordingState.READY, RecordingState.MISSING, RecordingState.REFUSED,
          RecordingState.PURGED)  # fmt: skip
+# Plain tables and statements made once: reading through mapped classes would cost more than the queries.
+CALL, LEG, RECORDING = CallRow.__table__.c, LegRow.__table__.c, Recording.__table__.c
+ACCOUNT, USER, PARTY = Account.__table__.c, User.__table__.c, Party.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ ALL = Filter()
 def of_items(session: Session, person: Person, items: Iterable[Item]) -> dict[int, CallFact]:
     """Return the calls behind rows of a timeline, by the row's number."""
     numbers = {call: item.number for item in items if item.kind == Kind.CALL and (call := _call_of(item)) is not None}
-    facts = _facts(session, person, CallRow.public_id.in_(numbers)) if numbers else []
+    facts = _facts(session, person, CALL.public_id.in_(numbers)) if numbers else []
     return {numbers[fact.id]: fact for fact in facts}
 
 
@@ -110,7 +114,7 @@ def one(session: Session, person: Person, public_id: UUID) -> CallFact:
     Raises:
         NotFoundError: there is none, or this person has nothing to do with it.
     """
-    facts = _facts(session, person, CallRow.public_id == public_id)
+    facts = _facts(session, person, CALL.public_id == public_id)
     if not facts or not may_see(session, person, facts[0].row_id):
         raise NotFoundError("There is no such call, or you took no part in it.")
     return facts[0]
@@ -144,7 +148,7 @@ def listed(
         ids, following = _of_all(session, which, before, limit)
     else:
         ids, following = _of_user(session, user_id, which, before, limit)
-    facts = {fact.row_id: fact for fact in _facts(session, person, CallRow.id.in_(ids))} if ids else {}
+    facts = {fact.row_id: fact for fact in _facts(session, person, CALL.id.in_(ids))} if ids else {}
     return [facts[call] for call in ids if call in facts], following
 
 
@@ -196,85 +200,88 @@ def _matches(which: Filter) -> ColumnElement[bool]:
     return and_(*where)
 
 
+@lru_cache(maxsize=1)
 def _columns() -> Select[*tuple[Any, ...]]:
     return (
         select(
-            CallRow.id.label("row_id"),
-            CallRow.public_id.label("id"),
-            CallRow.direction,
-            CallRow.open,
-            CallRow.outcome,
-            CallRow.reason,
-            CallRow.number,
-            CallRow.caller_name,
-            CallRow.withheld,
-            CallRow.queue,
-            CallRow.started_at,
-            CallRow.ended_at,
-            CallRow.end_estimated,
-            CallRow.talk_s,
-            CallRow.ring_s,
-            CallRow.source,
-            Account.name.label("exchange"),
-            CallRow.user_id,
-            User.name.label("user"),
-            CallRow.party_id,
-            Party.public_id.label("party"),
-            Party.name.label("party_name"),
-            CallRow.match_basis,
-            CallRow.candidates,
-            CallRow.disposition,
-            CallRow.interaction_id,
+            CALL.id.label("row_id"),
+            CALL.public_id.label("id"),
+            CALL.direction,
+            CALL.open,
+            CALL.outcome,
+            CALL.reason,
+            CALL.number,
+            CALL.caller_name,
+            CALL.withheld,
+            CALL.queue,
+            CALL.started_at,
+            CALL.ended_at,
+            CALL.end_estimated,
+            CALL.talk_s,
+            CALL.ring_s,
+            CALL.source,
+            ACCOUNT.name.label("exchange"),
+            CALL.user_id,
+            USER.name.label("user"),
+            CALL.party_id,
+            PARTY.public_id.label("party"),
+            PARTY.name.label("party_name"),
+            CALL.match_basis,
+            CALL.candidates,
+            CALL.disposition,
+            CALL.interaction_id,
         )
-        .join(Account, Account.id == CallRow.account_id)
-        .outerjoin(User, User.id == CallRow.user_id)
-        .outerjoin(Party, Party.id == CallRow.party_id)
+        .select_from(CallRow.__table__)
+        .join(Account.__table__, ACCOUNT.id == CALL.account_id)
+        .outerjoin(User.__table__, USER.id == CALL.user_id)
+        .outerjoin(Party.__table__, PARTY.id == CALL.party_id)
     )
 
 
 def _facts(session: Session, person: Person, where: ColumnElement[bool]) -> list[CallFact]:
-    facts = [_fact(dict(row)) for row in session.execute(_columns().where(where)).mappings()]
-    recordings = _recordings(session, facts)
-    heard = _took_part(session, person, list(recordings)) if recordings else set()
+    rows = [dict(row) for row in session.execute(_columns().where(where)).mappings()]
+    recordings = _recordings(session, {row["row_id"]: round(row["talk_s"]) for row in rows})
+    heard = _took_part(session, person, list(recordings))
     return [
-        replace(
-            fact,
-            recordings=recordings.get(fact.row_id, ()),
-            may_hear=may_hear(person, took_part=fact.row_id in heard),
-        )
-        for fact in facts
+        _fact(row, recordings.get(row["row_id"], ()), may_hear(person, took_part=row["row_id"] in heard))
+        for row in rows
     ]
 
 
-def _fact(row: dict[str, Any]) -> CallFact:
-    shown = {**row, "user": row["user"] or "", "party_name": row["party_name"] or ""}
-    shown["candidates"] = tuple(row["candidates"])
+def _fact(row: dict[str, Any], recordings: tuple[RecordingFact, ...], may: bool) -> CallFact:  # noqa: FBT001 - a column
+    row["user"], row["party_name"] = row["user"] or "", row["party_name"] or ""
+    row["candidates"] = tuple(row["candidates"])
     if row["withheld"]:
-        shown["number"] = shown["caller_name"] = ""  # never shown, also where the exchange told it
-    return CallFact(**shown)
+        row["number"] = row["caller_name"] = ""  # never shown, also where the exchange told it
+    return CallFact(**row, recordings=recordings, may_hear=may)
 
 
-def _recordings(session: Session, facts: Sequence[CallFact]) -> dict[int, tuple[RecordingFact, ...]]:
-    talk = {fact.row_id: round(fact.talk_s) for fact in facts}
-    if not talk:
-        return {}
-    rows = session.execute(
-        select(Recording.call_id, Recording.public_id, Recording.state, Recording.voicemail)
-        .where(Recording.call_id.in_(talk), Recording.state.in_(_TOLD))
-        .order_by(Recording.started_at, Recording.id)
-    )
+@lru_cache(maxsize=1)
+def _recordings_of() -> Select[*tuple[Any, ...]]:
+    columns = select(RECORDING.call_id, RECORDING.public_id, RECORDING.state, RECORDING.voicemail)
+    told = columns.where(RECORDING.call_id.in_(bindparam("calls", expanding=True)), RECORDING.state.in_(_TOLD))
+    return told.order_by(RECORDING.started_at, RECORDING.id)
+
+
+def _recordings(session: Session, talk: Mapping[int, int]) -> dict[int, tuple[RecordingFact, ...]]:
+    """Return the recordings of calls, given how many seconds were spoken in each."""
     found: dict[int, tuple[RecordingFact, ...]] = {}
-    for row in rows:
+    for row in session.execute(_recordings_of(), {"calls": list(talk)}) if talk else ():
         fact = RecordingFact(row.public_id, row.state, row.voicemail, 0 if row.voicemail else talk[row.call_id])
         found[row.call_id] = (*found.get(row.call_id, ()), fact)
     return found
 
 
+@lru_cache(maxsize=1)
+def _spoken_in() -> Select[int]:
+    spoke = or_(LEG.answered_at.is_not(None), LEG.origin)
+    calls = LEG.call_id.in_(bindparam("calls", expanding=True))
+    return select(LEG.call_id).where(calls, LEG.user_id == bindparam("user"), spoke)
+
+
 def _took_part(session: Session, person: Person, call_ids: Sequence[int]) -> set[int]:
     """Return the calls in which a person spoke."""
-    spoke = or_(LegRow.answered_at.is_not(None), LegRow.origin)
-    query = select(LegRow.call_id).where(LegRow.call_id.in_(call_ids), LegRow.user_id == person.id, spoke)
-    return set(session.scalars(query))
+    return set(session.scalars(_spoken_in(), {"calls": list(call_ids), "user": person.id})) if call_ids else set()
 
 
 def took_part(session: Session, person: Person, call_id: int) -> bool:

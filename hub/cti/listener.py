@@ -15,14 +15,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -57,6 +58,7 @@ BATCH = 500  # calls written in one transaction
 HEARD = "heard"  # stream of raw messages that webhooks brought
 ROWS_AT_ONCE = 200
 ROW_OVERLAP = 1000  # ids below the newest that are looked at again: a row with a lower id may be committed later
+LONGEST_CALL = timedelta(days=2)
 LIVE = "live"  # stream of an exchange that is listened to: its lease, and which life of the exchange it knows
 _log = log.get(__name__)
 
@@ -152,7 +154,7 @@ class Listener:
         self._by_webhook = by_webhook
         self._idle_min = idle_min
         self._spool = Spool(home / "spool", str(account.public_id), spool_mb)
-        self._directory = Directory(region, exchange.guess, (), (), {}, {}, {}, frozenset(), frozenset())
+        self._directory = Directory(region, exchange.guess, (), (), frozenset(), {}, {}, {}, frozenset(), frozenset())
         self._directory_at = 0.0
         self._state = CallState(self._classify, settle_s=settle_s, silent_s=exchange.silent_s)
         self._translator: Translator = exchange.translator()
@@ -236,7 +238,7 @@ class Listener:
                 select(StreamState).where(StreamState.account_id == self.account_id, StreamState.stream == LIVE)
             )
             boot_id = str((stream.cursor or {}).get("boot_id", "")) if stream else ""
-            rows = session.scalars(select(CallRow).where(CallRow.account_id == self.account_id, CallRow.open)).all()
+            rows = self._unfinished(session)
             unknown = [row.id for row in rows if not self._go_on(row)]
             for row in rows:
                 self._calls[row.key] = Known(row.public_id, shown=screen_pop.restore(session, row.id))
@@ -250,6 +252,15 @@ class Listener:
         # Whoever has a phone here: what a process that died had told, and nobody wrote down, goes away again.
         for user_id in {*cards, *self._directory.users.values()}:
             self._bus.replace(user_id, cards.get(user_id, []))
+
+    def _unfinished(self, session: Session) -> list[CallRow]:
+        """Return the calls that are open, or over and not final: killed in between, they are nowhere but here."""
+        mine = select(CallRow).where(CallRow.account_id == self.account_id)
+        newest = session.scalar(select(func.max(CallRow.started_at)).where(CallRow.account_id == self.account_id))
+        if newest is None:
+            return []
+        lately = session.scalars(mine.where(~CallRow.open, CallRow.started_at > newest - LONGEST_CALL))
+        return [*session.scalars(mine.where(CallRow.open)), *(row for row in lately if row.state is not None)]
 
     def _go_on(self, row: CallRow) -> bool:
         """Load the memory of an open call; False: there is none that this version of the hub can read."""
@@ -390,8 +401,9 @@ class Listener:
                 known = self._calls[call.key] = Known(call_public_id(self._account_public_id, call.key))
             self._look_up(call, known)
             if known.shown.cards or known.found.number not in self._directory.hidden:
+                before = {*known.shown.cards, *known.shown.ended}
                 told = screen_pop.differences(call, known.public_id, known.shown, known.caller, self._directory, at=at)
-                self._publish(call, told)
+                self._publish(call, told, before)
             shown = Shown(dict(known.shown.cards), dict(known.shown.ended))
             pages.append(Page(call, self._state.dump(call.key), known.found, shown, self._directory.user_of))
             if call.settled or call.merged_into:
@@ -407,10 +419,10 @@ class Listener:
                 self._rows_done.append(heard.row)
             self._pen_wakes.notify()
 
-    def _publish(self, call: Call, told: Sequence[Told]) -> None:
-        if not told:
-            return
-        hidden = self._hidden(call) if any(t.event != screen_pop.ENDED for t in told) and call.version > 1 else set()
+    def _publish(self, call: Call, told: Sequence[Told], before: AbstractSet[int]) -> None:
+        """Tell the bus; `before` are the users who had this card already, and so may have closed it."""
+        again = any(one.event != screen_pop.ENDED and one.user_id in before for one in told)
+        hidden = self._hidden(call) if again else set()
         for one in told:
             if one.user_id in hidden and one.event != screen_pop.ENDED:
                 continue
@@ -449,12 +461,13 @@ class Listener:
 
     def _find(self, session: Session, call: Call, number: str) -> Found:
         trunk = self._directory.trunk(call.trunk)
+        click = session.get(Click, call.click_id) if call.click_id else None
+        number = number or (click.number if click is not None else "")  # until the phone was picked up, only we know it
         found = Found("")
         if call.direction is not Direction.INTERNAL and number and (trunk.match_withheld or not call.withheld):
             found = who(session, number, self._directory.phone_context(call.trunk), at=call.started_at)
         if call.keyed:
             found = who_keyed(session, call.keyed, found)
-        click = session.get(Click, call.click_id) if call.click_id else None
         if click is not None and click.party_id is not None:  # somebody clicked on this very party
             found = replace(found, parties=(click.party_id,), nobody=None)
         return found
@@ -477,7 +490,9 @@ class Listener:
             self._directory_at = time.monotonic()
 
     def _reload_directory(self, session: Session) -> None:
-        self._directory = directories.load(session, self.account_id, self._region, self._exchange.guess)
+        found = directories.load(session, self.account_id, self._region, self._exchange.guess)
+        if found != self._directory:  # the one we have knows many names by now
+            self._directory = found
         self._directory_at = time.monotonic()
 
     # --- the pen --------------------------------------------------------------------------------------------------

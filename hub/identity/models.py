@@ -27,7 +27,7 @@ class Party(PublicId, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(default=PartyKind.PERSON)
     status: Mapped[str] = mapped_column(default=PartyStatus.ACTIVE)
-    merged_into: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    merged_into: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)
     name: Mapped[str] = mapped_column(default="")
     company_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"), index=True)  # works at
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"), index=True)

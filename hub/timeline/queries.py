@@ -264,6 +264,7 @@ def _part(party: int, kind: int | None, marks: frozenset[str]) -> Select[*tuple[
     return _columns().where(*where).order_by(*newest).limit(bindparam("most", type_=Integer))
 
 
+@lru_cache(maxsize=1)
 def _columns() -> Select[*tuple[Any, ...]]:
     return (
         select(
@@ -312,6 +313,7 @@ def _item(row: Row[Any], seen: Seen, notes: tuple[NoteText, ...]) -> Item:
     )
 
 
+@lru_cache(maxsize=1)
 def _note_columns() -> Select[*tuple[Any, ...]]:
     return select(
         NOTE.interaction_id,

@@ -276,13 +276,18 @@ class Office:
         self.running = hub_app.start(self.hub)
         self.hears()
 
-    def hears(self) -> None:
-        until(lambda: self.pbx.clients >= 1 and self._has_listed(), why=lambda: self.health().health_text)
+    def hears(self, *, again: bool = False) -> None:
+        """Wait until the hub is connected and has understood the list of channels: what rings from now on is new.
 
-    def _has_listed(self) -> bool:
-        """The answer to the first question for channels is understood: whatever rings from now on is new."""
+        Args:
+            again: the connection was just broken.
+        """
+        before = self._lists() if again else 0
+        until(lambda: self.pbx.clients >= 1 and self._lists() > before, why=lambda: self.health().health_text)
+
+    def _lists(self) -> int:
         listener = self.hub.telephone.listeners.get(self.account.id)
-        return listener is not None and listener.counters.values.get("listed", 0) >= 1
+        return listener.counters.values.get("listed", 0) if listener is not None else 0
 
     def stop(self) -> None:
         if self.running is not None:

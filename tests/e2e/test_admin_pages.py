@@ -379,8 +379,8 @@ def test_a_user_or_extension_that_is_not_there_is_not_found(admin: Browser, exch
 
 @pytest.fixture
 def set_aside(hub: Hub, exchange: Account) -> list[UUID]:
-    errors = [f"calls.toml: field 'started_at' of record {n}: is missing" for n in (1, 2)]
-    errors.append("calls.toml: field 'direction' of record 3: 'up' is not in its list")
+    errors = [f"calls.toml: field started_at: record {one}: is missing" for one in ("a", "b")]
+    errors.append("calls.toml: field direction: record c: 'up' is not in its list")
     with hub.db.write() as session:
         rows = [
             RawRecord(
@@ -411,7 +411,7 @@ def test_failures_are_grouped_by_cause_and_tried_again(
     page = admin.get(path).text
     causes = [html.unescape(found) for found in re.findall(r'name="cause" value="([^"]+)"', page)]
     assert len(causes) == 2
-    assert causes[0] == "calls: calls.toml: field … of record …: is missing"
+    assert causes[0] == "calls: calls.toml: field started_at: record …: is missing"
     assert admin.post(path, cause=causes[0], do="retry").status_code == 303
     assert states(hub) == [RawState.KEPT, RawState.KEPT, RawState.SET_ASIDE]
     assert admin.post(path, record=str(set_aside[2]), do="skip").status_code == 303

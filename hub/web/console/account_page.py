@@ -24,7 +24,8 @@ from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("account_page", __name__, url_prefix="/connections/<uuid:account_id>")
 MOST = 5000  # records looked at to group failures
-_VARIABLE = re.compile(r"'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
+# What differs from record to record in the text of an error: its id, values in quotes, other ids, numbers.
+_VARIABLE = re.compile(r"(?<=record )[^:]+(?=:)|'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 
 
 @dataclass(frozen=True, slots=True)

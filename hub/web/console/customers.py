@@ -282,7 +282,7 @@ def _timeline(session: Session, party: Party) -> dict[str, Any]:
         "pinned": queries.pinned(session, ids) if before is None else [],
         "due": tasks.of_party(session, ids) if before is None else [],
         "people": _people(session),
-        "month": moments.month,
+        "moments": moments,
         "after": before.started_at if before else None,
     }
 

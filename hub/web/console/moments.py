@@ -21,8 +21,14 @@ def start_of_day(at: datetime) -> datetime:
     return _local(here(at).date(), time(0, 0))
 
 
-def month(at: datetime) -> str:
-    """Return the month of a moment, as the heading above its rows: November 2026."""
+def month(at: datetime) -> tuple[int, int]:
+    """Return year and month of a moment on the person's clock: rows that share them share a heading."""
+    local = here(at)
+    return local.year, local.month
+
+
+def month_name(at: datetime) -> str:
+    """Return the heading of a month: November 2026."""
     return str(format_date(here(at), "LLLL y"))
 
 

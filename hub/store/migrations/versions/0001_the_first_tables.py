@@ -174,6 +174,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("party", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_party_company_id"), ["company_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_party_merged_into"), ["merged_into"], unique=False)
         batch_op.create_index(batch_op.f("ix_party_owner_id"), ["owner_id"], unique=False)
 
     op.create_table(
@@ -892,6 +893,7 @@ def downgrade() -> None:
     with op.batch_alter_table("party", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_party_owner_id"))
         batch_op.drop_index(batch_op.f("ix_party_company_id"))
+        batch_op.drop_index(batch_op.f("ix_party_merged_into"))
 
     op.drop_table("party")
     op.drop_table("number_rule")
