@@ -35,7 +35,7 @@ format: $(STAMP_DEV)
 	$(BIN)/ruff check --fix .
 
 messages: $(STAMP_DEV)        ## collect visible texts into the catalogues
-	$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output -k lazy_gettext -o /tmp/hub-messages.pot .
+	PYTHONPATH=. $(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output -k lazy_gettext -o /tmp/hub-messages.pot .
 	$(BIN)/pybabel -q update -i /tmp/hub-messages.pot -d hub/web/translations --no-fuzzy-matching --ignore-obsolete
 	rm -f /tmp/hub-messages.pot
 
