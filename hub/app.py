@@ -26,6 +26,7 @@ from hub.intake.models import Account, AccountState, RawRecord, RawState, Stream
 from hub.live.bus import open_bus
 from hub.live.events import Live
 from hub.records.call import Call
+from hub.security import sessions
 from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
 from hub.settings import Settings
@@ -113,7 +114,13 @@ def create_app(hub: Hub) -> Flask:
 def create_asgi(hub: Hub, *, web: bool = True) -> AsgiApp:
     """Return the ASGI app: event streams, and with `web` the pages, the API and the hooks too."""
     otherwise: Any = WSGIMiddleware(create_app(hub), workers=hub.settings.server.threads) if web else not_here  # type: ignore[arg-type]  # Flask is a WSGI app
-    return Live(hub.bus, lambda cookie: person_of(hub, cookie), otherwise, ping_s=hub.settings.live.ping_s, version=assets.version())
+    return Live(
+        hub.bus,
+        lambda cookie: person_of(hub, cookie),
+        otherwise,
+        ping_s=hub.settings.live.ping_s,
+        version=assets.version(),
+    )
 
 
 async def not_here(
@@ -169,6 +176,7 @@ def _workers(hub: Hub) -> Workers:
     def nightly(session: Session) -> None:
         schedule.forget(session, now())
         idempotency.forget(session)
+        sessions.purge(session, now() - timedelta(days=SESSION_DAYS))
         recordings.purge(session, days=calls.recording_days)
         old = now() - timedelta(days=HEARD_DAYS)
         session.execute(

@@ -35,7 +35,10 @@ def install_packages() -> None:
         missing.append(FONTS)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     say(f"installing {', '.join(missing)}")
-    for command in (["apt-get", "-q", "update"], ["apt-get", "-q", "install", "-y", "--no-install-recommends", *missing]):
+    for command in (
+        ["apt-get", "-q", "update"],
+        ["apt-get", "-q", "install", "-y", "--no-install-recommends", *missing],
+    ):
         done = subprocess.run(command, env=environment, capture_output=True, check=False)
         if done.returncode:
             say(f"{' '.join(command[:3])} failed: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}")
@@ -45,9 +48,7 @@ def install_packages() -> None:
 def install_browser() -> None:
     if os.environ.get("CHROMIUM") or has("chromium"):
         return
-    done = subprocess.run(
-        [sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], capture_output=True, check=False)
     if done.returncode:
         say("no Chromium: browser tests will be skipped")
 

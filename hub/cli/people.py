@@ -7,6 +7,7 @@ from hub.cli.output import as_json, opened, show
 from hub.security import audit, links, tokens, users
 from hub.security.models import ApiToken, Role
 
+ASK = "-"
 ROLES = click.Choice([role.value for role in Role])
 
 
@@ -22,7 +23,7 @@ def user() -> None:
 @click.option("--password", default=None, help="`-` asks for it; without, a link to set it is printed.")
 def add_user(email: str, role: str, name: str, password: str | None) -> None:
     """Add a person and print the link with which they set their password."""
-    if password == "-":
+    if password == ASK:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     with opened() as hub, hub.db.write() as session:
         row = users.add(session, email, name, role, password)

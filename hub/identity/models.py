@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.identity.rules import PartyKind
 from hub.store.base import Base, PublicId, now
 
-
 __all__ = ["Claim", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus"]
 
 

@@ -84,12 +84,14 @@ def test_a_recording_is_served_with_ranges_and_every_listening_is_in_the_audit(o
         secret = tokens.add(session, f"listener {row.id}", Role.MANAGER)
     client = hub_app.create_app(office.hub).test_client()
     headers = {"Authorization": f"Bearer {secret}"}
-    whole = client.get(f"/api/v1/recordings/{row.public_id}", headers=headers)
+    whole = client.get(f"/api/v1/recordings/{row.public_id}", buffered=True, headers=headers)
     assert (whole.status_code, len(whole.data)) == (200, row.size)
-    part = client.get(f"/api/v1/recordings/{row.public_id}", headers={**headers, "Range": "bytes=4-9"})
+    part = client.get(f"/api/v1/recordings/{row.public_id}", buffered=True, headers={**headers, "Range": "bytes=4-9"})
     assert (part.status_code, part.data) == (206, whole.data[4:10])
     assert part.headers["Content-Range"] == f"bytes 4-9/{row.size}"
-    beyond = client.get(f"/api/v1/recordings/{row.public_id}", headers={**headers, "Range": "bytes=99999999-"})
+    beyond = client.get(
+        f"/api/v1/recordings/{row.public_id}", buffered=True, headers={**headers, "Range": "bytes=99999999-"}
+    )
     assert beyond.status_code == 416
     assert client.get(f"/api/v1/recordings/{row.public_id}").status_code == 401
     with office.hub.db.read() as session:
@@ -173,7 +175,7 @@ def test_a_path_outside_the_root_is_refused_and_audited_and_never_opened(
     call.hangup()
     office.finished(call.linked)
     row = office.recording(call.linked, "refused", "missing")
-    if what != "a zero byte":
+    if what not in {"a zero byte", "an address"}:  # without the byte, and below the root: nothing is there
         assert row.state == "refused"
         with office.hub.db.read() as session:
             found = session.scalars(select(Audit).where(Audit.action == "recording.refused")).all()
