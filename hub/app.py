@@ -42,6 +42,7 @@ from hub.work.lease import Lease, release
 from hub.work.worker import Job, Sweep, Turn, Workers
 
 HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
+SESSION_DAYS = 90  # how long ended sign-ins are kept
 _log = log.get(__name__)
 
 Message = MutableMapping[str, Any]

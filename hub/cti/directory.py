@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub.cti.models import EndpointRule, Extension, SeenEndpoint
@@ -48,6 +48,7 @@ class Directory:
     trunks: Mapping[str, Trunk]  # pattern -> how it writes numbers
     own_numbers: frozenset[str]
     hidden: frozenset[str]  # numbers nobody wants to see: `ignore`
+    extension_lengths: tuple[int, ...] = ()
     _known: dict[str, Endpoint] = field(default_factory=dict, compare=False)
 
     def classify(self, channel: str) -> Endpoint:
@@ -99,7 +100,7 @@ class Directory:
         return PhoneContext(
             region=known.region or self.region,
             dial_prefixes=(known.dial_prefix,) if known.dial_prefix else (),
-            extension_lengths=tuple(sorted({len(number) for number in self.users if number.isdigit()})),
+            extension_lengths=self.extension_lengths,
             own_numbers=self.own_numbers,
         )
 
@@ -128,19 +129,19 @@ def load(session: Session, account_id: int, region: str, guess: Callable[[str], 
         trunks={r.pattern: Trunk(r.region, r.dial_prefix, r.match_withheld) for r in rules if r.kind == "trunk"},
         own_numbers=frozenset(row.value for row in numbers if row.rule == "own"),
         hidden=frozenset(row.value for row in numbers if row.rule == "ignore"),
+        extension_lengths=tuple(sorted({len(number) for number in users if number.isdigit()})),
     )
 
 
 def save_seen(session: Session, account_id: int, seen: Sequence[tuple[str, bool]]) -> None:
     """Remember endpoint names, for the list of what is not classified yet."""
-    for name, _ in seen:
-        known = session.scalar(
-            select(SeenEndpoint).where(SeenEndpoint.account_id == account_id, SeenEndpoint.name == name)
-        )
-        if known is None:
-            session.add(SeenEndpoint(account_id=account_id, name=name))
-        else:
-            known.seen_at = now()
+    names = {name for name, _ in seen}
+    if not names:
+        return
+    mine = (SeenEndpoint.account_id == account_id) & SeenEndpoint.name.in_(names)
+    known = set(session.scalars(select(SeenEndpoint.name).where(mine)))
+    session.execute(update(SeenEndpoint).where(mine).values(seen_at=now()))
+    session.add_all(SeenEndpoint(account_id=account_id, name=name) for name in sorted(names - known))
 
 
 def save_boot(session: Session, account_id: int, stream: str, boot_id: str) -> None:

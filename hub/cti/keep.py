@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Insert, Table, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -157,10 +158,16 @@ def user_of(seen: Seen) -> int | None:
 def _upsert(session: Session, table: Table, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
     if not rows:
         return
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    session.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=changed), list(rows))
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    session.execute(_insert_or_update(table, tuple(rows[0]), tuple(keys), on_sqlite=on_sqlite), list(rows))
+
+
+@lru_cache
+def _insert_or_update(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], *, on_sqlite: bool) -> Insert:
+    """Build the statement once: building costs more than running it."""
+    statement = sqlite.insert(table) if on_sqlite else postgresql.insert(table)
+    changed = {name: statement.excluded[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
 
 
 def _aliases(session: Session, account_id: int, call_id: int, call: Call) -> None:

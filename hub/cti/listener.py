@@ -51,7 +51,9 @@ from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, holds
 
-DIRECTORY_S = 2.0  # how old the directory may be before a new call
+# How old the directory may be: the pen reads it anew, so that no phone waits for that; the ear only if the pen is stuck.
+DIRECTORY_S, OLD_DIRECTORY_S = 1.0, 5.0
+EAR_FIRST_S = 0.02  # so long the pen waits before each call for an ear that is busy
 TICK_S = 0.5
 ONE_BY_ONE_S = 1e-6
 BATCH = 500  # calls written in one transaction
@@ -161,6 +163,10 @@ class Listener:
         self._queue: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         self._waiting = 0
         self._waiting_lock = threading.Lock()
+        self._idle = (
+            threading.Event()
+        )  # the ear has nothing to do: both are Python, and only one of them runs at a time
+        self._idle.set()
         self._calls: dict[str, Known] = {}
         self._pages: dict[str, Page] = {}
         self._rows_done: list[int] = []
@@ -338,12 +344,15 @@ class Listener:
                 heard = Heard(time.time(), ())
             if heard is LAST:
                 return
+            self._idle.clear()
             with self._one_fault("what was heard could not be taken in"):
                 self._take(heard)
             with self._one_fault("time could not be told"):
                 self._tick()
             with self._one_fault("calls could not be told"):
                 self._tell(heard)
+            if not self._waiting:
+                self._idle.set()
 
     @contextmanager
     def _one_fault(self, what: str) -> Iterator[None]:
@@ -375,7 +384,7 @@ class Listener:
                 self._waiting -= len(heard.messages)
             with self._one_fault("the spool cannot be written"):
                 self._spool.write(heard.at, heard.messages)
-        self._refresh_directory()
+        self._refresh_directory(OLD_DIRECTORY_S)
         for place, message in enumerate(heard.messages):
             with self._one_fault("a message could not be taken in"):
                 # What arrived together came one after the other all the same.
@@ -479,8 +488,8 @@ class Listener:
             self._unsaved_endpoints.append((name, False))
         return self._directory.classify(channel)
 
-    def _refresh_directory(self) -> None:
-        if time.monotonic() - self._directory_at < DIRECTORY_S:
+    def _refresh_directory(self, older_s: float) -> None:
+        if time.monotonic() - self._directory_at < older_s:
             return
         try:
             with self._db.read() as session:
@@ -512,6 +521,7 @@ class Listener:
                 # A message is done with when everything that it changed is written.
                 rows, self._rows_done = ([], self._rows_done) if self._pages else (self._rows_done, [])
                 last = self._pen_stops.is_set() and not pages and not rows
+            self._refresh_directory(DIRECTORY_S)
             try:
                 self._write_batch(pages, rows)
                 wait = 0.05
@@ -560,6 +570,7 @@ class Listener:
                 self._hold(session)
                 account = session.get_one(Account, self.account_id)
                 for page in pages:
+                    self._idle.wait(EAR_FIRST_S)
                     self._write_page(session, account, page)
                 if rows:
                     done = {"state": RawState.APPLIED, "applied_at": now()}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session, aliased
 
 from hub.cti.cards import Card, CardState, cards
 from hub.cti.directory import Directory
@@ -61,13 +61,21 @@ def caller_of(session: Session, call: Call, found: Found, directory: Directory) 
     if call.withheld and not trunk.match_withheld:
         return Caller("", "", "none")
     number = "" if call.withheld else shown_number(found.number or outside_number(call), directory.region)
-    parties = session.scalars(select(Party).where(Party.id.in_(found.parties)).order_by(Party.id)).all()
+    parties = _names_of(session, found.parties)
     if len(parties) == 1:
-        company = session.get(Party, parties[0].company_id) if parties[0].company_id else None
-        return Caller(number, parties[0].name, "sure", company.name if company else "")
+        return Caller(number, parties[0].name, "sure", parties[0].company or "")
     if parties:
         return Caller(number, " / ".join(party.name for party in parties[:3]), "maybe")
     return Caller(number, call.caller_name if call.direction is Direction.INBOUND else "", "none")
+
+
+def _names_of(session: Session, ids: Sequence[int]) -> Sequence[Row[tuple[str, str]]]:
+    """Return name and company of parties; nothing more, since a phone rings meanwhile."""
+    if not ids:
+        return ()
+    company = aliased(Party)
+    query = select(Party.name, company.name.label("company")).outerjoin(company, company.id == Party.company_id)
+    return session.execute(query.where(Party.id.in_(ids)).order_by(Party.id)).all()
 
 
 def shown_number(number: str, region: str) -> str:
