@@ -53,7 +53,10 @@ def _text(value: object) -> object:
         return ""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    return _CONTROL.sub(" ", value).strip() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    # JSON may escape half of a surrogate pair, which nothing can store or send.
+    return _CONTROL.sub(" ", value.encode("utf-8", "replace").decode()).strip()
 
 
 def _short(value: object) -> object:

@@ -1,6 +1,7 @@
 """The processes: all in one (`up`), or one role each on as many machines as wanted."""
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import Callable
@@ -155,6 +156,10 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
             port = next((s.getsockname()[1] for one in self.servers for s in one.sockets), server.port)
             scheme = "https" if server.tls_cert else "http"
             ready(server.public_url or f"{scheme}://{server.host}:{port}")
+            # What is loaded by now stays: looking through it again and again for garbage would stop everything, also
+            # a ringing card, for a tenth of a second and more.
+            gc.collect()
+            gc.freeze()
 
         async def shutdown(self, sockets: Any = None) -> None:
             hub.bus.close()  # ends the open streams, or uvicorn would wait for them

@@ -76,7 +76,7 @@ def keep(session: Session, account_id: int, account_public_id: UUID, seen: Seen)
             source=call.source,
         )
         session.add(row)
-    elif row.version >= call.version and row.open == call.open and call.source is Source.LIVE and not call.settled:
+    elif row.version >= call.version and (_is_final(row) or _is_known(row, call)):
         return row
     _fill(row, seen)
     session.flush()
@@ -85,6 +85,15 @@ def keep(session: Session, account_id: int, account_public_id: UUID, seen: Seen)
     _segments(session, row.id, call)
     _recordings(session, row.id, call)
     return row
+
+
+def _is_final(row: CallRow) -> bool:
+    """True of a call that was heard to its end: whoever tells of it again knows less."""
+    return not row.open and row.state is None and not row.end_estimated
+
+
+def _is_known(row: CallRow, call: Call) -> bool:
+    return row.open == call.open and call.source is Source.LIVE and not call.settled
 
 
 def _find(session: Session, account_id: int, call: Call) -> CallRow | None:

@@ -61,6 +61,7 @@ HEARD = "heard"  # stream of raw messages that webhooks brought
 ROWS_AT_ONCE = 200
 ROW_OVERLAP = 1000  # ids below the newest that are looked at again: a row with a lower id may be committed later
 LONGEST_CALL = timedelta(days=2)
+JUST_NOW = timedelta(minutes=15)  # how late a webhook about a finished call may come again
 LIVE = "live"  # stream of an exchange that is listened to: its lease, and which life of the exchange it knows
 _log = log.get(__name__)
 
@@ -249,9 +250,10 @@ class Listener:
             for row in rows:
                 self._calls[row.key] = Known(row.public_id, shown=screen_pop.restore(session, row.id))
             cards = screen_pop.live_cards(session)
+            if self._by_webhook:
+                self._remind(session, [row.started_at for row in rows])
         if unknown:
             self._give_up(unknown)
-            self._remind(session, min((row.started_at for row in rows), default=None))
         if boot_id:
             self._state.feed(Booted(0.0, boot_id))
         self._state.changed()
@@ -288,10 +290,9 @@ class Listener:
                 row.outcome, row.reason, row.end_estimated = Outcome.LOST, "forgotten", True
                 row.ended_at = row.ended_at or now()
 
-    def _remind(self, session: Session, since: datetime | None) -> None:
-        """Tell a new translator what the former one had heard of calls that are still open; its answers are known."""
-        if since is None or not self._by_webhook:
-            return
+    def _remind(self, session: Session, started: Sequence[datetime]) -> None:
+        """Tell a new translator what the former one had heard of calls that are open or just over; it is known."""
+        since = min([now() - JUST_NOW, *started]) - timedelta(minutes=1)
         query = select(RawRecord).where(
             RawRecord.account_id == self.account_id,
             RawRecord.stream == HEARD,

@@ -69,7 +69,7 @@ def caller_of(session: Session, call: Call, found: Found, directory: Directory) 
     return Caller(number, call.caller_name if call.direction is Direction.INBOUND else "", "none")
 
 
-def _names_of(session: Session, ids: Sequence[int]) -> Sequence[Row[tuple[str, str]]]:
+def _names_of(session: Session, ids: Sequence[int]) -> Sequence[Row[str, str]]:
     """Return name and company of parties; nothing more, since a phone rings meanwhile."""
     if not ids:
         return ()

@@ -11,12 +11,12 @@ from sqlalchemy import BigInteger, Integer, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from hub.errors import UserError
-from hub.identity.names import fold
 from hub.intake.models import Account
 from hub.security.models import User
 from hub.security.policy import Person, Seen, sees
 from hub.store.base import UtcDateTime
 from hub.timeline.models import Interaction, Kind, Note, Participant
+from hub.timeline.text import norm
 
 PAGE = 30
 MOST = 200
@@ -122,7 +122,7 @@ class Wanted:
     words: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", tuple(fold(self.find).split()))
+        object.__setattr__(self, "words", tuple(norm(self.find).split()))
 
     @property
     def unindexed(self) -> bool:
@@ -220,7 +220,7 @@ def _matches(row: Row[Any], seen: Seen, notes: Sequence[NoteText], wanted: Wante
         return True
     if seen is not Seen.FULL:
         return False  # who may not read it may not find out what it says either
-    text = fold(" ".join([row.summary, _texts(row.detail), row.who or "", *(note.text for note in notes)]))
+    text = norm(" ".join([row.summary, _texts(row.detail), row.who or "", *(note.text for note in notes)]))
     return all(word in text for word in wanted.words)
 
 

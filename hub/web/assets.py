@@ -9,7 +9,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -105,15 +105,20 @@ def _add_headers(headers: Any) -> None:
 
 
 def _keep(file: Path, content: bytes) -> None:
-    parts = {file: content}
+    """Write a file and its compressed twins; what is there whole is only marked as used.
+
+    The name holds the content's hash and files are put in place whole, so that nothing needs to be made twice.
+    """
+    makers: dict[Path, Callable[[], bytes]] = {file: lambda: content}
     if file.suffix in COMPRESSED:
-        parts[file.with_name(file.name + ".gz")] = gzip.compress(content, 9, mtime=0)
-        parts[file.with_name(file.name + ".br")] = brotli.compress(content)
-    for path, data in parts.items():
-        if path.exists() and path.stat().st_size == len(data):
+        makers[file.with_name(file.name + ".gz")] = lambda: gzip.compress(content, 9, mtime=0)
+        makers[file.with_name(file.name + ".br")] = lambda: brotli.compress(content)
+    for path, make in makers.items():
+        size = path.stat().st_size if path.exists() else 0
+        if size and (path != file or size == len(content)):
             os.utime(path)
         else:
-            _write(path, data)
+            _write(path, make())
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -119,6 +119,9 @@ class Workers:
             except DATABASE_AWAY as error:
                 _log.warning("database away; workers wait", error=type(error).__name__)
                 found = 0
+            except Exception:  # noqa: BLE001 - one kind of work must not end all others; it is tried at the next look
+                _log.exception("work failed")
+                found = 0
             if not found:
                 with self._wake:
                     if hints == self._hints and not self._stop.is_set():
