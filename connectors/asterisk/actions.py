@@ -11,7 +11,7 @@ import random
 import re
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from asterisk.manager import Manager, ManagerException, ManagerMsg
@@ -141,24 +141,26 @@ class Actions:
 
         The click's id is the ActionID, the variable HUB_CLICK_ID, and with `-ch` the Uniqueid of the agent's channel.
         """
-        if not NUMBER.match(order.number):
-            msg = f"{order.number!r} is no number that can be dialled."
-            raise RejectedError(msg)
-        self._refuse_blocked(order.number)
+        numbers = [number for number in (order.dialled, order.number) if number]
+        for number in numbers:
+            if not NUMBER.match(number):
+                msg = f"{number!r} is no number that can be dialled."
+                raise RejectedError(msg)
+            self._refuse_blocked(number)
         if not EXTENSION.match(order.extension) or not CLICK_ID.match(order.click_id):
             msg = f"{order.extension!r} is no extension that can be rung."
             raise RejectedError(msg)
         phone = self._settings.originate_channel.replace("{extension}", order.extension)
         with self._manager() as manager:
             self._refuse_dead_phone(manager, phone, order.extension)
-            self._refuse_no_dialplan(manager, order.number)
+            number = self._reachable(manager, numbers)
             action: dict[str, Any] = {
                 "Action": "Originate",
                 "ActionID": order.click_id,
                 "Channel": phone,
                 "ChannelId": f"{order.click_id}-ch",
                 "Context": self._settings.context,
-                "Exten": order.number,
+                "Exten": number,
                 "Priority": 1,
                 "Async": "true",
                 "Timeout": int(order.timeout_s * 1000),
@@ -183,7 +185,7 @@ class Actions:
         self._refuse_blocked(extension)
         with self._manager() as manager:
             # A transfer to a number that the dialplan does not know ends the customer's call [seen on Asterisk 22].
-            self._refuse_no_dialplan(manager, extension)
+            self._reachable(manager, [extension])
             target = {"Context": self._settings.context, "Exten": extension}
             answer = manager.send_action({"Action": "BlindTransfer", "Channel": channel, **target})
             if "unknown command" not in answer.get_header("Message", ""):
@@ -278,11 +280,14 @@ class Actions:
             msg = f"The phone of extension {extension} is not connected to the exchange."
             raise RejectedError(msg)
 
-    def _refuse_no_dialplan(self, manager: GuardedManager, number: str) -> None:
-        # Empty where the function is not loaded: then the exchange decides.
-        if _variable(manager, f"DIALPLAN_EXISTS({self._settings.context},{number},1)") == "0":
-            msg = f"Context {self._settings.context} of the exchange does not lead to {number}."
-            raise RejectedError(msg)
+    def _reachable(self, manager: GuardedManager, numbers: Sequence[str]) -> str:
+        """Return the first form of a number that the dialplan knows; RejectedError where it knows none."""
+        for number in numbers:
+            # Empty where the function is not loaded: then the exchange decides.
+            if _variable(manager, f"DIALPLAN_EXISTS({self._settings.context},{number},1)") != "0":
+                return number
+        msg = f"Context {self._settings.context} of the exchange does not lead to {' or '.join(numbers)}."
+        raise RejectedError(msg)
 
 
 def _variable(manager: GuardedManager, name: str, channel: str = "") -> str:

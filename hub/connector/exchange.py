@@ -47,6 +47,7 @@ class DialOrder:
     click_id: str  # ours; the events of the call carry it
     extension: str
     number: str  # already normalised and allowed: ^\\+?[0-9*#]{2,20}$
+    dialled: str = ""  # the same as people here dial it, for exchanges that do not know E.164; empty: no other form
     timeout_s: float = 20.0
     caller_id: str = ""  # shown on the agent's own phone
 

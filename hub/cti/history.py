@@ -259,29 +259,34 @@ def _fact(row: dict[str, Any], recordings: tuple[RecordingFact, ...], may: bool)
 @lru_cache(maxsize=1)
 def _recordings_of() -> Select[*tuple[Any, ...]]:
     columns = select(RECORDING.call_id, RECORDING.public_id, RECORDING.state, RECORDING.voicemail)
-    told = columns.where(RECORDING.call_id.in_(bindparam("calls", expanding=True)), RECORDING.state.in_(_TOLD))
-    return told.order_by(RECORDING.started_at, RECORDING.id)
+    mine = columns.where(RECORDING.call_id.in_(bindparam("calls", expanding=True)))
+    return mine.order_by(RECORDING.started_at, RECORDING.id)
 
 
 def _recordings(session: Session, talk: Mapping[int, int]) -> dict[int, tuple[RecordingFact, ...]]:
-    """Return the recordings of calls, given how many seconds were spoken in each."""
+    """Return the recordings of calls, given how many seconds were spoken in each.
+
+    The state is looked at here: asked of the database, SQLite goes by its index and reads every recording there is.
+    """
     found: dict[int, tuple[RecordingFact, ...]] = {}
     for row in session.execute(_recordings_of(), {"calls": list(talk)}) if talk else ():
+        if row.state not in _TOLD:
+            continue
         fact = RecordingFact(row.public_id, row.state, row.voicemail, 0 if row.voicemail else talk[row.call_id])
         found[row.call_id] = (*found.get(row.call_id, ()), fact)
     return found
 
 
 @lru_cache(maxsize=1)
-def _spoken_in() -> Select[int]:
+def _spoken_in() -> Select[int, int | None]:
     spoke = or_(LEG.answered_at.is_not(None), LEG.origin)
-    calls = LEG.call_id.in_(bindparam("calls", expanding=True))
-    return select(LEG.call_id).where(calls, LEG.user_id == bindparam("user"), spoke)
+    return select(LEG.call_id, LEG.user_id).where(LEG.call_id.in_(bindparam("calls", expanding=True)), spoke)
 
 
 def _took_part(session: Session, person: Person, call_ids: Sequence[int]) -> set[int]:
-    """Return the calls in which a person spoke."""
-    return set(session.scalars(_spoken_in(), {"calls": list(call_ids), "user": person.id})) if call_ids else set()
+    """Return the calls in which a person spoke; who, is looked at here, as with the state of recordings."""
+    rows = session.execute(_spoken_in(), {"calls": list(call_ids)}) if call_ids else ()
+    return {call_id for call_id, user_id in rows if user_id == person.id}
 
 
 def took_part(session: Session, person: Person, call_id: int) -> bool:

@@ -4,6 +4,7 @@ Every action is a short connection of its own to the exchange; nothing is tried 
 ring twice.
 """
 
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +21,9 @@ from hub.connector.contract import Connector, Delivered
 from hub.connector.exchange import DialOrder, Exchange, FileFacts
 from hub.cti.directory import load
 from hub.cti.listener import HEARD, Listener
-from hub.cti.models import CallRow, Click, Extension, LegRow, Recording, RecordingState
+from hub.cti.models import CallRow, Click, EndpointRule, Extension, LegRow, Recording, RecordingState
 from hub.errors import AuthError, ConnectorError, ForbiddenError, GoneError, NotFoundError, RejectedError, UserError
-from hub.identity.phone import PhoneContext, dialable
+from hub.identity.phone import PhoneContext, as_dialled, dialable
 from hub.intake import accounts, receive
 from hub.intake.models import Account, AccountState
 from hub.security import audit
@@ -132,8 +133,9 @@ class Telephone:
         )
         session.add(click)
         audit.record(session, person, "call.dialled", "number", target, extension=phone.number)
+        dialled = self._dialled(session, account, target)
         session.commit()
-        self._order(account, click)
+        self._order(account, click, dialled)
         return click
 
     def _phone(self, session: Session, person: Person, extension: str) -> tuple[Extension, Account]:
@@ -167,20 +169,36 @@ class Telephone:
         lengths = select(Extension.number).where(Extension.account_id == account.id)
         context = PhoneContext(region=region, extension_lengths=tuple({len(n) for n in session.scalars(lengths)}))
         target = dialable(number, context)
-        plain = target.replace(" ", "")
-        blocked = (*self._settings.calls.blocked_prefixes, *account.settings.get("blocked_prefixes", ()))
-        if any(plain.startswith(prefix) for prefix in blocked):
+        forms = (target, self._dialled(session, account, target))
+        if any(form.startswith(prefix) for prefix in self._blocked(account) for form in forms):
             raise UserError(f"{target} may not be dialled from here.", error_id="blocked_number", field="number")
         return target
+
+    def _blocked(self, account: Account) -> list[str]:
+        """Return the beginnings of numbers that may not be dialled, of the hub and of one exchange."""
+        own = account.settings.get("blocked_prefixes") or ()  # text of a form, one a line, or a list
+        lines = re.split(r"[\n,;]", own) if isinstance(own, str) else [str(one) for one in own]
+        prefixes = [re.sub(r"[^0-9+*#]", "", one) for one in (*self._settings.calls.blocked_prefixes, *lines)]
+        return [prefix for prefix in prefixes if prefix]
+
+    def _dialled(self, session: Session, account: Account, number: str) -> str:
+        """Return a number as people dial it at this exchange: its dialplan seldom knows the international form."""
+        if not number.startswith("+"):
+            return number
+        national = as_dialled(number, account.region or self._settings.hub.region)
+        rules = select(EndpointRule.dial_prefix).where(EndpointRule.account_id == account.id)
+        prefixes = set(session.scalars(rules.where(EndpointRule.kind == "trunk")))
+        outside = prefixes.pop() if len(prefixes) == 1 else ""
+        return national if national.startswith("+") else outside + national
 
     def _count(self, person: Person) -> None:
         limit = parse(f"{self._settings.calls.dial_per_minute} per minute")
         if not self._limiter.hit(limit, "dial", str(person.id or person.name)):
             raise UserError("Too many calls within a minute; wait a little.", error_id="rate_limited")
 
-    def _order(self, account: Account, click: Click) -> None:
+    def _order(self, account: Account, click: Click, dialled: str) -> None:
         timeout = float(account.settings.get("dial_timeout_s", 20))
-        order = DialOrder(click.id, click.extension, click.number, timeout_s=timeout)
+        order = DialOrder(click.id, click.extension, click.number, dialled, timeout_s=timeout)
         try:
             self.exchange(account).dial(order)
         except RejectedError as error:
@@ -211,7 +229,8 @@ class Telephone:
         leg = self._leg(session, person, call, talking=True)
         account = session.get_one(Account, call.account_id)
         target = self._checked(session, account, to)
-        self._do(session, call, lambda exchange: exchange.transfer(leg.channel, target))
+        dialled = self._dialled(session, account, target)
+        self._do(session, call, lambda exchange: exchange.transfer(leg.channel, dialled))
         audit.record(session, person, "call.transferred", "call", call.public_id, to=target)
 
     def pause_recording(self, session: Session, person: Person, call: CallRow, *, paused: bool) -> None:

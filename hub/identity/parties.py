@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
 from hub.identity import rules, search
-from hub.identity.callers import PHONE, TAIL
+from hub.identity.callers import PHONE, TAIL, is_line
 from hub.identity.email import read_email
 from hub.identity.models import Claim, Identifier, NumberRule, Party, PartyKind, PartyStatus
 from hub.identity.names import clean_name
@@ -121,7 +121,7 @@ def by_number(session: Session, number: str) -> list[Party]:
     exact = _holders(session, Identifier.value == number)
     if exact or not digits:
         return exact
-    line = _holders(session, (Identifier.value == main) | Identifier.value.between(f"{main};", f"{main};~"))
+    line = _holders(session, is_line(main))
     if line or len(digits) < TAIL:
         return line
     return _holders(session, Identifier.tail == digits[-TAIL:])

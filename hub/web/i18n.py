@@ -10,8 +10,9 @@ from typing import Any, cast
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_babel import Babel, Domain, get_locale
+from markupsafe import Markup
 
 from hub.settings import LANGUAGES
 from hub.web import auth
@@ -19,6 +20,7 @@ from hub.web.frame import current_hub
 
 FOLDER = Path(__file__).parent / "translations"
 COOKIE = "lang"
+CATALOG = "catalog"  # of the page that is being made, in Flask's `g`
 NAMES: Mapping[str, str] = MappingProxyType(
     {"en": "English", "he": "עברית", "ar": "العربية", "pl": "Polski", "ru": "Русский"}
 )
@@ -93,9 +95,18 @@ def time_zone() -> str:
 def install(app: Flask) -> None:
     """Set up Flask-Babel with our catalogs, and give templates `lang`, `dir` and `languages`."""
     babel = Babel(app, locale_selector=language, timezone_selector=time_zone)
-    babel.domain_instance = Catalogs()
+    catalogs = Catalogs()
+    babel.domain_instance = catalogs
+
+    def translated(text: str, /, **values: Any) -> Markup:
+        """Do what `_` of Jinja and Flask-Babel does, with the catalog at hand: a page has more than a hundred texts."""
+        catalog = g.get(CATALOG) or catalogs.get_translations()
+        return Markup(catalog.ugettext(text)) % values  # noqa: S704 - our own texts; what is put into them is escaped
+
+    app.jinja_env.globals["_"] = translated
 
     @app.context_processor
     def facts() -> dict[str, Any]:
         code = cast("str", get_locale().language)
+        setattr(g, CATALOG, catalogs.get_translations())  # anew for each template: a view may change the language
         return {"lang": code, "dir": direction(code), "languages": NAMES}

@@ -43,6 +43,19 @@ KINDS = [
     *["call"] * 45, *["email"] * 32, *["meeting"] * 5, *["document"] * 6, *["payment"] * 4, *["message"] * 4,
     *["note"] * 2, *["lead"] * 2,
 ]  # fmt: skip
+# Each call has one phone, and every third a recording.
+OF_CALLS = (
+    (
+        "INSERT INTO leg (call_id, uid, extension, user_id, number, origin, channel, offered_at, ringing_at, answered_at,"
+        " ended_at, result, consult_by) SELECT id, key, user_id + 100, user_id, '', direction = 'outbound',"
+        " 'PJSIP/' || (user_id + 100) || '-00000001', started_at, started_at, answered_at, ended_at, 'answered', '' FROM call"
+    ),
+    (
+        "INSERT INTO recording (public_id, call_id, path, voicemail, state, started_at, size, sha256, content_type, legal_hold,"
+        " owner, attempt, last_error) SELECT printf('%012x', id) || '70008000000000000000', id, key || '.wav', 0, 'ready',"
+        " started_at, 16000, '', 'audio/wav', 0, '', 0, '' FROM call WHERE id % 3 = 0"
+    ),
+)
 
 
 def parties_of(rows: int) -> int:
@@ -99,7 +112,7 @@ def _build(file: Path, rows: int) -> None:
         db.execute("PRAGMA cache_size=-400000")
         indexes = db.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN"
-            " ('interaction', 'participant', 'call', 'identifier', 'party')"
+            " ('interaction', 'participant', 'call', 'leg', 'recording', 'identifier', 'party')"
         ).fetchall()
         for name, _ in indexes:
             db.execute(f'DROP INDEX "{name}"')
@@ -107,6 +120,8 @@ def _build(file: Path, rows: int) -> None:
         _people(db)
         _parties(db, parties_of(rows))
         _timeline(db, rows)
+        for statement in OF_CALLS:
+            db.execute(statement)
         db.execute("COMMIT")
         for _, sql in indexes:
             db.execute(sql)

@@ -38,13 +38,13 @@ PATIENCE_S = 20.0
 SETTLE_S = 0.1
 
 
-def until(what: Callable[[], T | None], seconds: float = PATIENCE_S, *, why: object = "") -> T:
+def until(what: Callable[[], T | None], seconds: float = PATIENCE_S, *, why: object = "", every: float = 0.02) -> T:
     """Wait for something to become true; the deadline is for machines with other work to do."""
     deadline = time.monotonic() + seconds
     clock = threading.Event()
     while not (found := what()):
         assert time.monotonic() < deadline, f"did not happen in time: {why() if callable(why) else why}"
-        clock.wait(0.01)
+        clock.wait(every)
     return found
 
 

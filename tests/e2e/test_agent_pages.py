@@ -420,7 +420,7 @@ def test_a_live_call_is_handed_on_and_ended(hub: Hub, story: Story, noa: Agent, 
     assert noa.post(f"{path}/transfer", {"extension": "102", "number": "054-234-5678"}, htmx=True).status_code == 200
     assert noa.post(f"{path}/hangup").status_code == 303
     assert [one for one in exchange.done if one[0] != "pause"] == [
-        ("transfer", "PJSIP/100-00000000", "102"), ("transfer", "PJSIP/100-00000000", DANA), ("hang up", "PJSIP/100-00000000"),
+        ("transfer", "PJSIP/100-00000000", "102"), ("transfer", "PJSIP/100-00000000", "0542345678"), ("hang up", "PJSIP/100-00000000"),
     ]  # fmt: skip
     wrong = noa.post(f"{path}/transfer", {"number": "1\r\nAction: Command"}, htmx=True)
     assert wrong.status_code == 422

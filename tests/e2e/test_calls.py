@@ -547,7 +547,7 @@ def test_a_half_written_note_follows_its_card_when_the_queue_rings_again(office:
     with office.hub.db.write() as session:
         row = office.row(key)
         assert row is not None
-        screen_pop.save_draft(session, row, office.user("201"), {"note": "asks for"})
+        screen_pop.save_draft(session, office.bus, row, office.user("201"), {"note": "asks for"})
     call.stop_ringing()
     office.last_told("201", key, "call.ended")
     call.offer(["201"])

@@ -76,14 +76,13 @@ def test_a_click_rings_ones_own_phone_first_and_then_the_customer(office: Office
     key, kept = ordered(office, click)
     office.written(key, answered=["101"])
     until(lambda: (view := office.view(key)) is not None and view["answered_at"] is not None)
-    assert [(e, s) for e, s in [(o["action"], o.get("exten")) for o in orders(office)]] == [
-        ("Originate", f"+972{number[1:]}")
-    ]
+    assert [(e, s) for e, s in [(o["action"], o.get("exten")) for o in orders(office)]] == [("Originate", number)]
     assert kept.state == "taken"
     office.pbx.pbx.calls[-1].hangup("agent")
     view = office.finished(key)
     assert (view["direction"], view["outcome"], view["click_id"]) == ("outbound", "answered", click.id)
-    assert (view["callee"], view["user"]) == (f"+972{number[1:]}", "noa@example.com")
+    assert (view["callee"], view["number"], view["user"]) == (number, f"+972{number[1:]}", "noa@example.com")
+    assert click.number == f"+972{number[1:]}"
     assert office.events("101", key) == ["ringing", "answered", "ended"]
     first = office.told("101", key)[0].card
     assert (first["direction"], first["number"].replace("-", "")) == ("outbound", number)
@@ -155,6 +154,23 @@ def test_a_bad_number_is_refused_and_nothing_is_sent(office: Office, number: str
 def test_a_blocked_number_is_refused_and_nothing_is_sent(office: Office, number: str) -> None:
     assert refused(office, number) == "blocked_number"
     assert office.pbx.received == []
+
+
+def test_beginnings_that_one_exchange_blocks_are_refused_as_written_and_as_dialled(office: Office) -> None:
+    with office.hub.db.write() as session:
+        row = session.get_one(Account, office.account.id)
+        row.settings = {**row.settings, "blocked_prefixes": "+97256\n0503"}
+    try:
+        assert refused(office, "056-1234567") == refused(office, "+972503000000") == "blocked_number"
+        click = dial(office, "0542345678")  # and nothing else is
+    finally:
+        with office.hub.db.write() as session:
+            row = session.get_one(Account, office.account.id)
+            row.settings = {key: value for key, value in row.settings.items() if key != "blocked_prefixes"}
+    office.written(f"{click.id}-ch")
+    office.pbx.pbx.calls[-1].hangup()
+    office.finished(f"{click.id}-ch")
+    office.hears()
 
 
 def test_a_phone_that_is_not_ones_own_is_refused_and_nothing_is_sent(office: Office) -> None:
@@ -409,6 +425,23 @@ def test_a_prefix_for_outside_lines_is_dialled_but_not_kept(office: Office) -> N
     call = office.pbx.pbx.outgoing(extension="101", number=f"9{number}")
     call.hangup("caller")
     assert office.finished(call.linked)["party"] == str(customer.public_id)
+    with office.hub.db.write() as session:
+        session.delete(session.get_one(EndpointRule, rule.id))
+
+
+def test_a_number_is_dialled_as_people_there_dial_it(office: Office) -> None:
+    """Few dialplans know +972...; with a prefix for outside lines it is dialled too."""
+    with office.hub.db.write() as session:
+        rule = EndpointRule(account_id=office.account.id, pattern="PJSIP/trunk*", kind="trunk", dial_prefix="9")
+        session.add(rule)
+    number = office.number()
+    for given, sent in ((number, f"9{number}"), ("+48601234567", "+48601234567"), ("102", "102")):
+        office.pbx.received.clear()
+        click = dial(office, given)
+        assert [one["exten"] for one in orders(office)] == [sent]
+        office.written(f"{click.id}-ch")
+        office.pbx.pbx.calls[-1].hangup()
+        office.finished(f"{click.id}-ch")
     with office.hub.db.write() as session:
         session.delete(session.get_one(EndpointRule, rule.id))
 

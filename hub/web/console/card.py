@@ -64,7 +64,9 @@ def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
         "company": session.get(Party, party.company_id) if party and party.company_id else None,
         "owner": session.get(User, party.owner_id) if party and party.owner_id else None,
         "candidates": _candidates(session, call.candidates) if not party else [],
-        "alerts": alerts(session, ids, numbers or [call.number]),
+        "alerts": alerts(
+            open_tasks(session, ids, numbers or [call.number]), queries.pinned(session, ids) if ids else []
+        ),
         "contacts": _contacts(session, person, ids, call),
         "dispositions": wrap_up.dispositions(session),
         "form": _draft(session, person, call),
@@ -73,31 +75,28 @@ def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
     }
 
 
-def alerts(session: Session, party_ids: Sequence[int], numbers: Sequence[str]) -> list[Alert]:
-    """Return what to know of a party, or of a number that is nobody's: worst first, three at most."""
-    open_tasks = _open_tasks(session, party_ids, numbers)
+def alerts(due_tasks: Sequence[tasks.Due], pinned: Sequence[queries.NoteText]) -> list[Alert]:
+    """Return what to know of a party, or of a number that is nobody's: worst first, three at most. Pure."""
     at = now()
-    found: list[tuple[int, Alert]] = []
-    for due in open_tasks:
+    found = [(2, Alert("pin", note.text[:_LONGEST_ALERT], "warn")) for note in pinned]
+    for due in due_tasks:
         if due.kind == TaskKind.CALL_BACK:
             late = due.is_due(at)
             text = _("Promised call-back, overdue") if late else _("Promised call-back")
             found.append((0 if late else 3, Alert("calendar-clock", text, "bad" if late else "warn", due.due_at)))
-    missed = sum(due.count for due in open_tasks if due.kind == TaskKind.MISSED_CALL)
+    missed = sum(due.count for due in due_tasks if due.kind == TaskKind.MISSED_CALL)
     if missed:
         text = ngettext("%(num)d missed call not returned", "%(num)d missed calls not returned", missed)
         found.append((1, Alert("phone-missed", text, "bad")))
-    other = sum(due.kind not in {TaskKind.CALL_BACK, TaskKind.MISSED_CALL} for due in open_tasks)
+    other = sum(due.kind not in {TaskKind.CALL_BACK, TaskKind.MISSED_CALL} for due in due_tasks)
     if other:
         found.append((4, Alert("list-todo", ngettext("%(num)d open task", "%(num)d open tasks", other), "info")))
-    if party_ids:
-        notes = queries.pinned(session, party_ids)
-        found += [(2, Alert("pin", note.text[:_LONGEST_ALERT], "warn")) for note in notes]
     found.sort(key=lambda one: one[0])
     return [alert for _weight, alert in found[:MOST_ALERTS]]
 
 
-def _open_tasks(session: Session, party_ids: Sequence[int], numbers: Sequence[str]) -> list[tasks.Due]:
+def open_tasks(session: Session, party_ids: Sequence[int], numbers: Sequence[str]) -> list[tasks.Due]:
+    """Return what is open with a party, or with numbers that are nobody's."""
     if party_ids:
         return tasks.of_party(session, party_ids, numbers)
     return [due for number in numbers for due in tasks.of_number(session, number)]

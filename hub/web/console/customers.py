@@ -1,5 +1,6 @@
 """Customers: the list, the form for a new one, and everything about one of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -89,10 +90,7 @@ def page(public_id: UUID) -> ResponseReturnValue:
         party = parties.get(session, public_id)
         if party.public_id != public_id:  # merged since: the old address goes on to work
             return redirect(url_for("customers.page", public_id=party.public_id), 301)
-        if auth.is_htmx():
-            facts = _timeline(session, party)
-        else:
-            facts = {**_timeline(session, party), **_details(session, party)}
+        facts = _timeline(session, party) if auth.is_htmx() else _everything(session, party)
     if not auth.is_htmx():
         return render_template("agent/customer.html", **facts, wording=wording)
     _remember()
@@ -263,9 +261,15 @@ def _remember() -> None:
         user.preferences = {**user.preferences, FILTERS: left}
 
 
-def _timeline(session: Session, party: Party) -> dict[str, Any]:
-    person, asked = current_person(), _asked()
+def _everything(session: Session, party: Party) -> dict[str, Any]:
     ids = parties.with_merged(session, party)
+    facts = {**_timeline(session, party, ids), **_details(session, party, ids)}
+    return facts | {"alerts": card.alerts(facts["due"], facts["pinned"])}
+
+
+def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[str, Any]:
+    person, asked = current_person(), _asked()
+    ids = ids or parties.with_merged(session, party)
     wanted = Wanted(
         kinds=wording.wanted_kinds(list(asked.kinds)), by=int(asked.by) if asked.by else None, find=asked.find
     )
@@ -279,16 +283,15 @@ def _timeline(session: Session, party: Party) -> dict[str, Any]:
         "calls": calls,
         "older": found.next,
         "looked_to": found.looked_to,
-        "pinned": queries.pinned(session, ids) if before is None else [],
-        "due": tasks.of_party(session, ids) if before is None else [],
-        "people": _people(session),
+        "pinned": queries.pinned(session, ids),
+        "due": tasks.of_party(session, ids),
         "moments": moments,
         "after": before.started_at if before else None,
     }
 
 
-def _details(session: Session, party: Party) -> dict[str, Any]:
-    ids = parties.with_merged(session, party)
+def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[str, Any]:
+    ids = ids or parties.with_merged(session, party)
     held = parties.identifiers(session, party)
     numbers = [row.value for row in held if row.kind == PHONE]
     return {
@@ -306,7 +309,6 @@ def _details(session: Session, party: Party) -> dict[str, Any]:
             .where(Link.party_id.in_(ids))
             .group_by(Account.name, Account.connector, Link.stream)
         ).all(),
-        "alerts": card.alerts(session, ids, numbers),
         "number": numbers[0] if numbers else "",
         "people": _people(session),
     }  # fmt: skip
@@ -360,7 +362,7 @@ def _timeline_again(public_id: UUID, error: UserError | None = None) -> Response
         return redirect(url_for("customers.page", public_id=public_id), 303)
     with current_hub().db.read() as session:
         party = parties.get(session, public_id)
-        facts = {**_timeline(session, party), **({} if auth.is_htmx() else _details(session, party))}
+        facts = _timeline(session, party) if auth.is_htmx() else _everything(session, party)
     template = "agent/_timeline.html" if auth.is_htmx() else "agent/customer.html"
     html = render_template(template, **facts, form=request.form if error else {}, **_fault(error), wording=wording)
     return html, 422 if error else 200
