@@ -34,7 +34,7 @@ from hub.timeline.models import Interaction, Participant, Task
 
 T = TypeVar("T")
 PEOPLE = {"101": "Noa", "102": "Omer", "103": "Ruth", "201": "Lena", "202": "Adam", "203": "Maya"}
-PATIENCE_S = 20.0
+PATIENCE_S = 25.0
 SETTLE_S = 0.1
 
 

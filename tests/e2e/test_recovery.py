@@ -772,7 +772,7 @@ def test_a_queue_that_overflows_is_counted_and_the_truth_asked_for_anew(tmp_path
         listener = office.hub.telephone.listeners[office.account.id]
         held: AsteriskSimulator = office.pbx
         with listener._waiting_lock:
-            listener._waiting = 95  # as if the ear were behind
+            listener._waiting = listener._limit  # as if the ear were behind
         call = held.ring(caller=office.number(), extensions=["101"])
         until(lambda: listener.counters.values.get("dropped", 0) > 0)
         with listener._waiting_lock:
