@@ -496,17 +496,23 @@ def _hear(settings: AsteriskSettings, sink: Sink, stop: threading.Event) -> NoRe
         facts = greet(connection)
         sink.connected(facts)
         ask_at: float | None = 0.0
+        deaf = False  # the hub had no room for a message: those after it make no sense until it knows all again
         pinged_at: float | None = None
         while True:
             if stop.is_set():
                 raise Stopped
             if ask_at is not None and time.monotonic() >= ask_at:
+                if deaf:
+                    sink.missed()
                 _ask_state(connection)
-                ask_at = None
+                ask_at, deaf = None, False
             pinged_at = _keep_alive(connection, settings, pinged_at)
             messages = connection.messages(min(1.0, settings.keepalive_s / 2))
-            if not _deliver(messages, sink):
-                ask_at = time.monotonic() + ASK_AGAIN_S  # the queue was full: what the hub knows is out of date
+            if deaf:
+                sink.counted("received", len(messages))
+                sink.counted("dropped", len(messages))
+            elif not _deliver(messages, sink):
+                ask_at, deaf = time.monotonic() + ASK_AGAIN_S, True
             elif any(message.startswith(b"Event: FullyBooted") for message in messages):
                 ask_at = 0.0
 

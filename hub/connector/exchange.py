@@ -1,27 +1,37 @@
 """What a telephony connector offers: a telephone exchange that can be heard, told and asked."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
+from hub.errors import RejectedError
 from hub.records.call import Call
 from hub.records.telephony import CallEvent, Endpoint
 
 Classify = Callable[[str], Endpoint]
 """Channel name -> what stands behind it."""
+_NUMBER = re.compile(r"\+?[0-9*#]{2,20}\Z")
+_CLICK_ID = re.compile(r"[A-Za-z0-9_.:-]{1,80}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Sink(Protocol):
     """Where a listening exchange puts what it hears. No method ever waits."""
 
     def heard(self, at: float, messages: Sequence[bytes]) -> bool:
-        """Take raw messages in order; False: the queue was full and they were dropped, so ask for the whole state again.
+        """Take raw messages in order; False: the queue was full and they were dropped.
+
+        Then hand nothing on until the whole state is asked for again: half of a story is worse than none.
 
         Args:
             at: unix seconds of their arrival.
         """
+
+    def missed(self) -> None:
+        """Messages were dropped, and the whole state is asked for now: what was heard before may be out of date."""
 
     def connected(self, facts: Mapping[str, Any]) -> None:
         """The exchange accepted us; `facts` such as version and skew_s go to the health page."""
@@ -50,6 +60,20 @@ class DialOrder:
     dialled: str = ""  # the same as people here dial it, for exchanges that do not know E.164; empty: no other form
     timeout_s: float = 20.0
     caller_id: str = ""  # shown on the agent's own phone
+
+    def check(self) -> None:
+        """Every `dial` begins with this, before anything is sent.
+
+        Raises:
+            RejectedError: a number that is none, or something that no order may carry.
+        """
+        for number in (self.number, self.dialled or self.number):
+            if not _NUMBER.match(number):
+                raise RejectedError(f"{number[:40]!r} is no number that can be dialled.")
+        if not self.extension or len(self.extension) > 200 or _CONTROL.search(self.extension + self.caller_id):
+            raise RejectedError(f"{self.extension[:40]!r} is no extension that can be rung.")
+        if not _CLICK_ID.match(self.click_id):
+            raise RejectedError(f"{self.click_id[:40]!r} is no id of an order.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +134,10 @@ class Exchange(Protocol):
         """Ring the agent's phone. Returns when the exchange took the order; what becomes of it comes as events.
 
         Raises:
-            RejectedError: the exchange refused (unknown extension, no right); says why.
+            RejectedError: the exchange refused (unknown extension, no right), says why; or it may have taken the order
+                and did not say so: then nobody may give it again.
             RetryLaterError: the exchange cannot be reached.
+            AuthError: it does not let us in.
         """
 
     def hang_up(self, channel: str) -> None:

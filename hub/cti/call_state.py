@@ -769,6 +769,9 @@ class CallState:
         if came and inside and channel.uid != conversation.origin:
             # Somebody from outside was brought into talk between colleagues: it is their call now.
             conversation.origin, conversation.caller, conversation.caller_name = channel.uid, "", ""
+        if shown.uid == shown.call_ref and channel.real:
+            # The channel that began it all; perhaps only those that it calls were heard of.
+            conversation.origin, conversation.hidden = channel.uid, False
         self._hear_of_caller(conversation, channel, shown)
         channel.found_up = one.state is ChannelState.UP
         if one.offered or (channel.real and channel.uid != conversation.origin):

@@ -314,6 +314,9 @@ class Listener:
         self._queue.put(Heard(at, messages))
         return True
 
+    def missed(self) -> None:
+        self._queue.put(Heard(time.time(), (), event=LinkLost(time.time())))
+
     def connected(self, facts: Mapping[str, Any]) -> None:
         warning = str(facts.get("warning", ""))
         self._facts = {**self._facts, "warning": "", **facts}
@@ -329,7 +332,7 @@ class Listener:
         if self._health is None or self._health[:2] != (health, text):
             _log.warning("exchange disconnected", account=self.name, error=text, retry_in=round(retry_in, 1))
         self._health = (health, text, time.time() + retry_in)
-        self._queue.put(Heard(time.time(), (), event=LinkLost(time.time())))
+        self.missed()
         self._wake_pen()
 
     def counted(self, name: str, amount: int = 1) -> None:

@@ -41,12 +41,16 @@ class Heard:
         self.delays: list[float] = []
         self.counts: dict[str, int] = {}
         self.full = False
+        self.gaps = 0
 
     def heard(self, at: float, messages: Sequence[bytes]) -> bool:
         if self.full:
             return False
         self.messages.extend(messages)
         return True
+
+    def missed(self) -> None:
+        self.gaps += 1
 
     def connected(self, facts: Mapping[str, Any]) -> None:
         self.facts.append(facts)
@@ -147,6 +151,7 @@ def test_a_full_queue_makes_us_ask_for_the_whole_state_again(simulator: Asterisk
         heard.full = False
         until(lambda: heard.count("CoreShowChannelsComplete") == 2)
         assert heard.count("CoreShowChannel") == 2
+        assert heard.gaps == 1
         assert heard.errors == []
 
 

@@ -754,7 +754,8 @@ def test_a_database_that_is_away_during_calls_costs_nothing_but_time(tmp_path: P
 def test_a_locked_sqlite_file_delays_rows_and_not_the_card(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "hub.db")
     with calls.wired(calls.settings(tmp_path, f"sqlite:///{tmp_path / 'hub.db'}")) as hub, calls.office(hub) as office:
-        with office.hub.db.write():  # somebody else writes, and takes his time
+        with office.hub.db.write() as session:
+            session.connection()  # somebody else writes, and takes his time
             call = office.pbx.ring(caller=office.number(), extensions=["101"])
             assert office.rings("101", call.linked)
             call.answer("101")

@@ -5,8 +5,12 @@ import pytest
 from hub.records.call import Call, Direction, HangupBy, LegResult, Outcome
 from hub.records.telephony import (
     Booted,
+    CallEvent,
+    Channel,
     ChannelsListed,
+    ChannelState,
     LinkLost,
+    ListedChannel,
     NumberKeyed,
 )
 from tests.unit.cti.story import START, Story, classify, ended, tick, told
@@ -662,6 +666,22 @@ def test_a_channel_born_while_the_list_was_made_is_not_ended_by_it() -> None:
     assert listener.final()[0].open
     listener.feed([ChannelsListed(START + 30, ())])
     assert not listener.final()[0].open
+
+
+@pytest.mark.parametrize("lost", [[], [LinkLost(START + 0.5)]])
+def test_a_call_whose_beginning_nobody_heard_is_found_in_the_list_of_channels(lost: list[CallEvent]) -> None:
+    listener = told("call trunk-1\n0.1 101-1 starts\n0.1 101-1 offered by trunk-1\n0.2 101-1 rings")
+    assert not listener.shown, "who dials it is not known: it may be something to be ignored"
+    caller = Channel("trunk-1", "trunk-1", "trunk-1", "0612345678", "Jan", "5550101")
+    rung = Channel("101-1", "101-1", "trunk-1")
+    listed = (
+        ListedChannel(rung, ChannelState.RINGING, "", 1.0, offered=True),
+        ListedChannel(caller, ChannelState.DIALLING, "", 1.0),
+    )
+    listener.feed([*lost, ChannelsListed(START + 1, listed)])
+    assert [card.state.value for card in listener.shown["trunk-1"]["101"]] == ["ringing"]
+    call = listener.final()[0]
+    assert (call.direction, call.caller, call.caller_name) == (Direction.INBOUND, "0612345678", "Jan")
 
 
 @pytest.mark.parametrize("order", [1, -1])

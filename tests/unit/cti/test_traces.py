@@ -22,6 +22,8 @@ from tests.unit.cti.traces import Listener, Switchboard, bare, classify, differe
 # The exchange was killed in a call: the second part is its next life, played by a test of its own.
 TWO_PARTS = ("40_restart_midcall_part1", "40_restart_midcall_part2")
 WHOLE = [name for name in traces.names() if name not in TWO_PARTS]
+# A list of channels is the whole truth: beside other recordings it would say that their calls are over.
+MIXED = [name for name in WHOLE if not any(isinstance(event, ChannelsListed) for event in events(trace(name)))]
 # Two conversations become one here; where the link was down just then, nobody can know.
 MERGING = ("50_pickup", "52_refer_replaces", "75_refer_replaces_newer_customer", "76_pickup_group")
 
@@ -148,14 +150,14 @@ def _truths(found: traces.Trace, click_id: str) -> list[dict[str, object]]:
 
 
 def test_all_traces_at_once_on_one_stream_do_not_mix() -> None:
-    stream, alone = _together(dict.fromkeys(WHOLE, 0.0))
+    stream, alone = _together(dict.fromkeys(MIXED, 0.0))
     assert by_key(play(stream)) == alone
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_calls_that_overlap_in_any_way_do_not_mix(data: st.DataObject) -> None:
-    names = data.draw(st.lists(st.sampled_from(WHOLE), min_size=2, max_size=6, unique=True))
+    names = data.draw(st.lists(st.sampled_from(MIXED), min_size=2, max_size=6, unique=True))
     starts = {name: data.draw(st.floats(0.0, 30.0)) for name in names}
     stream, alone = _together(starts)
     assert by_key(play(stream)) == alone
@@ -164,7 +166,7 @@ def test_calls_that_overlap_in_any_way_do_not_mix(data: st.DataObject) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_the_order_of_events_of_different_calls_does_not_matter(data: st.DataObject) -> None:
-    names = data.draw(st.lists(st.sampled_from(WHOLE), min_size=2, max_size=4, unique=True))
+    names = data.draw(st.lists(st.sampled_from(MIXED), min_size=2, max_size=4, unique=True))
     waiting = {name: list(reversed(events(trace(name)))) for name in names}
     chance = random.Random(data.draw(st.integers(0, 2**32)))
     state = CallState(classify, settle_s=1e9)  # the times of different recordings lie hours apart
