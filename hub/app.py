@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -16,16 +17,15 @@ from hub import log
 from hub.connector.contract import Connector
 from hub.context import Hub
 from hub.cti import adopt, backfill, recordings
-from hub.cti.listener import HEARD
-from hub.cti.models import CallRow, Recording, RecordingState
+from hub.cti.listener import HEARD, Settled
+from hub.cti.models import Recording, RecordingState
 from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
-from hub.flow import Flow, open_flow, take_call
+from hub.flow import Flow, open_flow, take_calls
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.live.bus import open_bus
 from hub.live.events import Live
-from hub.records.call import Call
 from hub.security import sessions
 from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
@@ -149,13 +149,9 @@ def start(hub: Hub, *, work: bool = True, listen: bool = True) -> Running:
     return Running(hub, workers, switchboard)
 
 
-def settled_of(flow: Flow) -> Callable[[Session, Account, Call, CallRow], None]:
-    """Return what a finished call goes through."""
-
-    def settled(session: Session, account: Account, call: Call, row: CallRow) -> None:
-        take_call(flow, session, account, call, row)
-
-    return settled
+def settled_of(flow: Flow) -> Settled:
+    """Return what finished calls go through."""
+    return partial(take_calls, flow)
 
 
 def _switchboard(hub: Hub, workers: Workers | None) -> Switchboard:

@@ -4,7 +4,9 @@ Every step is safe to repeat, and all of them are one transaction. A record that
 its reason (its own savepoint rolls back) and the next one goes on; `hub replay`, or a retry, takes it again.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +35,7 @@ from hub.records.call import Call, Direction
 from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
-from hub.timeline.add import Part, add
+from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
@@ -66,61 +68,104 @@ def open_flow(settings: Settings, folder: Path = MAPPINGS) -> Flow:
     return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS)}))
 
 
-def take_call(flow: Flow, session: Session, account: Account, call: Call, row: CallRow) -> None:
-    """Take a finished call in: it becomes a raw record like any other, and goes the same way."""
-    raw, fresh = receive.keep(session, account.id, Delivered(CALLS, row.key, to_payload(call)))
-    if fresh or raw.state != RawState.APPLIED:
-        process(flow, session, account, raw)
+def take_calls(flow: Flow, session: Session, account: Account, finished: Sequence[tuple[Call, CallRow]]) -> None:
+    """Take finished calls in: they become raw records like any others, and go the same way."""
+    records = [Delivered(CALLS, row.key, to_payload(call)) for call, row in finished]
+    kept = receive.keep_page(session, account.id, CALLS, records)
+    process(flow, session, account, [raw for raw, fresh in kept if fresh or raw.state != RawState.APPLIED])
 
 
-def process(flow: Flow, session: Session, account: Account, raw: RawRecord) -> bool:
-    """Take one raw record to the timeline and plan what must be written back.
+def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> int:
+    """Take raw records of one account to the timeline and plan what must be written back.
 
     Returns:
-        False: it was set aside; the reason is in the row.
+        How many were taken; the others are set aside, the reason is in their rows.
     """
-    raw.attempts += 1
-    try:
-        with session.begin_nested():
+    kinds: dict[str, list[Mapped]] = defaultdict(list)
+    for raw in raws:
+        raw.attempts += 1
+        try:
             mapping = flow.mapping(account.connector, raw.stream)
+            if mapping.record not in _RECORDS:
+                raise RecordError(f"no kind of record is called {mapping.record!r}")
             context = Context(
                 account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone
             )
             values = apply(mapping, raw.payload, context, record_id=raw.remote_id)
-            state = _RECORDS[mapping.record](flow, session, account, raw, values)
-    except KeyError as error:
-        return _set_aside(raw, f"no kind of record is called {error}")
+        except RecordError as error:
+            _set_aside(raw, str(error))
+        else:
+            kinds[mapping.record].append(Mapped(raw, values, mapping.sha256))
+    return sum(_take(flow, session, account, kind, batch) for kind, batch in kinds.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A raw record, and what a mapping made of it."""
+
+    raw: RawRecord
+    values: Mapping[str, Any]
+    mapping_hash: str
+
+
+def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequence[Mapped]) -> int:
+    """Take records of one kind together; where one of them cannot be taken, one by one, so that the others can."""
+    try:
+        with session.begin_nested():
+            states = _RECORDS[kind](flow, session, account, batch)
     except RecordError as error:
-        return _set_aside(raw, str(error))
-    raw.state, raw.error, raw.mapping_hash, raw.applied_at = state, "", mapping.sha256, now()
-    return True
+        if len(batch) > 1:
+            return sum(_take(flow, session, account, kind, [one]) for one in batch)
+        _set_aside(batch[0].raw, str(error))
+        return 0
+    for one, state in zip(batch, states, strict=True):
+        one.raw.state, one.raw.error = state, ""
+        one.raw.mapping_hash, one.raw.applied_at = one.mapping_hash, now()
+    return len(batch)
 
 
-def _set_aside(raw: RawRecord, why: str) -> bool:
+def _set_aside(raw: RawRecord, why: str) -> None:
     raw.state, raw.error = RawState.SET_ASIDE, why[:1000]
-    return False
 
 
-def _call(flow: Flow, session: Session, account: Account, raw: RawRecord, values: Mapping[str, Any]) -> RawState:
-    """Put a call on the timeline of whoever it was with, and open or close missed calls."""
-    call = session.scalar(select(CallRow).where(CallRow.account_id == account.id, CallRow.key == raw.remote_id))
-    if call is None:
-        raise RecordError(f"record {raw.remote_id}: its call is no longer there")
-    members = _members(session, call)
-    if not _is_ignored(session, call.number):
-        missed.settle(session, call, members)
+def _calls(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put calls on the timelines of whoever they were with, and open or close missed calls."""
+    query = select(CallRow).where(
+        CallRow.account_id == account.id, CallRow.key.in_([one.raw.remote_id for one in batch])
+    )
+    rows = {row.key: row for row in session.scalars(query)}
+    for one in batch:
+        if one.raw.remote_id not in rows:
+            raise RecordError(f"record {one.raw.remote_id}: its call is no longer there")
+    members = _members(session, account.id, list(rows.values()))
+    ignored = _ignored(session, {row.number for row in rows.values()})
+    states, shown = [], []
+    for one in batch:
+        call = rows[one.raw.remote_id]
+        if call.number not in ignored:
+            missed.settle(session, call, members[call.id])
+        if _is_shown(flow, session, call):
+            shown.append((call, one, _interaction(call, one.values, members[call.id])))
+            states.append(RawState.APPLIED)
+        else:
+            states.append(RawState.FILTERED)
+    entries = [Entry(record, _parts(call), one.raw.id) for call, one, record in shown]
+    for (call, one, _), entry in zip(shown, add(session, entries, account_id=account.id), strict=True):
+        call.interaction_id = entry.id
+        _tell_others(flow, session, account, one.raw, entry)
+    return states
+
+
+def _is_shown(flow: Flow, session: Session, call: CallRow) -> bool:
     if call.direction == Direction.INTERNAL and not flow.settings.calls.keep_internal:
-        return RawState.FILTERED
-    if flow.settings.calls.leave_out_undocumented and not _is_documented(session, call):
-        return RawState.FILTERED
-    entry = add(session, _interaction(call, values, members), _parts(call), raw_record_id=raw.id, account_id=account.id)
-    call.interaction_id = entry.id
-    _tell_others(flow, session, account, raw, entry)
-    return RawState.APPLIED
+        return False
+    return not flow.settings.calls.leave_out_undocumented or _is_documented(session, call)
 
 
 def _interaction(call: CallRow, values: Mapping[str, Any], members: Sequence[int]) -> Record:
-    started: datetime = values["started_at"]
+    started: datetime | None = values.get("started_at")
+    if started is None or not values.get("direction"):
+        raise RecordError(f"record {call.key}: the mapping gives it no started_at or no direction")
     outcome = str(values.get("outcome") or "")
     talk_s = float(values.get("talk_s") or 0)
     # What the shipped mapping does not know an administrator may add: it goes into the detail as it is.
@@ -183,16 +228,20 @@ def _parts(call: CallRow) -> list[Part]:
     return [Part(None, role, PHONE if value else "", value)]
 
 
-def _members(session: Session, call: CallRow) -> list[int]:
-    """Return the users whose phones rang or were offered the call; if none, those who use this exchange's phones."""
-    query = select(LegRow.user_id).where(LegRow.call_id == call.id, LegRow.user_id.is_not(None)).distinct()
-    rang = [user_id for user_id in session.scalars(query) if user_id is not None]
-    return sorted(rang) or missed.everyone(session, call.account_id)
+def _members(session: Session, account_id: int, calls: Sequence[CallRow]) -> dict[int, list[int]]:
+    """Return the users whose phones rang or were offered each call; if none, those who use this exchange's phones."""
+    query = select(LegRow.call_id, LegRow.user_id).where(LegRow.call_id.in_([call.id for call in calls]))
+    rang: dict[int, set[int]] = defaultdict(set)
+    for call_id, user_id in session.execute(query):
+        if user_id is not None:
+            rang[call_id].add(user_id)
+    everyone = missed.everyone(session, account_id) if len(rang) < len(calls) else []
+    return {call.id: sorted(rang[call.id]) or everyone for call in calls}
 
 
-def _is_ignored(session: Session, number: str) -> bool:
-    row = session.get(NumberRule, number) if number else None
-    return row is not None and row.rule == "ignore"
+def _ignored(session: Session, numbers: AbstractSet[str]) -> AbstractSet[str]:
+    query = select(NumberRule.value).where(NumberRule.value.in_(numbers - {""}), NumberRule.rule == "ignore")
+    return set(session.scalars(query))
 
 
 def _is_documented(session: Session, call: CallRow) -> bool:
@@ -214,7 +263,7 @@ def _tell_others(flow: Flow, session: Session, account: Account, raw: RawRecord,
     outbox.store(session, planned)
 
 
-_RECORDS = {"call": _call}
+_RECORDS = {"call": _calls}
 
 
 # --- Again --------------------------------------------------------------------------------------------------------
@@ -231,7 +280,7 @@ def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
     )
     rows = session.scalars(query).all()
     for raw in rows:
-        process(flow, session, session.get_one(Account, raw.account_id), raw)
+        process(flow, session, session.get_one(Account, raw.account_id), [raw])
     return len(rows)
 
 
@@ -257,7 +306,7 @@ def replay(flow: Flow, session: Session, account: Account, stream: str | None, *
     query = select(RawRecord).where(RawRecord.account_id == account.id, RawRecord.id > after)
     query = query.where(RawRecord.stream == stream) if stream else query.where(RawRecord.stream.in_(_streams(flow)))
     rows = session.scalars(query.order_by(RawRecord.id).limit(PAGE)).all()
-    applied = sum(process(flow, session, account, raw) for raw in rows)
+    applied = process(flow, session, account, rows)
     return (rows[-1].id if rows else 0), applied, len(rows) - applied
 
 

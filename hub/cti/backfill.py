@@ -66,8 +66,7 @@ def read(  # noqa: PLR0913 - the wired parts
     counts = {"new": 0, "completed": 0, "known": 0}
     for page in exchange.history(position, since, directory.classify):
         with db.write() as session:
-            if not holds(session, StreamState, lease):
-                raise LostLeaseError
+            _hold(session, lease)
             for call in page.calls:
                 what = take(session, session.get_one(Account, account.id), call, directory, settled)
                 counts[what] += 1
@@ -77,8 +76,11 @@ def read(  # noqa: PLR0913 - the wired parts
     asked_at = now()
     oldest = _oldest_guess(db, account.id, cursor.get("asked_at"))
     if oldest is not None and not full:
-        _ask_again(db, lease, exchange, oldest - timedelta(minutes=overlap_min), directory, settled, counts)
+        # Its own clock may say that the call began a little before we heard of it.
+        since = oldest - max(CLOCKS, timedelta(minutes=overlap_min))
+        _ask_again(db, lease, exchange, since, directory, settled, counts)
         with db.write() as session:
+            _hold(session, lease)
             row = session.get_one(StreamState, lease.id)
             row.cursor = {**(row.cursor or {}), "asked_at": asked_at.isoformat()}
     _log.info("call records read", account=account.name, **counts)
@@ -115,12 +117,17 @@ def _ask_again(
     """Read a stretch of records once more; the saved position stays as it is."""
     for page in exchange.history(None, since, directory.classify):
         with db.write() as session:
-            if not holds(session, StreamState, lease):
-                raise LostLeaseError
+            _hold(session, lease)
             account = session.get_one(Account, session.get_one(StreamState, lease.id).account_id)
             for call in page.calls:
-                what = take(session, account, call, directory, settled)
-                counts[what] += what != "known"
+                if find(session, account.id, call) is not None:  # others were taken in, or are from before our time
+                    counts["completed"] += take(session, account, call, directory, settled) == "completed"
+
+
+def _hold(session: Session, lease: Lease) -> None:
+    """Make sure that this stream is still ours, and that nobody else writes its position in this transaction."""
+    if not holds(session, StreamState, lease, lock=True):
+        raise LostLeaseError
 
 
 def _since(account: Account, state: StreamState, *, full: bool, overlap_min: float) -> datetime:
@@ -135,14 +142,15 @@ def take(session: Session, account: Account, call: Call, directory: Directory, s
     found = _found(session, call, directory)
     if row is None:
         seen = Seen(replace(call, source=Source.BACKFILL, settled=True), None, found, directory.user_of)
-        row = keep(session, account.id, account.public_id, seen)
-        settled(session, account, seen.call, row)
+        (row,) = keep(session, account.id, account.public_id, [seen])
+        settled(session, account, [(seen.call, row)])
         return "new"
     unsure = row.end_estimated or row.outcome == Outcome.LOST
-    if row.open or row.state is not None or not unsure:  # with a state: it is heard of still, or not final yet
+    # With a state it is heard of still, or not final yet. Where the exchange died, its records only guess as well.
+    if row.open or row.state is not None or not unsure or call.end_estimated:
         return "known"
     complete(session, row, call, directory)
-    settled(session, account, replace(call, key=row.key, source=Source(row.source), settled=True), row)
+    settled(session, account, [(replace(call, key=row.key, source=Source(row.source), settled=True), row)])
     return "completed"
 
 
@@ -169,6 +177,7 @@ def complete(session: Session, row: CallRow, call: Call, directory: Directory) -
     row.ended_at, row.end_estimated = call.ended_at or row.ended_at, False
     row.outcome = call.outcome or row.outcome
     row.reason = call.reason
+    row.hangup_by = call.hangup_by or row.hangup_by
     row.talk_s = call.talk_s
     row.answered_at = row.answered_at or call.answered_at
     row.user_id = row.user_id or user_of(Seen(call, None, Found(""), directory.user_of))
@@ -199,7 +208,9 @@ def _found(session: Session, call: Call, directory: Directory) -> Found:
 
 def due(session: Session, account_id: int, at: datetime) -> None:
     """Make the exchange's records due to be read."""
-    row = session.scalar(select(StreamState).where(StreamState.account_id == account_id, StreamState.stream == HISTORY))
+    query = select(StreamState).where(StreamState.account_id == account_id, StreamState.stream == HISTORY)
+    # Locked: a reader writes its position into the same cell.
+    row = session.scalar(query.with_for_update())
     if row is None:
         row = StreamState(account_id=account_id, stream=HISTORY)
         session.add(row)

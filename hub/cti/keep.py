@@ -59,32 +59,40 @@ def outside_number(call: Call) -> str:
             return ""
 
 
-def keep(session: Session, account_id: int, account_public_id: UUID, seen: Seen) -> CallRow:
-    """Insert or update one call with its legs, segments, transfers and recordings.
+def keep(session: Session, account_id: int, account_public_id: UUID, seen: Sequence[Seen]) -> list[CallRow]:
+    """Insert or update calls with their legs, segments, transfers and recordings; returns their rows in order.
 
     An older version than the stored one is ignored. A person's choice of party is never overwritten.
     """
-    call = seen.call
-    row = _find(session, account_id, call)
-    if row is None:
-        row = CallRow(
-            public_id=call_public_id(account_public_id, call.key),
-            account_id=account_id,
-            key=call.key,
-            direction=call.direction,
-            started_at=call.started_at,
-            source=call.source,
-        )
-        session.add(row)
-    elif row.version >= call.version and (_is_final(row) or _is_known(row, call)):
-        return row
-    _fill(row, seen)
+    known = _rows(session, account_id, [one.call for one in seen])
+    rows, changed = [], []
+    for one in seen:
+        call = one.call
+        row = _one_row(session, known, call)
+        if row is None:
+            row = CallRow(
+                public_id=call_public_id(account_public_id, call.key),
+                account_id=account_id,
+                key=call.key,
+                direction=call.direction,
+                started_at=call.started_at,
+                source=call.source,
+            )
+            session.add(row)
+        elif row.version >= call.version and (_is_final(row) or _is_known(row, call)):
+            rows.append(row)
+            continue
+        known.update(dict.fromkeys((call.key, *call.aliases), row))
+        _fill(row, one)
+        rows.append(row)
+        changed.append((row, one))
     session.flush()
-    _aliases(session, account_id, row.id, call)
-    _legs(session, row.id, seen)
-    _segments(session, row.id, call)
-    _recordings(session, row.id, call)
-    return row
+    _aliases(session, account_id, changed)
+    _legs(session, changed)
+    _segments(session, changed)
+    _transfers(session, changed)
+    _recordings(session, changed)
+    return rows
 
 
 def _is_final(row: CallRow) -> bool:
@@ -96,19 +104,28 @@ def _is_known(row: CallRow, call: Call) -> bool:
     return row.open == call.open and call.source is Source.LIVE and not call.settled
 
 
-def _find(session: Session, account_id: int, call: Call) -> CallRow | None:
-    """Find the call's row under any of its keys; rows that turn out to be one call become one."""
-    keys = (call.key, *call.aliases)
-    rows = list(session.scalars(select(CallRow).where(CallRow.account_id == account_id, CallRow.key.in_(keys))))
-    if not rows:
-        alias = session.scalar(
-            select(CallAlias.call_id).where(CallAlias.account_id == account_id, CallAlias.key.in_(keys)).limit(1)
-        )
-        return session.get(CallRow, alias) if alias is not None else None
-    rows.sort(key=lambda row: (row.key != call.key, row.started_at, row.id))
+def _rows(session: Session, account_id: int, calls: Sequence[Call]) -> dict[str, CallRow]:
+    """Find the rows of calls under any of their keys."""
+    keys = {key for call in calls for key in (call.key, *call.aliases)}
+    query = select(CallRow).where(CallRow.account_id == account_id, CallRow.key.in_(keys))
+    found = {row.key: row for row in session.scalars(query)}
+    unknown = {
+        key for call in calls if not found.keys() & {call.key, *call.aliases} for key in (call.key, *call.aliases)
+    }
+    if unknown:
+        aliases = select(CallAlias.key, CallRow).join(CallRow, CallRow.id == CallAlias.call_id)
+        aliases = aliases.where(CallAlias.account_id == account_id, CallAlias.key.in_(unknown))
+        found.update((key, row) for key, row in session.execute(aliases))
+    return found
+
+
+def _one_row(session: Session, known: dict[str, CallRow], call: Call) -> CallRow | None:
+    """Return the row of a call; rows that turn out to be one call become one."""
+    rows = list(dict.fromkeys(known[key] for key in (call.key, *call.aliases) if key in known))
+    rows.sort(key=lambda row: (row.key != call.key, row.started_at, row.id or 0))
     for other in rows[1:]:
         _absorb(session, rows[0], other)
-    return rows[0]
+    return rows[0] if rows else None
 
 
 def _absorb(session: Session, row: CallRow, other: CallRow) -> None:
@@ -179,15 +196,23 @@ def _insert_or_update(table: Table, columns: tuple[str, ...], keys: tuple[str, .
     return statement.on_conflict_do_update(index_elements=list(keys), set_=changed)
 
 
-def _aliases(session: Session, account_id: int, call_id: int, call: Call) -> None:
-    rows = [{"account_id": account_id, "key": key, "call_id": call_id} for key in call.aliases if key != call.key]
+Changed = Sequence[tuple[CallRow, Seen]]
+
+
+def _aliases(session: Session, account_id: int, changed: Changed) -> None:
+    rows = [
+        {"account_id": account_id, "key": key, "call_id": row.id}
+        for row, seen in changed
+        for key in seen.call.aliases
+        if key != seen.call.key
+    ]
     _upsert(session, CallAlias.__table__, rows, ["account_id", "key"])  # type: ignore[arg-type]  # it is a Table
 
 
-def _legs(session: Session, call_id: int, seen: Seen) -> None:
+def _legs(session: Session, changed: Changed) -> None:
     rows = [
         {
-            "call_id": call_id,
+            "call_id": row.id,
             "uid": leg.uid,
             "extension": leg.extension,
             "user_id": seen.extensions(leg.extension) if leg.extension else None,
@@ -201,58 +226,71 @@ def _legs(session: Session, call_id: int, seen: Seen) -> None:
             "result": leg.result or "",
             "consult_by": leg.consult_by,
         }
+        for row, seen in changed
         for leg in seen.call.legs
     ]
     _upsert(session, LegRow.__table__, rows, ["call_id", "uid"])  # type: ignore[arg-type]  # it is a Table
 
 
-def _segments(session: Session, call_id: int, call: Call) -> None:
-    """Segments and transfers have no key of their own: they are few, and written anew."""
-    if call.segments:
-        session.execute(delete(SegmentRow).where(SegmentRow.call_id == call_id))
-        session.execute(
-            insert(SegmentRow),
-            [
-                {
-                    "call_id": call_id,
-                    "leg": s.leg,
-                    "extension": s.extension,
-                    "started_at": s.started_at,
-                    "ended_at": s.ended_at,
-                    "consult": s.consult,
-                }
-                for s in call.segments
-            ],
-        )
-    if call.transfers:
-        session.execute(delete(TransferRow).where(TransferRow.call_id == call_id))
-        session.execute(
-            insert(TransferRow),
-            [
-                {
-                    "call_id": call_id,
-                    "at": t.at,
-                    "kind": t.kind,
-                    "source": t.source,
-                    "target": t.target,
-                    "result": t.result,
-                }
-                for t in call.transfers
-            ],
-        )
+# Segments and transfers have no key of their own: they are few, and written anew.
 
 
-def _recordings(session: Session, call_id: int, call: Call) -> None:
+def _segments(session: Session, changed: Changed) -> None:
+    rows = [
+        {
+            "call_id": row.id,
+            "leg": segment.leg,
+            "extension": segment.extension,
+            "started_at": segment.started_at,
+            "ended_at": segment.ended_at,
+            "consult": segment.consult,
+        }
+        for row, seen in changed
+        for segment in seen.call.segments
+    ]
+    _write_anew(session, SegmentRow, rows)
+
+
+def _transfers(session: Session, changed: Changed) -> None:
+    rows = [
+        {
+            "call_id": row.id,
+            "at": transfer.at,
+            "kind": transfer.kind,
+            "source": transfer.source,
+            "target": transfer.target,
+            "result": transfer.result,
+        }
+        for row, seen in changed
+        for transfer in seen.call.transfers
+    ]
+    _write_anew(session, TransferRow, rows)
+
+
+def _write_anew(session: Session, table: type[SegmentRow | TransferRow], rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(
+            delete(table).where(table.call_id.in_({row["call_id"] for row in rows})),
+            execution_options={"synchronize_session": False},  # nobody holds these as objects
+        )
+        session.execute(insert(table.__table__), list(rows))  # type: ignore[arg-type]  # it is a Table
+
+
+def _recordings(session: Session, changed: Changed) -> None:
     """A recording is looked for once the call has ended; before, its file still grows."""
-    if not call.recordings:
+    recorded = [(row.id, seen.call) for row, seen in changed if seen.call.recordings]
+    if not recorded:
         return
-    known = {row.path: row for row in session.scalars(select(Recording).where(Recording.call_id == call_id))}
-    due: datetime | None = now() if not call.open else None
-    for file in call.recordings:
-        row = known.get(file.path)
-        if row is None:
-            row = Recording(call_id=call_id, path=file.path, voicemail=file.voicemail, started_at=file.started_at)
-            session.add(row)
-        if row.state == RecordingState.PENDING and row.due_at is None:
-            row.due_at = due
+    query = select(Recording).where(Recording.call_id.in_([call_id for call_id, _ in recorded]))
+    known = {(row.call_id, row.path): row for row in session.scalars(query)}
+    for call_id, call in recorded:
+        due: datetime | None = now() if not call.open else None
+        for file in call.recordings:
+            row = known.get((call_id, file.path))
+            if row is None:
+                row = Recording(call_id=call_id, path=file.path, voicemail=file.voicemail, started_at=file.started_at)
+                known[call_id, file.path] = row
+                session.add(row)
+            if row.state in (None, RecordingState.PENDING) and row.due_at is None:
+                row.due_at = due
     session.flush()

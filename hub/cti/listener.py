@@ -57,6 +57,7 @@ EAR_FIRST_S = 0.02  # so long the pen waits before each call for an ear that is 
 TICK_S = 0.5
 ONE_BY_ONE_S = 1e-6
 BATCH = 500  # calls written in one transaction
+TOGETHER = 25  # calls written with the same statements; the ear waits for them at most
 HEARD = "heard"  # stream of raw messages that webhooks brought
 ROWS_AT_ONCE = 200
 ROW_OVERLAP = 1000  # ids below the newest that are looked at again: a row with a lower id may be committed later
@@ -69,8 +70,8 @@ _log = log.get(__name__)
 ONLY_A_PERSON = (AuthError, ScopeError, RejectedError)  # can mend these
 
 
-Settled = Callable[[Session, Account, Call, CallRow], None]
-"""What becomes of a call that no event can change any more: hub.flow takes it to the timeline."""
+Settled = Callable[[Session, Account, Sequence[tuple[Call, CallRow]]], None]
+"""What becomes of calls that no event can change any more: hub.flow takes them to the timeline."""
 
 
 @dataclass(slots=True)
@@ -573,9 +574,9 @@ class Listener:
             with self._db.write() as session:
                 self._hold(session)
                 account = session.get_one(Account, self.account_id)
-                for page in pages:
+                for first in range(0, len(pages), TOGETHER):
                     self._idle.wait(EAR_FIRST_S)
-                    self._write_page(session, account, page)
+                    self._write_pages(session, account, pages[first : first + TOGETHER])
                 if rows:
                     done = {"state": RawState.APPLIED, "applied_at": now()}
                     session.execute(update(RawRecord).where(RawRecord.id.in_(rows)).values(done))
@@ -603,21 +604,31 @@ class Listener:
         if self._lease is not None and not holds(session, StreamState, self._lease, lock=True):
             raise LeaseLostError
 
-    def _write_page(self, session: Session, account: Account, page: Page) -> None:
-        if page.call.merged_into:
-            return  # its rows go to the other call when that is written, in this transaction or a later one
+    def _write_pages(self, session: Session, account: Account, pages: Sequence[Page]) -> None:
+        """Write calls together; where one of them cannot be written, one by one, so that the others can."""
+        # The rows of a merged call go to the other call when that is written, in this transaction or a later one.
+        pages = [page for page in pages if not page.call.merged_into]
+        if not pages:
+            return
         try:
             with session.begin_nested():
-                seen = Seen(page.call, page.state, page.found, page.extensions)
-                row = keep(session, self.account_id, self._account_public_id, seen)
-                self._take_click(session, row)
-                screen_pop.keep_pops(session, row.id, page.shown)
-                if page.call.settled:
-                    self._settled(session, account, page.call, row)
+                seen = [Seen(page.call, page.state, page.found, page.extensions) for page in pages]
+                rows = keep(session, self.account_id, self._account_public_id, seen)
+                for row in rows:
+                    self._take_click(session, row)
+                shown = {row.id: page.shown for row, page in zip(rows, pages, strict=True)}
+                screen_pop.keep_pops(session, shown)
+                settled = [(page.call, row) for page, row in zip(pages, rows, strict=True) if page.call.settled]
+                if settled:
+                    self._settled(session, account, settled)
         except DATABASE_AWAY:
             raise  # all of this comes again
         except (DBAPIError, RecordError, ValueError, TypeError) as error:
-            self._set_aside(session, page, error)
+            if len(pages) == 1:
+                self._set_aside(session, pages[0], error)
+            else:
+                for page in pages:
+                    self._write_pages(session, account, [page])
 
     def _set_aside(self, session: Session, page: Page, error: Exception) -> None:
         """A call that cannot be written is a fault of ours: it is kept with its reason, and stops no other call."""

@@ -173,25 +173,31 @@ def _essence(card: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key != "t0"}
 
 
-def keep_pops(session: Session, call_id: int, shown: Shown) -> None:
-    """Write what the users of a call were shown: one row a user, whatever happens."""
-    if not shown.cards and not shown.ended:
+def keep_pops(session: Session, shown: Mapping[int, Shown]) -> None:
+    """Write what the users of calls were shown: one row a call and user, whatever happens.
+
+    Args:
+        shown: by id of the call's row.
+    """
+    seen = [call_id for call_id, one in shown.items() if one.cards or one.ended]
+    if not seen:
         return
-    rows = {row.user_id: row for row in session.scalars(select(Pop).where(Pop.call_id == call_id))}
-    for user_id, card in shown.cards.items():
-        row = rows.get(user_id)
-        if row is None:
-            session.add(Pop(call_id=call_id, user_id=user_id, card=card))
-        elif row.card != card or row.retracted_at is not None:
-            row.card, row.retracted_at, row.reason = card, None, ""
-    for user_id, (card, reason) in shown.ended.items():
-        row = rows.get(user_id)
-        if row is None:  # it came and went before anything was written
-            session.add(Pop(call_id=call_id, user_id=user_id, card=card, retracted_at=now(), reason=reason))
-        elif row.retracted_at is None:
-            row.card, row.retracted_at, row.reason = card, now(), reason
-        elif (row.card, row.reason) != (card, reason):
-            row.card, row.reason = card, reason
+    rows = {(row.call_id, row.user_id): row for row in session.scalars(select(Pop).where(Pop.call_id.in_(seen)))}
+    for call_id in seen:
+        for user_id, card in shown[call_id].cards.items():
+            row = rows.get((call_id, user_id))
+            if row is None:
+                session.add(Pop(call_id=call_id, user_id=user_id, card=card))
+            elif row.card != card or row.retracted_at is not None:
+                row.card, row.retracted_at, row.reason = card, None, ""
+        for user_id, (card, reason) in shown[call_id].ended.items():
+            row = rows.get((call_id, user_id))
+            if row is None:  # it came and went before anything was written
+                session.add(Pop(call_id=call_id, user_id=user_id, card=card, retracted_at=now(), reason=reason))
+            elif row.retracted_at is None:
+                row.card, row.retracted_at, row.reason = card, now(), reason
+            elif (row.card, row.reason) != (card, reason):
+                row.card, row.reason = card, reason
 
 
 def restore(session: Session, call_id: int) -> Shown:

@@ -1,10 +1,11 @@
 """Whose number is this? The look-up while the phone rings, and again when the call goes to the timeline."""
 
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Row, Select, Text, bindparam, literal, or_, select
 from sqlalchemy.orm import Session
 
 from hub.identity import rules
@@ -47,7 +48,7 @@ def who(session: Session, raw: str, context: PhoneContext, *, at: datetime) -> F
             return Found("", nobody=rules.NobodyReason.WITHHELD)
         return _as_written(session, raw, rules.caller_identifier(reading), at)
     phone = reading.phones[0]
-    ruled = session.scalars(select(NumberRule.rule).where(NumberRule.value == phone.number)).first()
+    ruled = session.execute(_RULE, {"number": phone.number}).scalar()
     if ruled == "own":
         return Found(phone.key, nobody=rules.NobodyReason.OWN_NUMBER)
     answer = rules.resolve_call(rules.caller_identifier(reading), candidates(session, phone.number), at=at)
@@ -97,41 +98,50 @@ def candidates(session: Session, number: str) -> list[rules.Candidate]:
     Args:
         number: E.164 without extension.
     """
-    rows = _holders(session, is_line(number))
+    rows = session.execute(_HOLDERS_OF_LINE, {"number": number}).all()
     if not rows and len(number) > TAIL:
-        rows = _holders(session, (Identifier.tail == number[-TAIL:]) & Identifier.possible)
-    found: dict[int, list[rules.Held]] = {}
-    parties: dict[int, Party] = {}
-    for identifier, party in rows:
-        parties[party.id] = party
-        found.setdefault(party.id, []).append(_held(identifier, number))
+        rows = session.execute(_HOLDERS_OF_TAIL, {"tail": number[-TAIL:]}).all()
+    held: dict[int, list[rules.Held]] = defaultdict(list)
+    for row in rows:
+        held[row.id].append(_held(row, number))
+    parties = {row.id: row for row in rows}
     return [
-        rules.Candidate(p.id, rules.PartyKind(p.kind), p.name, tuple(found[p.id]), works_at=p.company_id)
+        rules.Candidate(p.id, rules.PartyKind(p.kind), p.name, tuple(held[p.id]), works_at=p.company_id)
         for p in parties.values()
     ]
 
 
-def is_line(number: str) -> ColumnElement[bool]:
+def is_line(number: str | BindParameter[str]) -> ColumnElement[bool]:
     """Say of an identifier that it is this number, with or without an extension.
 
     One range of the index, and then the longer numbers in it left out: of a plain OR, SQLite reads all phones.
     """
     value = Identifier.value
-    return value.between(number, f"{number};~") & or_(value == number, value >= f"{number};")
+    line: ColumnElement[str] = literal(number) if isinstance(number, str) else number
+    return value.between(line, line + ";~") & or_(value == line, value >= line + ";")
 
 
-def _holders(session: Session, where: ColumnElement[bool]) -> Sequence[tuple[Identifier, Party]]:
-    query = (
-        select(Identifier, Party)
-        .join(Party, Party.id == Identifier.party_id)
-        .where(Identifier.kind == PHONE, where, Party.status == PartyStatus.ACTIVE)
-        .order_by(Party.id)
+def _holders(where: ColumnElement[bool]) -> Select[Any]:
+    held, party = Identifier.__table__.c, Party.__table__.c
+    return (
+        select(
+            party.id, party.kind, party.name, party.company_id,
+            held.label, held.value, held.raw, held.shared, held.blocked, held.valid_to,
+        )
+        .join_from(Identifier.__table__, Party.__table__, party.id == held.party_id)
+        .where(held.kind == PHONE, where, party.status == PartyStatus.ACTIVE)
+        .order_by(party.id)
         .limit(50)
-    )
-    return [(row[0], row[1]) for row in session.execute(query)]
+    )  # fmt: skip
 
 
-def _held(row: Identifier, number: str) -> rules.Held:
+# Asked while a phone rings: of columns and made once, since to build them takes longer than to run them.
+_RULE = select(NumberRule.__table__.c.rule).where(NumberRule.__table__.c.value == bindparam("number"))
+_HOLDERS_OF_LINE = _holders(is_line(bindparam("number", type_=Text())))
+_HOLDERS_OF_TAIL = _holders((Identifier.tail == bindparam("tail")) & Identifier.possible)
+
+
+def _held(row: Row[Any], number: str) -> rules.Held:
     kind = rules.IdentifierKind.MOBILE if row.label in _MOBILE else rules.IdentifierKind.FIXED
     # Found by its tail: its own text is not the number that called, but the match is what counts.
     value = row.value if row.value.startswith(number) else number

@@ -1,9 +1,10 @@
 """Put one interaction on the timeline, or bring it up to date: the same record twice is one row."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub.records.interaction import Interaction as Record
@@ -20,34 +21,48 @@ class Part:
     value: str
 
 
-def add(
-    session: Session, record: Record, parts: Sequence[Part], *, raw_record_id: int | None, account_id: int | None
-) -> Interaction:
-    """Insert or update the interaction of a raw record, with its participants; safe to repeat.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What goes on the timeline: one record, who took part, and the raw record it was made of."""
+
+    record: Record
+    parts: Sequence[Part]
+    raw_record_id: int
+
+
+def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -> list[Interaction]:
+    """Insert or update the interactions of raw records, with their participants; safe to repeat.
 
     A party that a person chose for an unknown number stays: a record that still names nobody takes nothing away.
     """
-    row = None
-    if raw_record_id is not None:
-        row = session.scalar(select(Interaction).where(Interaction.raw_record_id == raw_record_id))
-    if row is None:
-        row = Interaction(
-            raw_record_id=raw_record_id, account_id=account_id, kind=record.kind, started_at=record.started_at
-        )
-        session.add(row)
-    row.kind, row.direction, row.summary = record.kind, record.direction, record.summary
-    row.started_at, row.ended_at = record.started_at, record.ended_at
-    row.visibility, row.source_url, row.detail = record.visibility, record.source_url, dict(record.detail)
+    query = select(Interaction).where(Interaction.raw_record_id.in_([one.raw_record_id for one in entries]))
+    known = {row.raw_record_id: row for row in session.scalars(query)}
+    rows = []
+    for entry in entries:
+        record = entry.record
+        row = known.get(entry.raw_record_id)
+        if row is None:
+            row = Interaction(
+                raw_record_id=entry.raw_record_id, account_id=account_id, kind=record.kind, started_at=record.started_at
+            )
+            session.add(row)
+        row.kind, row.direction, row.summary = record.kind, record.direction, record.summary
+        row.started_at, row.ended_at = record.started_at, record.ended_at
+        row.visibility, row.source_url, row.detail = record.visibility, record.source_url, dict(record.detail)
+        rows.append(row)
     session.flush()
-    _participants(session, row, parts)
-    return row
+    present = [row.id for row in known.values()]
+    before: dict[int, list[Participant]] = defaultdict(list)
+    for old in session.scalars(select(Participant).where(Participant.interaction_id.in_(present))) if present else ():
+        before[old.interaction_id].append(old)
+    for row, entry in zip(rows, entries, strict=True):
+        _participants(session, row, entry.parts, before[row.id])
+    session.flush()
+    return rows
 
 
-def _participants(session: Session, row: Interaction, parts: Sequence[Part]) -> None:
-    known = {
-        (p.role, p.identifier_kind, p.value): p
-        for p in session.scalars(select(Participant).where(Participant.interaction_id == row.id))
-    }
+def _participants(session: Session, row: Interaction, parts: Sequence[Part], before: Sequence[Participant]) -> None:
+    known = {(p.role, p.identifier_kind, p.value): p for p in before}
     for part in parts:
         old = known.pop((part.role, part.identifier_kind, part.value), None)
         if old is None:
@@ -67,9 +82,8 @@ def _participants(session: Session, row: Interaction, parts: Sequence[Part]) -> 
         old.started_at, old.kind = row.started_at, row.kind
         if part.party_id is not None and old.party_id is None:
             old.party_id = old.origin_party_id = part.party_id
-    if known:
-        session.execute(delete(Participant).where(Participant.id.in_([p.id for p in known.values()])))
-    session.flush()
+    for gone in known.values():
+        session.delete(gone)
 
 
 def adopt(session: Session, party_id: int, identifier_kind: str, value: str) -> int:
