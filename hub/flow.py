@@ -139,11 +139,10 @@ def _calls(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
             raise RecordError(f"record {one.raw.remote_id}: its call is no longer there")
     members = _members(session, account.id, list(rows.values()))
     ignored = _ignored(session, {row.number for row in rows.values()})
+    missed.settle(session, [call for call in rows.values() if call.number not in ignored], members)
     states, shown = [], []
     for one in batch:
         call = rows[one.raw.remote_id]
-        if call.number not in ignored:
-            missed.settle(session, call, members[call.id])
         if _is_shown(flow, session, call):
             shown.append((call, one, _interaction(call, one.values, members[call.id])))
             states.append(RawState.APPLIED)

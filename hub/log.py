@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -31,7 +31,10 @@ def setup(level: str, form: str) -> None:
     last = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # The renderer's own choice shows local variables where the package `rich` is installed: secrets among them.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -54,13 +57,28 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take out values whose key sounds like a secret, and tokens within addresses."""
+    """Take out values whose key sounds like a secret, however deep, and tokens within addresses."""
     for key, value in event.items():
-        if SECRET_KEYS.search(key):
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = mask(value)
+        event[key] = _masked(key, value)
     return event
+
+
+def _masked(key: str, value: Any) -> Any:
+    if SECRET_KEYS.search(key):
+        return "***"
+    match value:
+        case str():
+            return mask(value)
+        case bytes():
+            return f"{len(value)} bytes"  # a body, which is nobody's business here
+        case Mapping():
+            return {inner: _masked(str(inner), one) for inner, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_masked("", one) for one in value]
+        case BaseException():
+            return mask(str(value))
+        case _:
+            return value
 
 
 def mask(text: str) -> str:

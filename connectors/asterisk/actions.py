@@ -27,7 +27,6 @@ EXTENSION = re.compile(r"^[0-9A-Za-z_.*#+-]{1,40}\Z")
 # TECH/name with printable characters. A name that begins with `/` would be a regular expression to Hangup:
 # https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/AMI_Actions/Hangup/
 CHANNEL = re.compile(r"^[A-Za-z][A-Za-z0-9_]*/[!-+\--~]{1,200}\Z")
-CLICK_ID = re.compile(r"^[A-Za-z0-9_.:-]{1,80}\Z")
 PARALLEL = 4
 PARALLEL_WAIT_S = 5.0
 
@@ -62,7 +61,7 @@ class GuardedManager(Manager):  # type: ignore[misc]  # pyst2 has no types
         self._sock = self._raw.makefile("rwb", buffering=0)
         self._connected.set()
         self._running.set()
-        for loop in (self._receive_data, self.message_loop):
+        for loop in (self._read_to_the_end, self.message_loop):
             threading.Thread(target=loop, name="asterisk-action", daemon=True).start()
         banner = self._get()
         if self.title is None:
@@ -107,6 +106,13 @@ class GuardedManager(Manager):  # type: ignore[misc]  # pyst2 has no types
                 self._raw.close()
         self._message_queue.put(None)
 
+    def _read_to_the_end(self) -> None:
+        """Read until the connection ends, and only then let its descriptor go: nobody else may be reading from it."""
+        try:
+            self._receive_data()
+        finally:
+            self._sock.close()
+
     def message_loop(self) -> None:
         """Pass on answers until the connection ends. Events are not ours to hear; pyst2's parser fails on some."""
         while lines := self._message_queue.get():
@@ -141,13 +147,11 @@ class Actions:
 
         The click's id is the ActionID, the variable HUB_CLICK_ID, and with `-ch` the Uniqueid of the agent's channel.
         """
+        order.check()
         numbers = [number for number in (order.dialled, order.number) if number]
         for number in numbers:
-            if not NUMBER.match(number):
-                msg = f"{number!r} is no number that can be dialled."
-                raise RejectedError(msg)
             self._refuse_blocked(number)
-        if not EXTENSION.match(order.extension) or not CLICK_ID.match(order.click_id):
+        if not EXTENSION.match(order.extension):
             msg = f"{order.extension!r} is no extension that can be rung."
             raise RejectedError(msg)
         phone = self._settings.originate_channel.replace("{extension}", order.extension)

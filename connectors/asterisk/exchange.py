@@ -8,10 +8,10 @@ from typing import Any, BinaryIO
 
 from connectors.asterisk import agi, ami
 from connectors.asterisk.actions import Actions
-from connectors.asterisk.records import history
+from connectors.asterisk.records import check_position, history
 from connectors.asterisk.settings import AsteriskSettings
 from connectors.asterisk.translate import AmiTranslator
-from hub.connector.contract import Account
+from hub.connector.contract import Account, Finding
 from hub.connector.exchange import Classify, DialOrder, FileFacts, Greeting, HistoryPage, Inquiry, Sink, Translator
 from hub.records.telephony import Endpoint, EndpointClass
 
@@ -90,6 +90,10 @@ class AsteriskExchange:
     def history(self, position: dict[str, Any] | None, since: datetime, classify: Classify) -> Iterator[HistoryPage]:
         """Read the exchange's own call records from a saved position; nothing where no source is configured."""
         yield from history(self._records, position, since, classify)
+
+    def check_history(self, position: dict[str, Any] | None) -> list[Finding]:
+        """Say for the self-test how far behind a saved position is, and whether its file is still there."""
+        return check_position(self._records, position)
 
     def attend(self, answer: Callable[[Inquiry], Greeting], stop: threading.Event) -> None:
         """Answer the exchange's questions about callers until `stop`; returns at once where not configured."""

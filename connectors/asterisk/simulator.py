@@ -22,20 +22,20 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from connectors.asterisk.simulated_pbx import MONITOR, STATES, UNKNOWN, Header, SimCall, SimChannel, SimPbx, escaped
-from hub.connector.simulator import Faults
+from hub.connector.simulator import Fault, Faults, Harm
 
 FAULTS = {
-    "wrong_password": "refuses the login",
-    "refused_rights": "lets in a user that may hear only `call` events and may do nothing",
-    "silent": "accepts the connection and says nothing",
-    "stop_reading": "after the login neither reads nor writes",
-    "garbage": "sends bytes that are no messages, then goes on",
-    "endless": "sends a message that never ends",
-    "truncated": "cuts the next event in the middle and closes",
-    "drop": "closes instead of sending the next event",
-    "slow": "sends a few bytes at a time",
-    "half_tls": "begins a TLS handshake and stops",
-    "restart": "dies without a word at the next event and starts again as another",
+    "wrong_password": Fault("refuses the login", Harm.REFUSED),
+    "refused_rights": Fault("lets in a user that may hear only `call` events and may do nothing", Harm.LIMITED),
+    "silent": Fault("accepts the connection and says nothing", Harm.AWAY),
+    "stop_reading": Fault("after the login neither reads nor writes", Harm.AWAY),
+    "garbage": Fault("sends bytes that are no messages, then goes on", Harm.NOISE),
+    "endless": Fault("sends a message that never ends", Harm.CUT),
+    "truncated": Fault("cuts the next event in the middle and closes", Harm.CUT),
+    "drop": Fault("closes instead of sending the next event", Harm.CUT),
+    "slow": Fault("sends a few bytes at a time", Harm.NOISE),
+    "half_tls": Fault("begins a TLS handshake and stops", Harm.AWAY),
+    "restart": Fault("dies without a word at the next event and starts again as another", Harm.CUT),
 }
 EVERYTHING = frozenset({"call", "agent", "cdr", "dialplan", "user"})
 # Action -> the write classes of which one is needed, and what ListCommands says of it.
@@ -59,6 +59,7 @@ ACTIONS = {
     "Redirect": ("call",),
     "Setvar": ("call",),
 }
+PAST_CALLS = 5_100  # the reader's pages have 5,000 rows
 BACKLOG = 64 * 1024 * 1024  # bytes waiting for a client that does not read, before it is cut off
 EPOCH_ID = re.compile(rb"(?<![0-9.])([0-9]{10})(\.[0-9]+)(?![0-9.])")
 
@@ -119,6 +120,27 @@ class AsteriskSimulator:
             "recordings_root": str(self.recordings),
             "prefix_map": f"{MONITOR}={self.recordings}",
         }
+
+    @property
+    def asked(self) -> int:
+        """How many actions came so far."""
+        return len(self.received)
+
+    def whole_call(self, caller: str, extensions: Sequence[str], answer: str) -> None:
+        """Play a recorded incoming call from ringing to hang-up, without waiting in between."""
+        with self.pbx.lock:
+            call = self.ring(caller=caller, extensions=extensions)
+            call.answer(answer)
+            call.hangup()
+
+    def remember(self) -> dict[str, str]:
+        """Write a Master.csv of past calls, and return the setting that reads it."""
+        file = self.recordings / "Master.csv"
+        began = int(time.time()) - 40 * PAST_CALLS
+        with file.open("w", encoding="utf-8") as lines:
+            for number in range(PAST_CALLS):
+                lines.write(_call_record(began + 30 * number, number))
+        return {"cdr_source": f"csv:{file}?zone=UTC"}
 
     # -- what happens to the exchange -------------------------------------------------------------------------
 
@@ -754,6 +776,20 @@ def fresh(stream: bytes) -> bytes:
     moved = EPOCH_ID.sub(other, stream)
     click = re.compile(rb"hub-click-(?=[0-9])")  # the ids that the recordings use for click-to-dial
     return click.sub(b"hub-" + secrets.token_hex(3)[:5].encode() + b"-", moved)
+
+
+def _call_record(began: int, number: int) -> str:
+    """One line of cdr-csv/Master.csv, with uniqueid, as cdr_csv writes it: every second call is answered."""
+    start, picked_up, end = (time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(began + after)) for after in (0, 5, 20))
+    answered = number % 2 == 0
+    caller = f"054{2_000_000 + number}"
+    fields = [
+        "", caller, "5550100", "from-trunk", f'"" <{caller}>',
+        f"PJSIP/trunk-{2 * number:08x}", f"PJSIP/101-{2 * number + 1:08x}", "Dial", "PJSIP/101,20",
+        start, picked_up if answered else "", end, "20", "15" if answered else "0",
+        "ANSWERED" if answered else "NO ANSWER", "DOCUMENTATION", f"{began}.{2 * number}", "",
+    ]  # fmt: skip
+    return ",".join('"' + field.replace('"', '""') + '"' for field in fields) + "\n"
 
 
 def _read_action(lines: Iterable[bytes]) -> list[Header]:

@@ -24,6 +24,7 @@ _TYPES = {
     "gsm": "audio/x-gsm",
     "ulaw": "audio/basic",
 }
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/")
 
 
@@ -65,6 +66,8 @@ def address(settings: PhoneHookSettings, place: str) -> str:
     base = settings.recordings_url
     if not base:
         raise RejectedError("no place of recordings is set for this account")
+    if _CONTROL.search(place):  # before it is taken apart: urlsplit drops line breaks without a word
+        raise RejectedError("a recording path with control characters is refused")
     root = urlsplit(base)
     parts = urlsplit(place)
     path = unquote(parts.path)
@@ -76,7 +79,7 @@ def address(settings: PhoneHookSettings, place: str) -> str:
             raise RejectedError("a recording outside the account's address is refused")
         path = path[len(unquote(root.path).rstrip("/")) :]
     names = [name for name in path.split("/") if name not in ("", ".")]
-    if not names or ".." in names or any(ord(character) < 32 for character in path):
+    if not names or ".." in names or _CONTROL.search(path):
         raise RejectedError("a recording path that leads upwards, or nowhere, is refused")
     query = f"?{parts.query}" if parts.query else ""
     return base.rstrip("/") + "/" + "/".join(quote(name, safe="") for name in names) + query

@@ -1,9 +1,6 @@
 """A small telephone system that posts its calls, takes dial orders and gives out recordings.
 
 Written from the contract (https://docs.zammad.org/en/latest/api/generic-cti/), not from this connector's reader.
-
-Faults: `twice` (each message is delivered again), `swapped` (a message waits for the next one and comes after it),
-`no_hangup`, `form`, `multipart`, `latin1`, `huge`, `bad_signature`, `query`, and for dial orders `refuse`, `hang`.
 """
 
 import hashlib
@@ -11,15 +8,32 @@ import hmac
 import json
 import threading
 import uuid
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from hub.connector.simulator import Faults
+from hub.connector.simulator import Fault, Faults, Harm
 
 Fields = dict[str, Any]
+FAULTS = {
+    "twice": Fault("delivers each message again", Harm.NOISE),
+    "swapped": Fault("lets a message wait for the next one, and sends it after it", Harm.NOISE),
+    "form": Fault("posts a form", Harm.NOISE),
+    "multipart": Fault("posts a form in parts", Harm.NOISE),
+    "latin1": Fault("writes names in latin-1", Harm.NOISE),
+    "no_hangup": Fault("never tells that a call is over", Harm.CUT),
+    "huge": Fault("posts more than a message can hold", Harm.HOSTILE),
+    "bad_signature": Fault("signs with another secret", Harm.HOSTILE),
+    "query": Fault("writes variables into the address", Harm.HOSTILE),
+    "refuse": Fault("does not dial", Harm.DENIED),
+    "wrong_password": Fault("refuses whoever asks", Harm.REFUSED),
+    "hang": Fault("takes a request and answers nothing", Harm.AWAY),
+    "garbage": Fault("answers in bytes that are no HTTP", Harm.AWAY),
+    "ill": Fault("answers 503", Harm.AWAY),
+}
 _WAIT_S = 10.0
 _SOUND = b"RIFF\x24\x7d\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00data\x00\x7d\x00\x00"
 
@@ -33,6 +47,7 @@ class HookPbx:
         self.secret = secret
         self.hub_url = ""
         self.orders: list[Fields] = []
+        self.asked = 0
         self.answers: list[tuple[int, bytes]] = []
         self._held: Fields | None = None
         self._released = threading.Event()
@@ -41,6 +56,7 @@ class HookPbx:
 
     def start(self) -> None:
         """Listen on 127.0.0.1 for dial orders and for readers of recordings."""
+        self._released.clear()
         self._server = _Server(self)
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -56,6 +72,13 @@ class HookPbx:
     def settings(self) -> dict[str, str]:
         base = f"http://127.0.0.1:{self.port}"
         return {"signing_secret": self.secret, "dial_url": f"{base}/dial", "recordings_url": f"{base}/recordings/"}
+
+    def cut(self) -> None:
+        """Nothing to break: each request is a connection of its own."""
+
+    def remember(self) -> dict[str, str]:
+        """Nothing: what such a system has posted it does not tell again."""
+        return {}
 
     def wait_released(self) -> None:
         """Be silent until the simulator stops: for the fault `hang`."""
@@ -74,6 +97,15 @@ class HookPbx:
             self.send({"event": "answer", **parties, "user": answer})
         self.send({"event": "hangup", **parties, "cause": cause})
         return call
+
+    def whole_call(self, caller: str, extensions: Sequence[str], answer: str) -> None:
+        """Play a recorded incoming call from ringing to hang-up."""
+        call = str(uuid.uuid4())
+        parties: Fields = {"from": caller, "to": "5550100", "direction": "in", "callId": call}
+        self.send({"event": "newCall", **parties, "user": list(extensions)})
+        self.send({"event": "answer", **parties, "user": answer})
+        self.send({"event": "recording", **parties, "path": f"{call}.wav"})
+        self.send({"event": "hangup", **parties, "cause": "normalClearing"})
 
     def send(self, fields: Fields) -> None:
         """Deliver one message, with the faults that are ordered; each answer is kept in `answers`."""
@@ -153,22 +185,45 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         pbx = self.server.pbx
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self._misbehaves():
+            return
         if self.path != "/dial":
             self._answer(404, b"")
-        elif pbx.faults.take("hang"):
-            pbx.wait_released()
-            self.close_connection = True
         elif pbx.faults.take("refuse"):
             self._answer(409, b"")
         else:
             pbx.orders.append({**json.loads(body), "signature": self.headers.get("X-Hub-Signature-256", "")})
             self._answer(202, b"{}")
 
+    def do_OPTIONS(self) -> None:
+        if not self._misbehaves():
+            self._answer(204, b"")
+
     def do_HEAD(self) -> None:
-        self._recording(body=False)
+        if not self._misbehaves():
+            self._recording(body=False)
 
     def do_GET(self) -> None:
-        self._recording(body=True)
+        if not self._misbehaves():
+            self._recording(body=True)
+
+    def _misbehaves(self) -> bool:
+        """Count the request, and commit the fault that is ordered."""
+        pbx = self.server.pbx
+        pbx.asked += 1
+        if pbx.faults.take("hang"):
+            pbx.wait_released()
+            self.close_connection = True
+        elif pbx.faults.take("garbage"):
+            self.wfile.write(b"\x16\x03\x01\xff\x00 what?\r\n\r\n")
+            self.close_connection = True
+        elif pbx.faults.take("wrong_password"):
+            self._answer(401, b"")
+        elif pbx.faults.take("ill"):
+            self._answer(503, b"")
+        else:
+            return False
+        return True
 
     def _recording(self, *, body: bool) -> None:
         if not self.path.startswith("/recordings/") or not self.path.endswith(".wav"):

@@ -4,16 +4,15 @@ import sys
 from typing import Any
 
 import click
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from hub.cli.output import as_json, opened, show
 from hub.connector.contract import Connector, Finding, Level
 from hub.context import Hub
-from hub.cti.models import EndpointRule, Extension
+from hub.cti import phone_plan, self_test
 from hub.errors import HubError, NotFoundError, UserError
 from hub.intake import accounts
 from hub.intake.models import Account
-from hub.records.telephony import EndpointClass
 from hub.security import audit, users
 
 
@@ -115,8 +114,10 @@ def _checked(hub: Hub, row: Account) -> bool:
 
 def _findings(hub: Hub, row: Account) -> list[Finding]:
     connector = _connector(hub, row.connector)
+    with hub.db.read() as session:
+        position = self_test.position(session, row.id)
     try:
-        return connector.check(accounts.open_account(row, connector, hub.vault, hub.settings))
+        return self_test.check(connector, accounts.open_account(row, connector, hub.vault, hub.settings), position)
     except HubError as error:
         return [Finding("settings", Level.RED, str(error), "Change the account's settings.")]
 
@@ -171,16 +172,13 @@ def extension() -> None:
 def add_extension(pbx: str, number: str, email: str, device: str) -> None:
     """Say who uses a phone; the same number again changes its user."""
     with opened() as hub, hub.db.write() as session:
-        row = accounts.by_name(session, pbx)
+        row = _exchange(hub, session, pbx)
         owner = users.get(session, email) if email else None
-        known = session.scalar(select(Extension).where(Extension.account_id == row.id, Extension.number == number))
-        if known is None:
-            known = Extension(account_id=row.id, number=number)
-            session.add(known)
-        known.user_id = owner.id if owner else None
-        known.device = device or known.device or ""
-        audit.record(session, None, "extension.set", "account", row.public_id, number=number, user=email)
-    click.echo(f"{pbx}: extension {number}{f' is used by {email}' if email else ''}.")
+        known = {phone.number: phone.device for phone, _ in phone_plan.extensions(session, row.id)}
+        device = device or known.get(number.strip(), "")
+        phone = phone_plan.set_extension(session, row.id, number, owner.id if owner else None, device)
+        audit.record(session, None, "extension.set", "account", row.public_id, number=phone.number, user=email)
+    click.echo(f"{pbx}: extension {phone.number}{f' is used by {email}' if email else ''}.")
 
 
 @extension.command("list")
@@ -189,11 +187,10 @@ def add_extension(pbx: str, number: str, email: str, device: str) -> None:
 def list_extensions(pbx: str, *, json_: bool) -> None:
     """List the phones of an exchange."""
     with opened() as hub, hub.db.read() as session:
-        row = accounts.by_name(session, pbx)
-        names = {u.id: u.email for u in users.people(session)}
+        row = _exchange(hub, session, pbx)
         rows = [
-            {"number": e.number, "user": names.get(e.user_id or 0, ""), "device": e.device}
-            for e in session.scalars(select(Extension).where(Extension.account_id == row.id).order_by(Extension.number))
+            {"number": phone.number, "user": user.email if user else "", "device": phone.device}
+            for phone, user in phone_plan.extensions(session, row.id)
         ]
     show(rows, json_=json_, empty=f"No extensions. Add one: hub extension add {pbx} NUMBER --user EMAIL")
 
@@ -206,22 +203,26 @@ def endpoint() -> None:
 @endpoint.command("set")
 @click.argument("pbx")
 @click.argument("pattern")
-@click.argument("kind", type=click.Choice([k.value for k in EndpointClass if k is not EndpointClass.LOCAL]))
+@click.argument("kind", metavar="|".join(phone_plan.KINDS))
 @click.option("--region", default="", help="Trunk: country of numbers without one.")
 @click.option("--dial-prefix", default="", help="Trunk: digits before an outside number.")
-def set_endpoint(pbx: str, pattern: str, kind: str, region: str, dial_prefix: str) -> None:
+@click.option("--match-withheld", is_flag=True, help="Trunk: use a number that its caller withheld.")
+def set_endpoint(pbx: str, pattern: str, kind: str, region: str, dial_prefix: str, *, match_withheld: bool) -> None:
     """Say what a channel name is: `hub endpoint set pbx 'PJSIP/carrier*' trunk`."""
     with opened() as hub, hub.db.write() as session:
-        row = accounts.by_name(session, pbx)
-        known = session.scalar(
-            select(EndpointRule).where(EndpointRule.account_id == row.id, EndpointRule.pattern == pattern)
+        row = _exchange(hub, session, pbx)
+        rule = phone_plan.set_endpoint(
+            session, row.id, pattern, kind, region=region, dial_prefix=dial_prefix, match_withheld=match_withheld
         )
-        if known is None:
-            known = EndpointRule(account_id=row.id, pattern=pattern, kind=kind)
-            session.add(known)
-        known.kind, known.region, known.dial_prefix = kind, region, dial_prefix
-        audit.record(session, None, "endpoint.set", "account", row.public_id, pattern=pattern, kind=kind)
-    click.echo(f"{pbx}: {pattern} is {kind}.")
+        audit.record(session, None, "endpoint.set", "account", row.public_id, pattern=rule.pattern, kind=kind)
+    click.echo(f"{pbx}: {rule.pattern} is {kind}.")
+
+
+def _exchange(hub: Hub, session: Session, name: str) -> Account:
+    row = accounts.by_name(session, name)
+    if _connector(hub, row.connector).exchange is None:
+        raise NotFoundError("This connection is no telephone exchange.")
+    return row
 
 
 COMMANDS = (account, extension, endpoint)

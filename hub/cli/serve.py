@@ -156,10 +156,7 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
             port = next((s.getsockname()[1] for one in self.servers for s in one.sockets), server.port)
             scheme = "https" if server.tls_cert else "http"
             ready(server.public_url or f"{scheme}://{server.host}:{port}")
-            # What is loaded by now stays: looking through it again and again for garbage would stop everything, also
-            # a ringing card, for a tenth of a second and more.
-            gc.collect()
-            gc.freeze()
+            _collect_rarely()
 
         async def shutdown(self, sockets: Any = None) -> None:
             hub.bus.close()  # ends the open streams, or uvicorn would wait for them
@@ -169,6 +166,17 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
     asyncio.run(runner.serve())
     if not runner.started:
         raise ConfigError(f"server.port: {server.host}:{server.port} is taken; choose another with --port")
+
+
+def _collect_rarely() -> None:
+    """Keep the search for garbage from stopping everything, also a ringing card, for a tenth of a second and more.
+
+    What is loaded by now stays, so it is not looked through again; nor is, usually, what lives long, such as a
+    thousand browsers' streams: that waits until nobody's phone rings.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 1_000_000)
 
 
 def _hello(hub: Hub, address: str, play: Demo | None) -> None:

@@ -14,7 +14,7 @@ class AccountSettings(BaseModel):
     """Base of a connector's settings: one frozen model that describes the connect form and `hub account add`.
 
     A field of type `SecretStr` is a secret: sealed at rest, never shown again. `title` and `description` of a field
-    are what the administrator reads.
+    are what the administrator reads. `timeout_s`, where a connector waits for its remote, is how long any answer may take.
     """
 
     # What was typed may be a secret: an error names the field, not the value.

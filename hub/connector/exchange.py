@@ -70,8 +70,10 @@ class DialOrder:
         for number in (self.number, self.dialled or self.number):
             if not _NUMBER.match(number):
                 raise RejectedError(f"{number[:40]!r} is no number that can be dialled.")
-        if not self.extension or len(self.extension) > 200 or _CONTROL.search(self.extension + self.caller_id):
+        if not self.extension or len(self.extension) > 200 or _CONTROL.search(self.extension):
             raise RejectedError(f"{self.extension[:40]!r} is no extension that can be rung.")
+        if _CONTROL.search(self.caller_id):
+            raise RejectedError("A caller id with a line break or another control character is refused.")
         if not _CLICK_ID.match(self.click_id):
             raise RejectedError(f"{self.click_id[:40]!r} is no id of an order.")
 

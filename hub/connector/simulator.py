@@ -3,7 +3,28 @@
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
+
+
+class Harm(StrEnum):
+    """What a fault does to whoever connects, and so what is expected of the connector."""
+
+    REFUSED = "refused"  # the credentials are not accepted
+    LIMITED = "limited"  # we are let in, and a right is missing
+    AWAY = "away"  # no answer, or none that makes sense
+    DENIED = "denied"  # an order is turned down for good
+    CUT = "cut"  # a part of what should come never comes
+    NOISE = "noise"  # odd, but whole: to be borne
+    HOSTILE = "hostile"  # a delivery that must be refused
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a simulator can do wrong on command. `simulator.py` lists them by name in `FAULTS`."""
+
+    text: str
+    harm: Harm
 
 
 class Faults:
@@ -55,6 +76,33 @@ class Simulator(Protocol):
 
     def settings(self) -> dict[str, str]:
         """Account settings (secrets too) with which the connector reaches this simulator."""
+
+
+class Poster(Protocol):
+    """What the simulator of a remote that calls us has besides."""
+
+    hub_url: str  # the account's address: what it posts goes there
+
+
+class ExchangeSimulator(Simulator, Protocol):
+    """What the simulator of a telephone exchange has besides, so that one suite can try every exchange."""
+
+    @property
+    def asked(self) -> int:
+        """How many requests came so far, whatever became of them."""
+
+    def whole_call(self, caller: str, extensions: Sequence[str], answer: str) -> None:
+        """Play a recorded incoming call from ringing to hang-up, without waiting in between; `answer` picks up."""
+
+    def cut(self) -> None:
+        """Break every connection; new ones are accepted."""
+
+    def remember(self) -> dict[str, str]:
+        """Keep records of past calls, enough for several pages.
+
+        Returns:
+            Further settings that read them; nothing where such a remote keeps none.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from hub.cti.missed import CALL_BACK_FOR
 from hub.cti.models import CallRow, LegRow, Pop, Recording, RecordingState
 from hub.errors import NotFoundError
 from hub.identity.models import Party
 from hub.intake.models import Account
-from hub.records.call import Direction, Outcome
+from hub.records.call import Direction
+from hub.security import policy
 from hub.security.models import User
 from hub.security.policy import Person, Right, may, may_hear
 from hub.timeline.models import Kind
@@ -22,7 +24,6 @@ from hub.timeline.queries import Cursor, Item
 
 PAGE = 30
 MOST = 200
-UNANSWERED = (Outcome.MISSED, Outcome.ABANDONED, Outcome.BUSY, Outcome.VOICEMAIL)
 # States of a recording that a page says something about; nobody spoke during an empty one.
 _TOLD = (RecordingState.PENDING, RecordingState.READY, RecordingState.MISSING, RecordingState.REFUSED,
          RecordingState.PURGED)  # fmt: skip
@@ -77,7 +78,7 @@ class CallFact:
     @property
     def unanswered(self) -> bool:
         """Whether a customer called and nobody spoke with them."""
-        return self.direction == Direction.INBOUND and self.outcome in UNANSWERED
+        return self.direction == Direction.INBOUND and self.outcome in CALL_BACK_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,17 +279,21 @@ def _recordings(session: Session, talk: Mapping[int, int]) -> dict[int, tuple[Re
 
 
 @lru_cache(maxsize=1)
-def _spoken_in() -> Select[int, int | None]:
-    spoke = or_(LEG.answered_at.is_not(None), LEG.origin)
-    return select(LEG.call_id, LEG.user_id).where(LEG.call_id.in_(bindparam("calls", expanding=True)), spoke)
+def _legs_of() -> Select[int, int | None, datetime | None, bool]:
+    mine = LEG.call_id.in_(bindparam("calls", expanding=True))
+    return select(LEG.call_id, LEG.user_id, LEG.answered_at, LEG.origin).where(mine)
 
 
 def _took_part(session: Session, person: Person, call_ids: Sequence[int]) -> set[int]:
-    """Return the calls in which a person spoke; who, is looked at here, as with the state of recordings."""
-    rows = session.execute(_spoken_in(), {"calls": list(call_ids)}) if call_ids else ()
-    return {call_id for call_id, user_id in rows if user_id == person.id}
+    """Return the calls in which a person took part; who, is looked at here, as with the state of recordings."""
+    rows = session.execute(_legs_of(), {"calls": list(call_ids)}) if call_ids else ()
+    return {
+        call_id
+        for call_id, user_id, answered_at, origin in rows
+        if user_id == person.id and policy.took_part(answered=answered_at is not None, dialled=origin)
+    }
 
 
 def took_part(session: Session, person: Person, call_id: int) -> bool:
-    """Say whether a person spoke in a call."""
+    """Say whether a person took part in a call; where the phone only rang, no."""
     return bool(_took_part(session, person, [call_id]))

@@ -54,6 +54,8 @@ from hub.work.lease import Lease, holds
 # How old the directory may be: the pen reads it anew, so that no phone waits for that; the ear only if the pen is stuck.
 DIRECTORY_S, OLD_DIRECTORY_S = 1.0, 5.0
 EAR_FIRST_S = 0.02  # so long the pen waits before each call for an ear that is busy
+PACE_S = 0.03  # the pen writes at most so often
+FACTS_S = 5.0  # how old an account's counters may be, while nothing else is to be said of it
 TICK_S = 0.5
 ONE_BY_ONE_S = 1e-6
 BATCH = 500  # calls written in one transaction
@@ -183,6 +185,7 @@ class Listener:
         self._facts: dict[str, Any] = {}
         self._last_event_at = 0.0
         self._saved_event_at = 0.0
+        self._saved_boot = ""
         self._reading_rows = threading.Event()
         self._row_position = 0
         self._rows_taken: set[int] = set()
@@ -530,6 +533,7 @@ class Listener:
             try:
                 self._write_batch(pages, rows)
                 wait = 0.05
+                self._pen_stops.wait(PACE_S)  # several changes of a call are then one
             except LeaseLostError:
                 self._lay_down_the_pen()
                 return
@@ -568,7 +572,7 @@ class Listener:
 
     def _write_batch(self, pages: Sequence[Page], rows: Sequence[int]) -> None:
         """One transaction: calls, what was shown, what settled, and which raw messages are done with."""
-        stale = self._last_event_at > self._saved_event_at + 5
+        stale = self._last_event_at > self._saved_event_at + FACTS_S or self._state.boot_id != self._saved_boot
         health, endpoints = self._health, list(self._unsaved_endpoints)
         if pages or rows or endpoints or health is not None or stale:
             with self._db.write() as session:
@@ -580,7 +584,8 @@ class Listener:
                 if rows:
                     done = {"state": RawState.APPLIED, "applied_at": now()}
                     session.execute(update(RawRecord).where(RawRecord.id.in_(rows)).values(done))
-                self._save_facts(session, account, health, endpoints)
+                if endpoints or health is not None or stale:
+                    self._save_facts(session, account, health, endpoints)
             for _ in endpoints:
                 self._unsaved_endpoints.popleft()
             if self._health is health:
@@ -665,6 +670,7 @@ class Listener:
         directories.save_seen(session, self.account_id, endpoints)
         if self._state.boot_id:
             directories.save_boot(session, self.account_id, LIVE, self._state.boot_id)
+            self._saved_boot = self._state.boot_id
 
     def await_written(self, call: UUID, seconds: float) -> None:
         """Wait until a call that was just told to browsers has its row; returns early where nothing waits."""

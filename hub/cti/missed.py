@@ -1,8 +1,10 @@
 """Missed calls: a row in the day of everybody whose phone should have been picked up, until somebody calls back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.cti.models import CallRow, Extension
@@ -10,60 +12,81 @@ from hub.records.call import Direction, Outcome
 from hub.store.base import now
 from hub.timeline.models import Note, Task, TaskKind, TaskMember
 
-CALL_BACK_FOR = frozenset({Outcome.MISSED, Outcome.BUSY, Outcome.ABANDONED, Outcome.VOICEMAIL})
+# FAILED: no phone could be reached. The customer heard nobody, whatever the reason.
+CALL_BACK_FOR = frozenset({Outcome.MISSED, Outcome.BUSY, Outcome.ABANDONED, Outcome.VOICEMAIL, Outcome.FAILED})
 
 
-def settle(session: Session, call: CallRow, members: Sequence[int]) -> None:
-    """Open a row for a call nobody took, close rows of a number that was spoken with; safe to repeat.
+def settle(session: Session, calls: Sequence[CallRow], members: Mapping[int, Sequence[int]]) -> None:
+    """Open a row for each call nobody took, close rows of numbers that were spoken with; safe to repeat.
+
+    A caller who withheld the number has a row too: nobody can call back, but whoever missed the call knows of it.
 
     Args:
-        members: users whose phones rang or were offered the call; where none was (a menu, a busy line), all who
-            answer calls of this exchange.
+        members: by id of the call: users whose phones rang or were offered it; where none was (a menu, a busy line),
+            all who answer calls of this exchange.
     """
-    if call.direction == Direction.INBOUND and call.outcome in CALL_BACK_FOR and call.number and not call.withheld:
-        _open(session, call, members)
-    elif call.outcome == Outcome.ANSWERED and call.number:
-        called = call.direction == Direction.OUTBOUND
-        _close(session, call, "called_back" if called else "called_again")
+    missed = [call for call in calls if call.direction == Direction.INBOUND and call.outcome in CALL_BACK_FOR]
+    if missed:
+        _open(session, missed, members, besides={call.id for call in calls})
+    spoken = sorted((call for call in calls if call.outcome == Outcome.ANSWERED), key=lambda call: call.started_at)
+    numbers = {call.number for call in spoken if call.number}
+    if numbers:
+        open_rows = select(Task.number).where(Task.number.in_(numbers), Task.done_at.is_(None), _IS_MISSED)
+        waiting = set(session.scalars(open_rows))
+        for call in spoken:
+            if call.number in waiting:
+                _close(session, call, "called_back" if call.direction == Direction.OUTBOUND else "called_again")
 
 
-def _open(session: Session, call: CallRow, members: Sequence[int]) -> None:
-    task = session.scalar(select(Task).where(Task.call_id == call.id))
-    if task is None:
-        if _spoken_since(session, call):
-            return
-        task = Task(
-            kind=TaskKind.MISSED_CALL,
-            call_id=call.id,
-            number=call.number,
-            due_at=call.ended_at or call.started_at,
+_IS_MISSED = Task.kind == TaskKind.MISSED_CALL
+
+
+def _open(
+    session: Session, missed: Sequence[CallRow], members: Mapping[int, Sequence[int]], *, besides: AbstractSet[int]
+) -> None:
+    """Open rows; `besides` are the calls that are settled now, whose answers close rows afterwards."""
+    query = select(Task).where(Task.call_id.in_([call.id for call in missed]))
+    tasks = {task.call_id: task for task in session.scalars(query)}
+    spoken = _spoken(session, missed, besides)
+    fresh = []
+    for call in missed:
+        task = tasks.get(call.id)
+        if task is None:
+            number = "" if call.withheld else call.number
+            if number and spoken.get(number, call.started_at) > call.started_at:
+                continue  # a backfill brings it late
+            task = Task(
+                kind=TaskKind.MISSED_CALL, call_id=call.id, number=number, due_at=call.ended_at or call.started_at
+            )
+            session.add(task)
+            fresh.append((task, call.id))
+        task.party_id = call.party_id
+    session.flush()
+    for task, call_id in fresh:
+        session.add_all(TaskMember(task_id=task.id, user_id=user_id) for user_id in sorted(set(members[call_id])))
+
+
+def _spoken(session: Session, missed: Sequence[CallRow], besides: AbstractSet[int]) -> dict[str, datetime]:
+    """Return when somebody last spoke with each of the numbers that called."""
+    numbers = {call.number for call in missed if call.number and not call.withheld}
+    query = (
+        select(CallRow.number, func.max(CallRow.started_at))
+        .where(
+            CallRow.number.in_(numbers),
+            CallRow.started_at > min(call.started_at for call in missed),
+            CallRow.outcome == Outcome.ANSWERED,
+            CallRow.id.not_in(besides),
         )
-        session.add(task)
-        session.flush()
-        session.add_all(TaskMember(task_id=task.id, user_id=user_id) for user_id in sorted(set(members)))
-    task.party_id = call.party_id
-
-
-def _spoken_since(session: Session, call: CallRow) -> bool:
-    """Say whether somebody spoke with this number after the call; true of calls that a backfill brings late."""
-    query = select(CallRow.id).where(
-        CallRow.number == call.number,
-        CallRow.started_at > call.started_at,
-        CallRow.outcome == Outcome.ANSWERED,
+        .group_by(CallRow.number)
     )
-    return session.scalar(query.limit(1)) is not None
+    return {row[0]: row[1] for row in session.execute(query)} if numbers else {}
 
 
 def _close(session: Session, call: CallRow, reason: str) -> None:
     earlier = select(CallRow.id).where(CallRow.number == call.number, CallRow.started_at <= call.started_at)
     session.execute(
         update(Task)
-        .where(
-            Task.kind == TaskKind.MISSED_CALL,
-            Task.number == call.number,
-            Task.done_at.is_(None),
-            Task.call_id.in_(earlier),
-        )
+        .where(_IS_MISSED, Task.number == call.number, Task.done_at.is_(None), Task.call_id.in_(earlier))
         .values(done_at=call.ended_at or now(), done_by=call.user_id, done_reason=reason)
         .execution_options(synchronize_session=False)
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.cti.cards import Card, CardState, cards
@@ -69,13 +69,19 @@ def caller_of(session: Session, call: Call, found: Found, directory: Directory) 
     return Caller(number, call.caller_name if call.direction is Direction.INBOUND else "", "none")
 
 
+_company = aliased(Party)
+# Asked while a phone rings: made once, since to build it takes longer than to run it.
+_NAMES = (
+    select(Party.__table__.c.name, _company.name.label("company"))
+    .outerjoin(_company, _company.id == Party.__table__.c.company_id)
+    .where(Party.__table__.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Party.__table__.c.id)
+)
+
+
 def _names_of(session: Session, ids: Sequence[int]) -> Sequence[Row[str, str]]:
     """Return name and company of parties; nothing more, since a phone rings meanwhile."""
-    if not ids:
-        return ()
-    company = aliased(Party)
-    query = select(Party.name, company.name.label("company")).outerjoin(company, company.id == Party.company_id)
-    return session.execute(query.where(Party.id.in_(ids)).order_by(Party.id)).all()
+    return session.execute(_NAMES, {"ids": list(ids)}).all() if ids else ()
 
 
 def shown_number(number: str, region: str) -> str:

@@ -7,19 +7,21 @@ ring twice.
 import re
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 from uuid import UUID
 
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Connector, Delivered
 from hub.connector.exchange import DialOrder, Exchange, FileFacts
 from hub.cti.directory import load
+from hub.cti.history import took_part
 from hub.cti.listener import HEARD, Listener
 from hub.cti.models import CallRow, Click, EndpointRule, Extension, LegRow, Recording, RecordingState
 from hub.errors import AuthError, ConnectorError, ForbiddenError, GoneError, NotFoundError, RejectedError, UserError
@@ -138,6 +140,34 @@ class Telephone:
         self._order(account, click, dialled)
         return click
 
+    def ring_own(self, session: Session, person: Person, account: Account, extension: str) -> Click:
+        """Ring one of the person's own phones to see that it works; who picks up is connected with the same phone.
+
+        Written and committed before the exchange is told, as every order.
+
+        Raises:
+            UserError: error_id no_extension, rate_limited, exchange_down or refused.
+        """
+        if not may(person.role, Right.DIAL):
+            raise ForbiddenError("Your role may not dial; an administrator can change that.")
+        mine = select(Extension).where(Extension.account_id == account.id, Extension.user_id == person.id)
+        phone = session.scalar(mine.where(Extension.number == extension)) if person.id else None
+        if phone is None:
+            raise UserError(f"Extension {extension} is none of yours.", error_id="no_extension", field="extension")
+        self._count(person)
+        click = Click(
+            id=f"hub-{secrets.token_hex(12)}",
+            account_id=account.id,
+            user_id=phone.user_id,
+            extension=phone.number,
+            number=phone.number,
+        )
+        session.add(click)
+        audit.record(session, person, "call.tested", "account", account.public_id, extension=phone.number)
+        session.commit()
+        self._order(account, click, phone.number)
+        return click
+
     def _phone(self, session: Session, person: Person, extension: str) -> tuple[Extension, Account]:
         query = (
             select(Extension, Account)
@@ -213,37 +243,60 @@ class Telephone:
         raise UserError(text, error_id=error_id)
 
     # --- a call in progress -----------------------------------------------------------------------------------------
+    # The exchange is asked outside of any transaction: it may take seconds, and on SQLite every writer would wait for
+    # it. What it did is written down afterwards. A hub that dies in between has acted without a line in the audit; the
+    # exchange's own events still bring into the call's row that it ended or was handed on. A recording that was paused
+    # then is shown as running: pausing again says the same state once more and does no harm. The hub itself never
+    # repeats an order.
 
-    def hang_up(self, session: Session, person: Person, call: CallRow) -> None:
-        """End a call: of a person's own phone; a program ends its customer's channel."""
-        leg = self._leg(session, person, call)
-        self._do(session, call, lambda exchange: exchange.hang_up(leg.channel))
-        audit.record(session, person, "call.hung_up", "call", call.public_id)
+    def hang_up(self, person: Person, call: CallRow) -> None:
+        """End a call: of a person's own phone; a program ends its customer's channel.
 
-    def transfer(self, session: Session, person: Person, call: CallRow, to: str) -> None:
+        Raises:
+            UserError: error_id ended, not_talking, exchange_down or refused.
+        """
+        with self._db.read() as session:
+            leg, account = self._leg(session, person, call), session.get_one(Account, call.account_id)
+        with self._refused(person, call, "call.hang_up_refused"):
+            self.exchange(account).hang_up(leg.channel)
+        with self._db.write() as session:
+            audit.record(session, person, "call.hung_up", "call", call.public_id)
+
+    def transfer(self, person: Person, call: CallRow, to: str) -> None:
         """Hand the customer on to an extension or number, without asking there first.
 
         Raises:
-            UserError: bad_number, blocked_number, not_talking, exchange_down, refused.
+            UserError: error_id bad_number, blocked_number, ended, not_talking, exchange_down or refused.
         """
-        leg = self._leg(session, person, call, talking=True)
-        account = session.get_one(Account, call.account_id)
-        target = self._checked(session, account, to)
-        dialled = self._dialled(session, account, target)
-        self._do(session, call, lambda exchange: exchange.transfer(leg.channel, dialled))
-        audit.record(session, person, "call.transferred", "call", call.public_id, to=target)
+        with self._db.read() as session:
+            leg = self._leg(session, person, call, talking=True)
+            account = session.get_one(Account, call.account_id)
+            target = self._checked(session, account, to)
+            dialled = self._dialled(session, account, target)
+        with self._refused(person, call, "call.transfer_refused", to=target):
+            self.exchange(account).transfer(leg.channel, dialled)
+        with self._db.write() as session:
+            audit.record(session, person, "call.transferred", "call", call.public_id, to=target)
 
-    def pause_recording(self, session: Session, person: Person, call: CallRow, *, paused: bool) -> None:
-        """Stop writing the recording while something secret is said, or go on."""
-        leg = self._leg(session, person, call, talking=True)
-        rows = session.scalars(select(Recording).where(Recording.call_id == call.id)).all()
-        if not rows:
+    def pause_recording(self, person: Person, call: CallRow, *, paused: bool) -> None:
+        """Stop writing the recording while something secret is said, or go on.
+
+        Raises:
+            UserError: error_id not_recorded, ended, not_talking, exchange_down or refused.
+        """
+        with self._db.read() as session:
+            leg = self._leg(session, person, call, talking=True)
+            account = session.get_one(Account, call.account_id)
+            recordings = session.scalars(select(Recording.id).where(Recording.call_id == call.id)).all()
+            channel = self._recorded_channel(session, call) or leg.channel
+        if not recordings:
             raise UserError("This call is not recorded.", error_id="not_recorded")
-        channel = self._recorded_channel(session, call) or leg.channel
-        self._do(session, call, lambda exchange: exchange.pause_recording(channel, paused=paused))
-        for row in rows:
-            row.paused_at = now() if paused else None
-        audit.record(session, person, "recording.paused" if paused else "recording.resumed", "call", call.public_id)
+        with self._refused(person, call, "recording.pause_refused" if paused else "recording.resume_refused"):
+            self.exchange(account).pause_recording(channel, paused=paused)
+        with self._db.write() as session:
+            at = now() if paused else None
+            session.execute(update(Recording).where(Recording.id.in_(recordings)).values(paused_at=at))
+            audit.record(session, person, "recording.paused" if paused else "recording.resumed", "call", call.public_id)
 
     def _recorded_channel(self, session: Session, call: CallRow) -> str:
         """A recording hangs on the channel that the dialplan ran on: the caller's."""
@@ -253,7 +306,7 @@ class Telephone:
     def _leg(self, session: Session, person: Person, call: CallRow, *, talking: bool = False) -> LegRow:
         if not may(person.role, Right.CONTROL_OWN_CALL):
             raise ForbiddenError("Your role may not do this.")
-        if not call.open:
+        if not session.scalar(select(CallRow.open).where(CallRow.id == call.id)):
             raise UserError("The call has ended.", error_id="ended")
         query = select(LegRow).where(LegRow.call_id == call.id, LegRow.ended_at.is_(None), LegRow.extension != "")
         query = query.order_by(LegRow.answered_at.is_(None), LegRow.answered_at.desc(), LegRow.id.desc())
@@ -266,16 +319,22 @@ class Telephone:
             raise UserError("You are not in this call.", error_id="not_talking")
         return leg
 
-    def _do(self, session: Session, call: CallRow, act: Callable[[Exchange], None]) -> None:
-        account = session.get_one(Account, call.account_id)
+    @contextmanager
+    def _refused(self, person: Person, call: CallRow, action: str, **detail: str) -> Iterator[None]:
+        """Say to the person what the exchange did not do, and write it down."""
         try:
-            act(self.exchange(account))
-        except GoneError:
-            raise UserError("The call has ended.", error_id="ended") from None
-        except RejectedError as error:
-            raise UserError(str(error), error_id="refused") from error
+            yield
         except ConnectorError as error:
-            raise UserError(str(error), error_id="exchange_down") from error
+            match error:
+                case GoneError():
+                    told = UserError("The call has ended.", error_id="ended")
+                case RejectedError():
+                    told = UserError(str(error), error_id="refused")
+                case _:
+                    told = UserError(str(error), error_id="exchange_down")
+            with self._db.write() as session:
+                audit.record(session, person, action, "call", call.public_id, why=told.error_id, **detail)
+            raise told from error
 
     # --- recordings ---------------------------------------------------------------------------------------------------
 
@@ -290,10 +349,7 @@ class Telephone:
         call = session.get(CallRow, row.call_id) if row is not None else None
         if row is None or call is None:
             raise NotFoundError("There is no such recording.")
-        took_part = session.scalar(
-            select(LegRow.id).where(LegRow.call_id == call.id, LegRow.user_id == person.id).limit(1)
-        )
-        if not may_hear(person, took_part=took_part is not None):
+        if not may_hear(person, took_part=took_part(session, person, call.id)):
             raise ForbiddenError("You may hear recordings of your own calls; a manager may hear all.")
         if row.state != RecordingState.READY:
             raise UserError(f"This recording is {row.state}.", error_id="gone")

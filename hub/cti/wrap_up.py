@@ -16,7 +16,8 @@ from hub.security import audit
 from hub.security.models import Choice
 from hub.security.policy import Person
 from hub.store.base import now
-from hub.timeline.models import Note, Task, TaskKind
+from hub.timeline import notes, tasks
+from hub.timeline.models import Note, TaskKind
 
 DISPOSITIONS = "dispositions"  # key of the administrator's list
 DEFAULTS = ("Resolved", "Call back", "Interested", "Not interested", "Wrong number")
@@ -42,6 +43,9 @@ def save(
 ) -> Note | None:
     """Keep what the agent wrote. Each part may be missing, but not all; the card is done with.
 
+    The same form sent twice (a double click, a try again after a cut connection) leaves one note and one task. The
+    call's row is locked first, so that the second of two at the same moment sees what the first one wrote.
+
     Raises:
         UserError: nothing was given, the outcome is not on the list, or the note is too long.
     """
@@ -52,18 +56,18 @@ def save(
         raise UserError(f"A note has at most {LONGEST_NOTE} characters.", error_id="too_long", field="note")
     if disposition and disposition not in dispositions(session):
         raise UserError("Choose an outcome of the list.", error_id="bad_disposition", field="disposition")
+    session.execute(select(CallRow.id).where(CallRow.id == call.id).with_for_update())
     if disposition:
         call.disposition = disposition
     kept = None
     if text:
-        kept = Note(party_id=call.party_id, call_id=call.id, interaction_id=call.interaction_id, text=text,
-                    author_id=person.id or None)  # fmt: skip
-        session.add(kept)
+        kept = notes.on_call(session, person, call_id=call.id, interaction_id=call.interaction_id,
+                             party_id=call.party_id, text=text, another=True)  # fmt: skip
     if call_back_at is not None:
-        session.add(
-            Task(kind=TaskKind.CALL_BACK, party_id=call.party_id, number=call.number, title=text[:200],
-                 owner_id=person.id or None, created_by=person.id or None, due_at=call_back_at)
-        )  # fmt: skip
+        # Who hides the number hides it here too: then there is only the customer, or what the note says.
+        tasks.add(session, person, kind=TaskKind.CALL_BACK, title=text[:200], due_at=call_back_at,
+                  party_id=call.party_id, number="" if call.withheld else call.number,
+                  owner_id=person.id or None)  # fmt: skip
     _close_card(session, bus, person, call)
     _take_again(session, call)
     audit.record(session, person, "call.noted", "call", call.public_id, disposition=disposition)

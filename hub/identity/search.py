@@ -14,14 +14,13 @@ from sqlalchemy.orm import Session, aliased
 
 from hub.identity.models import Identifier, Party, PartyStatus
 from hub.identity.names import fold
+from hub.identity.words import LONGEST_QUERY, unglued, words
 
 SHORTEST_ENDING = 4
 MOST_WORDS = 8
-LONGEST_QUERY = 200
 # Rows looked at for one question; whoever gets more than these writes another letter.
 MOST_EXACT = 50
 MOST_BEGINNING = 200
-_WORD = re.compile(r"[^\W_]+")
 _GLUE = re.compile(r"(?<=\d)[-./()]+(?=\d)")
 _NUMBER = re.compile(r"[\d\s+\-./()]+")
 
@@ -59,17 +58,17 @@ def refresh(session: Session, party_id: int) -> None:
 
 def body(name: str, company: str, identifiers: Iterable[tuple[str, str]]) -> str:
     """Return the words that a party is found by. Pure, so that a bulk import can call it for a hundred thousand."""
-    words = [*_names(name), *_names(company)]
+    found = [*_names(name), *_names(company)]
     for kind, value in identifiers:
         if kind == "phone":
             main, _, extension = value.partition(";ext=")
-            words += _endings("".join(c for c in main if c.isdigit()))
-            words += _WORD.findall(extension)
+            found += _endings("".join(c for c in main if c.isdigit()))
+            found += words(extension)
         elif kind == "tax_id":
-            words += [*_words(value), *_endings("".join(c for c in value if c.isdigit()))]
+            found += [*words(fold(value)), *_endings("".join(c for c in value if c.isdigit()))]
         else:
-            words += _words(value)
-    return " ".join(dict.fromkeys(words))
+            found += words(fold(value))
+    return " ".join(dict.fromkeys(found))
 
 
 def search(session: Session, query: str, limit: int = 20) -> list[Hit]:
@@ -77,12 +76,12 @@ def search(session: Session, query: str, limit: int = 20) -> list[Hit]:
 
     Numbers match by any part of four digits or more, however they are written.
     """
-    words = terms(query)
-    if not words:
+    asked = terms(query)
+    if not asked:
         return []
-    found = dict.fromkeys(_match(session, words, exact=True, limit=MOST_EXACT))
+    found = dict.fromkeys(_match(session, asked, exact=True, limit=MOST_EXACT))
     if len(found) < limit:
-        found |= dict.fromkeys(_match(session, words, exact=False, limit=MOST_BEGINNING))
+        found |= dict.fromkeys(_match(session, asked, exact=False, limit=MOST_BEGINNING))
     return shown(session, list(found)[: max(limit * 2, limit)])[:limit]
 
 
@@ -91,8 +90,8 @@ def terms(query: str) -> list[tuple[str, ...]]:
     query = fold(query[:LONGEST_QUERY])
     if _NUMBER.fullmatch(query):
         query = "".join(c for c in query if c.isdigit())
-    words = list(dict.fromkeys(_words(_GLUE.sub("", query))))[:MOST_WORDS]
-    return [_spellings(word) for word in words]
+    asked = list(dict.fromkeys(words(fold(_GLUE.sub("", query)))))[:MOST_WORDS]
+    return [_spellings(word) for word in asked]
 
 
 def _spellings(word: str) -> tuple[str, ...]:
@@ -101,35 +100,25 @@ def _spellings(word: str) -> tuple[str, ...]:
     return (word, bare) if bare and bare != word else (word,)
 
 
-def _words(value: str) -> list[str]:
-    return _WORD.findall(fold(value))
-
-
 def _names(value: str) -> list[str]:
     """Return the words of a name, and without what Hebrew and Arabic write at their front."""
-    words = _words(value)
-    extra = []
-    for word in words:
-        if re.fullmatch("[א-ת]{4,}", word):
-            extra += [word[n:] for n in (1, 2) if not word[:n].strip("והבלמשכ")]
-        elif word.startswith("ال") and len(word) > len("ال") + 2:
-            extra.append(word[2:])
-    return words + extra
+    folded = fold(value)
+    return [*words(folded), *unglued(folded)]
 
 
 def _endings(digits: str) -> list[str]:
     return [digits[i:] for i in range(max(1, len(digits) - SHORTEST_ENDING + 1))] if digits else []
 
 
-def _match(session: Session, words: Sequence[tuple[str, ...]], *, exact: bool, limit: int) -> list[int]:
+def _match(session: Session, asked: Sequence[tuple[str, ...]], *, exact: bool, limit: int) -> list[int]:
     if _is_sqlite(session):
         star = "" if exact else "*"
         # The words hold letters and digits only, so the quotes cannot be broken out of.
-        question = " AND ".join("(" + " OR ".join(f'"{w}"{star}' for w in group) + ")" for group in words)
+        question = " AND ".join("(" + " OR ".join(f'"{w}"{star}' for w in group) + ")" for group in asked)
         sql = "SELECT rowid FROM party_text WHERE party_text MATCH :question ORDER BY rowid DESC LIMIT :most"
     else:
         star = "" if exact else ":*"
-        question = " & ".join("(" + " | ".join(f"'{w}'{star}" for w in group) + ")" for group in words)
+        question = " & ".join("(" + " | ".join(f"'{w}'{star}" for w in group) + ")" for group in asked)
         sql = (
             "SELECT party_id FROM party_text WHERE document @@ to_tsquery('simple', :question) "
             "ORDER BY party_id DESC LIMIT :most"
@@ -170,7 +159,7 @@ def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
     ]
 
 
-def _write(session: Session, party_id: int, words: str) -> None:
+def _write(session: Session, party_id: int, document: str) -> None:
     if _is_sqlite(session):
         _remove(session, party_id)
         sql = "INSERT INTO party_text (rowid, body) VALUES (:party, :words)"
@@ -179,7 +168,7 @@ def _write(session: Session, party_id: int, words: str) -> None:
             "INSERT INTO party_text (party_id, body) VALUES (:party, :words) "
             "ON CONFLICT (party_id) DO UPDATE SET body = excluded.body"
         )
-    session.execute(text(sql), {"party": party_id, "words": words})
+    session.execute(text(sql), {"party": party_id, "words": document})
 
 
 def _remove(session: Session, party_id: int) -> None:

@@ -6,7 +6,7 @@ A stream costs a small coroutine, never a thread. `Live` answers /events itself 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -21,9 +21,12 @@ LOG = log.get(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
+PeopleOf = Callable[[Collection[str]], Mapping[str, Person]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-RECHECK_S = 60  # how often an open stream's session is looked at again
+# How often the sessions of all open streams are looked at again, in one question: so late does it end what another
+# process has ended (a user disabled by the command line, a session signed out elsewhere) and no bus tells.
+RECHECK_S = 3.0
 RETRY_MS = 2000  # how long a browser waits before it joins again
 PATH = "/events"
 HEADERS = [
@@ -39,8 +42,8 @@ class Live:
     """The ASGI app.
 
     Args:
-        person_of: from the Cookie header to the person whose session it is; it may read the database, so it runs
-            in a thread. It must not count as a request of that person: a stream keeps no session alive.
+        people_of: from Cookie headers to the people whose sessions they are; it may read the database, so it runs
+            in a thread. It must not count as a request of those people: a stream keeps no session alive.
         otherwise: answers every other request, and the lifespan messages.
         version: of the pages' files; told at the beginning, so that an old page can offer to reload.
     """
@@ -48,7 +51,7 @@ class Live:
     def __init__(
         self,
         bus: Bus,
-        person_of: Callable[[str], Person | None],
+        people_of: PeopleOf,
         otherwise: App,
         ping_s: float,
         *,
@@ -56,11 +59,13 @@ class Live:
         recheck_s: float = RECHECK_S,
     ) -> None:
         self._bus = bus
-        self._person_of = person_of
+        self._people_of = people_of
         self._otherwise = otherwise
         self._ping_s = ping_s
         self._version = version
         self._recheck_s = recheck_s
+        self._open: dict[Stream, str] = {}  # with the Cookie header of each
+        self._rechecking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
@@ -84,41 +89,53 @@ class Live:
             return
         stream = self._bus.join(user_id)
         watch = asyncio.create_task(end_when_closed(receive, stream))
+        self._open[stream] = cookie
+        if self._rechecking is None or self._rechecking.done():
+            self._rechecking = asyncio.create_task(self._recheck())
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             # At the end of the process the server cancels what is open; the browsers then join the next one.
             with suppress(asyncio.CancelledError):
-                await self._pump(stream, cookie, send)
+                await self._pump(stream, send)
             await send({"type": "http.response.body", "body": b""})
         finally:
             watch.cancel()
             self._bus.leave(stream)
+            del self._open[stream]
+            if not self._open and self._rechecking is not None:
+                self._rechecking.cancel()
+                self._rechecking = None
 
-    async def _pump(self, stream: Stream, cookie: str, send: Send) -> None:
-        """Send what comes, and a sign of life when nothing does, until the stream or its session ends."""
+    async def _pump(self, stream: Stream, send: Send) -> None:
+        """Send what comes, and a sign of life when nothing does, until the stream ends."""
         greeting = message("hello", {"version": self._version, "now": time.time() * 1000})
         first = await stream.next(self._ping_s)
         text: str | None = None if first is None else f"retry: {RETRY_MS}\n{first}{greeting}"
-        check_at = time.monotonic() + self._recheck_s
         while text is not None:
             await send({"type": "http.response.body", "body": (text or ": ping\n\n").encode(), "more_body": True})
-            if time.monotonic() >= check_at:
-                if not await self._still(stream.user_id, cookie):
-                    return
-                check_at = time.monotonic() + self._recheck_s
             text = await stream.next(self._ping_s)
 
     async def _user_of(self, cookie: str) -> int | None:
-        person = await asyncio.to_thread(self._person_of, cookie)
-        return person.id if person is not None and person.id and may(person.role, Right.USE) else None
+        return _id_of((await asyncio.to_thread(self._people_of, (cookie,))).get(cookie))
 
-    async def _still(self, user_id: int, cookie: str) -> bool:
-        try:
-            return await self._user_of(cookie) == user_id
-        except Exception:
-            # The database is away for a moment: cut nobody off for that, look again at the next turn.
-            LOG.exception("session of a stream could not be read")
-            return True
+    async def _recheck(self) -> None:
+        """End the streams whose sessions have ended; one question for all of them."""
+        while True:
+            await asyncio.sleep(self._recheck_s)
+            asked = dict(self._open)
+            try:
+                people = await asyncio.to_thread(self._people_of, set(asked.values()))
+            except Exception:
+                # The database is away for a moment: cut nobody off for that, look again at the next turn.
+                LOG.exception("sessions of streams could not be read")
+                continue
+            for stream, cookie in asked.items():
+                if _id_of(people.get(cookie)) != stream.user_id:
+                    stream.end()
+
+
+def _id_of(person: Person | None) -> int | None:
+    return person.id if person is not None and person.id and may(person.role, Right.USE) else None
 
 
 async def end_when_closed(receive: Receive, stream: Stream) -> None:

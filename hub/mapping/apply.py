@@ -69,6 +69,8 @@ def apply(mapping: Mapping, payload: Any, context: Context, *, record_id: str = 
         # A payload is hostile and a connector's transform is not ours: whatever it raises, only this record stops.
         problem = _cut(str(error) or type(error).__name__, LONGEST_PROBLEM)
         raise FieldError(mapping, field, record_id or _own_id(mapping, payload), problem) from error
+    finally:
+        del prepared  # it belongs to this thread, and an error takes this frame along to wherever it is looked at
     return made
 
 

@@ -11,8 +11,6 @@ Source of the language: https://docs.jsonata.org/overview
 
 import math
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -31,8 +29,6 @@ LONGEST_EXPRESSION = 4_000
 LARGEST_EXACT_INTEGER = 2**53
 # A pattern's cost is its size times the length of the text; (a{1,100}){1,100} alone is ten thousand states.
 REPEATS_LIMIT = 200
-# Compiled expressions kept by each thread.
-COMPILED_PER_THREAD = 500
 
 # JSONata's codes for what a limit stopped: depth, time, length of a list.
 _LIMIT_CODES = frozenset({"D1011", "D1012", "D2014", "D2015", "U1001"})
@@ -69,7 +65,7 @@ class ExpressionLimitError(ExpressionError):
 
 
 class Engine(Protocol):
-    """The port: `prepare` a record once, then evaluate any number of compiled expressions on it."""
+    """The port: `prepare` a record once, then evaluate any number of compiled expressions on it, in the same thread."""
 
     name: str
 
@@ -79,7 +75,11 @@ class Engine(Protocol):
 
 
 class RustEngine:
-    """jsonatapy. Its objects belong to the thread that made them, so each thread compiles for itself.
+    """jsonatapy. Its objects belong to the thread that made them, and must be dropped there too.
+
+    So none is kept: an expression is compiled each time it is evaluated, which costs 5 to 10 microseconds, and each
+    frame forgets what it held before it is left. An error that travels to another thread carries its frames along,
+    and with them whatever they still hold.
 
     Source: https://github.com/txjmb/jsonata-core (2.2.13); `JsonataExpression is unsendable` is a panic there.
     """
@@ -87,7 +87,7 @@ class RustEngine:
     name = "jsonatapy"
 
     def prepare(self, record: Any) -> Any:
-        """Hand a record over once. The result must be used in the same thread."""
+        """Hand a record over once. The result must be used and forgotten in the same thread."""
         try:
             return jsonatapy.JsonataData(record)
         except BaseException as error:
@@ -97,41 +97,26 @@ class RustEngine:
         _compiled(_checked(source))  # a syntax error belongs here, not to the first record
 
         def evaluate(prepared: Any) -> Any:
+            made: Any = None
             try:
-                return _exact(_compiled(source).evaluate_with_data(prepared))
+                made = _compiled(source)
+                return _exact(made.evaluate_with_data(prepared))
             except BaseException as error:
+                error.__traceback__ = None  # the engine's own frames hold its objects
                 raise _translated(error) from error
+            finally:
+                del made, prepared
 
         return evaluate
 
 
-class _OfThisThread(threading.local):
-    """What one thread compiled. Never replaced: an object dropped by another thread is an error in the engine."""
-
-    def __init__(self) -> None:
-        self.compiled: OrderedDict[str, Any] = OrderedDict()
-
-
-_OF_THIS_THREAD = _OfThisThread()
-
-
 def _compiled(source: str) -> Any:
-    cache = _OF_THIS_THREAD.compiled
-    found = cache.get(source)
-    return found if found is not None else _compile(source, cache)
-
-
-def _compile(source: str, cache: OrderedDict[str, Any]) -> Any:
-    while len(cache) >= COMPILED_PER_THREAD:
-        cache.popitem(last=False)
     try:
-        made = jsonatapy.compile(
+        return jsonatapy.compile(
             source, timeout=TIME_LIMIT_MS, max_stack_depth=DEPTH_LIMIT, max_sequence_length=LENGTH_LIMIT
         )
     except BaseException as error:
         raise _translated(error) from error
-    cache[source] = made
-    return made
 
 
 def _translated(error: BaseException) -> BaseException:

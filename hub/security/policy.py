@@ -57,8 +57,13 @@ def may(role: str, right: Right) -> bool:
     return right in RIGHTS.get(role, frozenset())
 
 
+def took_part(*, answered: bool, dialled: bool) -> bool:
+    """Say whether somebody's phone took part in a call: a phone that only rang did not."""
+    return answered or dialled
+
+
 def may_hear(person: Person, *, took_part: bool) -> bool:
-    """Say whether a person may listen to a call's recording."""
+    """Say whether a person may listen to a call's recording; `took_part` of any of the person's phones."""
     return may(person.role, Right.HEAR_RECORDINGS) or (took_part and may(person.role, Right.HEAR_OWN_RECORDINGS))
 
 

@@ -30,6 +30,7 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error must not carry what was to be written into a log
         connect_args={"options": "-c plan_cache_mode=force_custom_plan -c timezone=UTC"},
     )
 
@@ -37,7 +38,9 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
 def _sqlite(url: str, file: str | None, pool_size: int) -> Engine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=pool_size, max_overflow=50, connect_args={"timeout": BUSY_MS / 1000})
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=50, hide_parameters=True, connect_args={"timeout": BUSY_MS / 1000}
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: Any) -> None:

@@ -49,15 +49,27 @@ def add(session: Session, person: Person, *, party_id: int, text: str, pinned: b
 
 
 def on_call(
-    session: Session, person: Person, *, call_id: int, interaction_id: int | None, party_id: int | None, text: str
+    session: Session,
+    person: Person,
+    *,
+    call_id: int,
+    interaction_id: int | None,
+    party_id: int | None,
+    text: str,
+    another: bool = False,
 ) -> Note:
     """Write what an agent noted about a call; it is shown in the call's own row of the timeline.
 
-    Saving again changes the agent's note of this call, so that a form that was sent twice leaves one.
+    Saving again changes the agent's last note of this call, so that a form that was sent twice leaves one.
+
+    Args:
+        another: other words are another note and lose none that were written before; the same words are the same note.
     """
     text = _checked(text)
     mine = select(Note).where(Note.call_id == call_id, Note.author_id == (person.id or None))
-    note = session.scalars(mine.limit(1)).first() if person.id else None
+    if another:
+        mine = mine.where(Note.text == text)
+    note = session.scalars(mine.order_by(Note.id.desc()).limit(1)).first() if person.id else None
     if note is None:
         note = Note(call_id=call_id, author_id=person.id or None, text=text)
         session.add(note)

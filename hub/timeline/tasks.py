@@ -54,17 +54,21 @@ def add(  # noqa: PLR0913 - the facts of a task
 ) -> Task:
     """Write down something to be done; a second call-back of one person to one number moves the first.
 
+    Of a caller who hid the number and is nobody we know, the same words are the same call-back.
+
     Raises:
         UserError: the title is too long.
     """
     if len(title) > LONGEST_TITLE:
         raise UserError(f"A title holds at most {LONGEST_TITLE} characters.", error_id="long_title", field="title")
     maker = person.id if person and person.id else None
-    task = _open_call_back(session, owner_id, number, party_id) if kind == TaskKind.CALL_BACK else None
+    title = title.strip()
+    task = _open_call_back(session, owner_id, number, party_id, title) if kind == TaskKind.CALL_BACK else None
     if task is None:
-        task = Task(kind=kind, number=number, owner_id=owner_id, created_by=maker, due_at=due_at)
+        task = Task(kind=kind, number=number, owner_id=owner_id, created_by=maker, title="", due_at=due_at)
         session.add(task)
-    task.title, task.due_at, task.party_id = title.strip(), due_at, party_id
+    # What was said of it before stays where nothing new is said.
+    task.title, task.due_at, task.party_id = title or task.title, due_at, party_id or task.party_id
     session.flush()
     return task
 
@@ -150,10 +154,14 @@ def _must_see(session: Session, person: Person, task: Task) -> None:
     raise ForbiddenError("This is a colleague's task.")
 
 
-def _open_call_back(session: Session, owner_id: int | None, number: str, party_id: int | None) -> Task | None:
-    if owner_id is None or not (number or party_id):
+def _open_call_back(
+    session: Session, owner_id: int | None, number: str, party_id: int | None, title: str
+) -> Task | None:
+    if owner_id is None:
         return None
-    same = Task.number == number if number else Task.party_id == party_id
+    same = Task.number == number
+    if not number:
+        same &= Task.party_id == party_id if party_id else Task.party_id.is_(None) & (Task.title == title)
     return session.scalars(
         select(Task).where(same, Task.owner_id == owner_id, Task.kind == TaskKind.CALL_BACK, Task.done_at.is_(None))
     ).first()

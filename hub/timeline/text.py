@@ -10,20 +10,17 @@ import re
 from collections.abc import Iterator
 
 from hub.identity.names import fold
+from hub.identity.words import LONGEST_QUERY, unglued, words
 
 VERSION = 1
 
-# A query longer than this is a pasted text; its first words find it.
-LONGEST_QUERY = 200
 MOST_WORDS = 12
 SHORTEST_PHONE = 8
 
 _PHONE = re.compile(r"\+?\d[\d\-./ ()]{6,40}\d")
-# Hebrew writes and, the, in, to, from, that, as onto the word. Up to two are taken off where four letters or more are.
-_HEBREW_WORD = re.compile(r"[א-ת]{4,}")
+_WORD = re.compile(r"[א-ת]{4,}")
 _HEBREW_PREFIXES = frozenset("והבלמשכ")
 _ARABIC_ARTICLE = re.compile(r"\bال(\w{3,})")
-_WORD = re.compile(r"[^\W_]+")
 # A number in pieces (050-234 5678) belongs together; anything else is one word after the other.
 _NUMBER_OR_WORD = re.compile(r"(?<!\w)\+?\d+(?:[\-./ ()]{1,3}\d+)+(?!\w)|[^\W_]+")
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -54,11 +51,7 @@ def _other_forms(folded: str) -> Iterator[str]:
     for number in _PHONE.findall(folded):
         if len(digits := _digits(number)) >= SHORTEST_PHONE:
             yield digits
-    for word in _HEBREW_WORD.findall(folded):
-        for glued in (1, 2):
-            if _HEBREW_PREFIXES.issuperset(word[:glued]):
-                yield word[glued:]
-    yield from _ARABIC_ARTICLE.findall(folded)
+    yield from unglued(folded)
     for address in _ADDRESS.findall(folded):
         yield re.sub(r"[\W_]+", " ", address)
 
@@ -69,29 +62,29 @@ def fts5_query(text: str) -> str:
     Words are letters and digits in quotes, so nothing in them has a meaning in the query language.
     Do not run an empty query: it is an error there and should find nothing here.
     """
-    return " AND ".join(_either(words, '"{}"*', " AND ", " OR ") for words in _wanted(text))
+    return " AND ".join(_either(one, '"{}"*', " AND ", " OR ") for one in _wanted(text))
 
 
 def postgres_query(text: str) -> str:
     """Return the same for PostgreSQL's `to_tsquery('simple', …)`."""
-    return " & ".join(_either(words, "'{}':*", " & ", " | ") for words in _wanted(text))
+    return " & ".join(_either(one, "'{}':*", " & ", " | ") for one in _wanted(text))
 
 
 def _wanted(text: str) -> Iterator[list[str]]:
     """Yield what must be found: single words, and the pieces of a number that may also stand in one piece."""
     left = MOST_WORDS
     for found in _NUMBER_OR_WORD.finditer(norm(text[:LONGEST_QUERY])):
-        words = _WORD.findall(found[0])[:left]
-        left -= len(words)
-        if words:
-            yield words
+        pieces = words(found[0])[:left]
+        left -= len(pieces)
+        if pieces:
+            yield pieces
 
 
-def _either(words: list[str], quoted: str, both: str, either: str) -> str:
+def _either(pieces: list[str], quoted: str, both: str, either: str) -> str:
     """Write one word, or a number as its pieces or in one piece."""
-    pieces = both.join(quoted.format(word) for word in words)
-    return f"(({pieces}){either}{quoted.format(''.join(words))})" if len(words) > 1 else pieces
+    written = both.join(quoted.format(piece) for piece in pieces)
+    return f"(({written}){either}{quoted.format(''.join(pieces))})" if len(pieces) > 1 else written
 
 
 def _digits(text: str) -> str:
-    return "".join(_WORD.findall(text))
+    return "".join(words(text))

@@ -1,6 +1,6 @@
 """Who is asking, and may they: the session cookie, the guard of views, and where to go after sign-in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, ParamSpec, cast
 from urllib.parse import urlsplit
@@ -103,20 +103,25 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def person_of(hub: Hub, cookie_header: str) -> Person | None:
-    """Return who is signed in by the `Cookie` header, for what is not served by Flask."""
+def people_of(hub: Hub, cookie_headers: Collection[str]) -> dict[str, Person]:
+    """Return who is signed in by each `Cookie` header, for what is not served by Flask; one question for all."""
+    tokens = {header: token for header in cookie_headers if (token := _token_of(hub, header))}
+    with hub.db.read() as rows:
+        found = sessions.look_all(rows, set(tokens.values()), hub.settings)
+    return {header: found[token].person for header, token in tokens.items() if token in found}
+
+
+def _token_of(hub: Hub, cookie_header: str) -> str:
+    """Return the token of the session in a `Cookie` header; empty where there is none that we signed."""
     value = parse_cookie(readable(cookie_header)).get(cookie_name(hub), "")
     if not value:
-        return None
+        return ""
     try:
         content = _serializer(hub).loads(value, max_age=int(hub.settings.security.session_h * 3600))
     except BadSignature:
-        return None
+        return ""
     token = content.get(SESSION_KEY) if isinstance(content, dict) else None
-    if not isinstance(token, str):
-        return None
-    with hub.db.read() as rows:
-        return sessions.find(rows, token, hub.settings)
+    return token if isinstance(token, str) else ""
 
 
 def readable(cookie_header: str) -> str:

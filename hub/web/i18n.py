@@ -15,7 +15,7 @@ from flask_babel import Babel, Domain, get_locale
 from markupsafe import Markup
 
 from hub.settings import LANGUAGES
-from hub.web import auth
+from hub.web import auth, clock
 from hub.web.frame import current_hub
 
 FOLDER = Path(__file__).parent / "translations"
@@ -101,12 +101,14 @@ def install(app: Flask) -> None:
     def translated(text: str, /, **values: Any) -> Markup:
         """Do what `_` of Jinja and Flask-Babel does, with the catalog at hand: a page has more than a hundred texts."""
         catalog = g.get(CATALOG) or catalogs.get_translations()
-        return Markup(catalog.ugettext(text)) % values  # noqa: S704 - our own texts; what is put into them is escaped
+        said = Markup(catalog.ugettext(text))  # noqa: S704 - our own texts; what is put into them is escaped
+        return said % values if values or "%" in said else said
 
     app.jinja_env.globals["_"] = translated
 
     @app.context_processor
     def facts() -> dict[str, Any]:
         code = cast("str", get_locale().language)
+        clock.start()
         setattr(g, CATALOG, catalogs.get_translations())  # anew for each template: a view may change the language
         return {"lang": code, "dir": direction(code), "languages": NAMES}

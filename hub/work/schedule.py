@@ -1,6 +1,6 @@
 """Schedules: each turn runs once. A turn missed while nothing ran is caught up once, not as often as it was missed."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,9 +12,9 @@ KEPT_DAYS = 30
 
 
 def slot_of(moment: datetime, every: timedelta) -> str:
-    """Name the turn that a moment falls into."""
+    """Name the turn that a moment falls into; the same in whatever time zone the moment is written."""
     begin = int(moment.timestamp() // every.total_seconds() * every.total_seconds())
-    return datetime.fromtimestamp(begin, moment.tzinfo).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(begin, UTC).isoformat(timespec="seconds")
 
 
 def take(session: Session, schedule: str, moment: datetime, every: timedelta, owner: str) -> bool:

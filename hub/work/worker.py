@@ -1,9 +1,11 @@
 """Workers: threads that claim what is due and do it. What is due is a row; a lost wake-up costs seconds, never work."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from sqlalchemy import ColumnElement, select
@@ -15,6 +17,7 @@ from hub.store.session import DATABASE_AWAY, Database
 from hub.work import schedule
 from hub.work.lease import Lease, claim, new_owner, renew
 
+LONGEST_PAUSE_S = 300.0  # after failures in a row, before the same sweep or turn is tried again
 _log = log.get(__name__)
 
 
@@ -84,6 +87,7 @@ class Workers:
         self._held: dict[tuple[type[Base], int], Lease] = {}
         self._held_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._failures: dict[str, tuple[int, float]] = {}  # sweep or turn -> failures in a row, when to try again
 
     def start(self) -> None:
         for number in range(self._count):
@@ -119,7 +123,7 @@ class Workers:
             except DATABASE_AWAY as error:
                 _log.warning("database away; workers wait", error=type(error).__name__)
                 found = 0
-            except Exception:  # noqa: BLE001 - one kind of work must not end all others; it is tried at the next look
+            except Exception:  # noqa: BLE001 - a worker that ended would take all work with it
                 _log.exception("work failed")
                 found = 0
             if not found:
@@ -130,8 +134,25 @@ class Workers:
     def run_once(self) -> int:
         """Claim and do what is due now; returns how many pieces of work that was."""
         done = sum(self._run_job(job) for job in self._jobs)
-        done += sum(self._run_sweep(sweep) for sweep in self._sweeps)
-        return done + sum(self._run_turn(turn) for turn in self._turns)
+        done += sum(self._tried(sweep.name, partial(self._run_sweep, sweep)) for sweep in self._sweeps)
+        return done + sum(self._tried(turn.name, partial(self._run_turn, turn)) for turn in self._turns)
+
+    def _tried(self, name: str, run: Callable[[], int]) -> int:
+        """Run a sweep or a turn; one that fails must not end the others, and is left alone for longer each time."""
+        failures, next_at = self._failures.get(name, (0, 0.0))
+        if time.monotonic() < next_at:
+            return 0
+        try:
+            done = run()
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # noqa: BLE001 - as above: its transaction is rolled back, and it is tried again
+            pause_s = min(LONGEST_PAUSE_S, self._look_s * 2**failures)
+            self._failures[name] = (min(failures + 1, 20), time.monotonic() + pause_s)
+            _log.exception("work failed", work=name, again_in_s=round(pause_s))
+            return 0
+        self._failures.pop(name, None)
+        return done
 
     def _run_job(self, job: Job) -> int:
         with self._db.read() as session:  # mostly there is nothing, and looking costs no write
@@ -141,16 +162,23 @@ class Workers:
             leases = claim(session, job.table, job.due(), owner=self.owner, lease_s=self._lease_s, limit=job.at_once)
         for lease in leases:
             self._hold(job.table, lease)
-        for lease in leases:
-            try:
-                job.run(lease)
-            except DATABASE_AWAY:
-                raise
-            except Exception:  # noqa: BLE001 - one bad row must not end the worker; its lease runs out and it is tried again
-                _log.exception("work failed", job=job.name, row=lease.id, attempt=lease.attempt)
-            finally:
+        try:
+            for lease in leases:
+                self._do(job, lease)
+        finally:
+            for lease in leases:  # also those it never came to: held any longer, nobody else would ever do them
                 self._let_go(job.table, lease)
         return len(leases)
+
+    def _do(self, job: Job, lease: Lease) -> None:
+        try:
+            job.run(lease)
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # noqa: BLE001 - one bad row must not end the worker; its lease runs out and it is tried again
+            _log.exception("work failed", job=job.name, row=lease.id, attempt=lease.attempt)
+        finally:
+            self._let_go(job.table, lease)
 
     def _run_sweep(self, sweep: Sweep) -> int:
         with self._db.read() as session:

@@ -27,6 +27,7 @@ N = 200
 WARM_UP = 20
 EXTENSION = "101"
 PATIENCE_MS = 20_000
+REST_S = 0.3  # the page reads its list of recent calls again when a card has gone: that is no part of the next ring
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 # Marks with the time of day at which they were left. `timeOrigin` is read once; the clock of marks may have been set
 # since by a time service, so both are compared with Date.now() at every ring.
@@ -83,6 +84,8 @@ def _rings(pbx: AsteriskSimulator, page: Page) -> tuple[list[float], list[float]
         call = pbx.ring(caller=number, extensions=[EXTENSION], record=False)
         marks = _take(page, 2)
         call.give_up()
+        page.wait_for_selector("#pop:empty", state="attached")
+        time.sleep(REST_S)
         if turn >= WARM_UP:
             rang = rings.at[EXTENSION, tail(number)]
             numbers.append(marks["call-number"] - rang)

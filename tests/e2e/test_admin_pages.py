@@ -2,6 +2,8 @@
 
 import html
 import re
+from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,13 +13,18 @@ from sqlalchemy import select
 from hub import app as hub_app
 from hub.context import Hub
 from hub.cti import wrap_up
-from hub.cti.models import EndpointRule, Extension, SeenEndpoint
+from hub.cti.models import EndpointRule, Extension, LegRow, SeenEndpoint
+from hub.errors import RejectedError, RetryLaterError
 from hub.identity.models import NumberRule
 from hub.intake import accounts
-from hub.intake.models import Account, AccountState, RawRecord, RawState
-from hub.security import users
-from hub.security.models import Audit, Role
+from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
+from hub.records.telephony import Endpoint, EndpointClass
+from hub.security import passwords, users
+from hub.security.models import Audit, Role, User
+from hub.store.base import now
+from tests.fakes.api import Office, add_call, office
 from tests.fakes.browser import PASSWORD, Browser, someone
+from tests.fakes.exchange import FakeExchange
 
 ASTERISK = {"s-host": "127.0.0.1", "s-port": "1", "s-username": "hub", "s-secret": "amp-111-geheim"}
 
@@ -465,3 +472,82 @@ def test_the_company_has_its_own_outcomes(admin: Browser, hub: Hub) -> None:
         assert wrap_up.dispositions(session) == ["Sold", "Call back", "<b>"]
     assert "&lt;b&gt;" in admin.get("/admin/outcomes").text
     assert admin.post("/admin/outcomes", outcomes="x" * 61).status_code == 422
+
+
+# --- call me now --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(hub: Hub) -> Office:
+    made = office(hub, FakeExchange())
+    with made.hub.db.write() as session:
+        session.get_one(User, made.admin.id).password_hash = passwords.hashed(PASSWORD)
+        session.add(Extension(account_id=made.account.id, number="110", user_id=made.admin.id))
+    return made
+
+
+def test_an_administrator_has_the_own_phone_rung_and_sees_how_far_it_came(desk: Office) -> None:
+    adam = Browser(desk.app)
+    adam.sign_in("adam@example.com")
+    page = f"/connections/{desk.account.public_id}"
+    shown = adam.get(page).text
+    assert "Call me now" in shown
+    assert 'value="110"' in shown
+    assert 'value="101"' not in shown, "a colleague's phone is not rung"
+    answer = adam.post(f"{page}/call-me", on=page, extension="110")
+    assert answer.status_code == 303
+    [order] = desk.exchange.orders
+    assert (order.extension, order.number) == ("110", "110")
+    followed = answer.headers["Location"]
+    assert "should ring now" in adam.get(followed, HX_Request="true").text
+    with desk.hub.db.write() as session:
+        call = add_call(
+            session, desk.account, "test", now(), [desk.admin], open=True, outcome="", click_id=order.click_id
+        )
+        leg = session.scalars(select(LegRow).where(LegRow.call_id == call.id)).one()
+        leg.origin, leg.answered_at = True, None
+    assert "Your phone rings" in adam.get(followed).text
+    with desk.hub.db.write() as session:
+        session.get_one(LegRow, leg.id).answered_at = now()
+    done = adam.get(followed, HX_Request="true").text
+    assert "It works" in done
+    assert "hx-get" not in done, "it asks no more"
+
+
+def test_an_exchange_that_does_not_ring_is_told_with_its_reason(desk: Office) -> None:
+    adam = Browser(desk.app)
+    adam.sign_in("adam@example.com")
+    page = f"/connections/{desk.account.public_id}"
+    desk.exchange.fails = RejectedError("The extension 110 is not connected.")
+    for htmx in (True, False):
+        answer = adam.post(f"{page}/call-me", on=page, htmx=htmx, extension="110")
+        assert (answer.status_code, "The extension 110 is not connected." in answer.text) == (422, True)
+    desk.exchange.fails = RetryLaterError("nobody there")
+    answer = adam.post(f"{page}/call-me", on=page, htmx=True, extension="110")
+    assert "The telephone exchange cannot be reached." in answer.text
+    assert "nobody there" in answer.text
+    assert adam.post(f"{page}/call-me", on=page, extension="101").status_code == 422
+    assert adam.get(f"{page}/call-me/nothing").status_code == 404
+
+
+def test_the_self_test_tells_of_records_that_were_rotated_away(
+    admin: Browser, hub: Hub, exchange: Account, tmp_path: Path
+) -> None:
+    log = tmp_path / "Master.csv"
+    log.write_text('"","0612345678","101","in","","PJSIP/t-1","PJSIP/101-2","Dial","","2026-11-20 09:00:00",'
+                   '"2026-11-20 09:00:05","2026-11-20 09:01:00","60","55","ANSWERED","DOCUMENTATION","1795341600.1",""\n')  # fmt: skip
+    with hub.db.write() as session:
+        row = session.get_one(Account, exchange.id)
+        row.settings = {**row.settings, "cdr_source": f"csv:{log}?zone=UTC"}
+    reading = hub.telephone.exchange(row_of(hub, exchange)).history(None, now() - timedelta(days=30), lambda _: Endpoint(
+        EndpointClass.TRUNK))  # fmt: skip
+    *_, last = reading
+    with hub.db.write() as session:
+        session.add(StreamState(account_id=exchange.id, stream="history", cursor={"position": last.position}))
+    page = f"/connections/{exchange.public_id}"
+    whole = admin.post(f"{page}/check", on=page).text
+    assert "The records were last read 0.0 h ago." in whole
+    assert "calls may be missing" not in whole
+    log.unlink()
+    log.write_text('"","0687654321","101","in"\n')
+    assert "calls may be missing" in admin.post(f"{page}/check", on=page).text

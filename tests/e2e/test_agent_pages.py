@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from hub import app as hub_app
 from hub.connector.exchange import DialOrder, FileFacts
 from hub.context import Hub
+from hub.cti import missed
 from hub.cti.models import CallRow, Pop, Recording, RecordingState
 from hub.errors import GoneError, RejectedError, RetryLaterError
 from hub.identity.models import Identifier, NumberRule, Party
@@ -181,6 +182,33 @@ def test_a_missed_call_is_ticked_off_and_taken_back(hub: Hub, story: Story, noa:
         assert f"/tasks/{task.public_id}/undo" in answer.text
     noa.post(f"/tasks/{task.public_id}/undo", htmx=htmx)
     assert "3 calls" in noa.get("/tasks", htmx=True).text
+
+
+def test_a_missed_call_with_a_withheld_number_is_labelled_so_and_can_only_be_ticked_off(
+    hub: Hub, story: Story, noa: Agent
+) -> None:
+    with hub.db.write() as session:
+        user = session.get_one(User, story.users["noa"].id)
+        row = stories.call(session, story.account_id, number="+972540000001", rung=[user], at=now(), withheld=True,
+                           outcome="missed")  # fmt: skip
+        missed.settle(session, [row], {row.id: [user.id]})
+        task = session.scalars(select(Task).where(Task.call_id == row.id)).one()
+    page = noa.get("/tasks", htmx=True).text
+    [line] = [one for one in page.split("<li data-row>") if f"/tasks/{task.public_id}/done" in one]
+    assert "Number withheld" in line
+    assert "Call back" not in line
+    assert "054-000-0001" not in page
+    assert f"/tasks/{task.public_id}/done" not in noa.post(f"/tasks/{task.public_id}/done", htmx=True).text
+
+
+def test_a_promise_without_number_customer_and_words_has_a_name(hub: Hub, story: Story, noa: Agent) -> None:
+    with hub.db.write() as session:
+        mine = Task(kind=TaskKind.CALL_BACK, owner_id=story.users["noa"].id, due_at=now() - timedelta(minutes=1))
+        session.add(mine)
+    [line] = [
+        one for one in noa.get("/tasks", htmx=True).text.split("<li data-row>") if f"{mine.public_id}/done" in one
+    ]
+    assert "Number withheld" in line.partition("</h3>")[0]
 
 
 def test_a_colleagues_promise_cannot_be_ticked_off(hub: Hub, story: Story, sign_in: Callable[[str], Agent]) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from hub.context import Hub
 from hub.cti.models import Click, Recording, RecordingState, SegmentRow, TransferRow
-from hub.errors import GoneError, RejectedError, RetryLaterError
+from hub.errors import AuthError, GoneError, RejectedError, RetryLaterError
 from hub.security.models import Audit, Idempotency, User
 from tests.fakes.api import Office, add_call, office
 from tests.fakes.exchange import FakeExchange
@@ -253,6 +253,49 @@ def test_a_call_of_ones_own_is_ended_handed_on_and_its_recording_paused(desk: Of
     with desk.hub.db.read() as session:
         done = set(session.scalars(select(Audit.action)))
     assert {"recording.paused", "recording.resumed", "call.transferred", "call.hung_up"} <= done
+
+
+def test_the_database_is_free_while_a_call_is_ended_handed_on_or_its_recording_paused(desk: Office) -> None:
+    call = talking(desk, desk.agent)
+    wrote: list[str] = []
+
+    def write() -> None:
+        with desk.hub.db.write() as session:
+            session.get_one(User, desk.agent.id).language = "he"
+        wrote.append("in time")
+
+    desk.exchange.before_act = write
+    for what, body in (("recording", {"paused": True}), ("transfer", {"extension": "102"}), ("hangup", None)):
+        assert desk.as_agent.post(f"/calls/{call}/{what}", body).status_code == 204
+    assert len(wrote) == 3
+    with desk.hub.db.read() as session:
+        assert session.scalars(select(Recording.paused_at)).one() is not None
+
+
+def test_what_the_exchange_refuses_is_in_the_audit_and_changes_no_row(desk: Office) -> None:
+    call = talking(desk, desk.agent)
+    asked = (
+        ("recording", {"paused": True}, "recording.pause_refused"),
+        ("recording", {"paused": False}, "recording.resume_refused"),
+        ("transfer", {"extension": "102"}, "call.transfer_refused"),
+        ("hangup", None, "call.hang_up_refused"),
+    )
+    for fails, why in (
+        (RejectedError("no right"), "refused"),
+        (RetryLaterError("away"), "exchange_down"),
+        (AuthError("secret"), "exchange_down"),
+        (GoneError("over"), "ended"),
+    ):
+        desk.exchange.fails = fails
+        for what, body, action in asked:
+            answer = desk.as_agent.post(f"/calls/{call}/{what}", body)
+            assert answer.get_json()["error_id"] == why
+            with desk.hub.db.read() as session:
+                line = session.scalars(select(Audit).order_by(Audit.id.desc())).first()
+                assert line is not None
+                assert (line.action, line.detail["why"], line.user_id) == (action, why, desk.agent.id)
+    with desk.hub.db.read() as session:
+        assert session.scalars(select(Recording.paused_at)).all() == [None]
 
 
 def test_a_colleagues_call_cannot_be_touched(desk: Office) -> None:

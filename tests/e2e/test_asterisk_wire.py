@@ -432,7 +432,7 @@ def test_an_agent_who_does_not_pick_up_is_told(simulator: AsteriskSimulator) -> 
         (DialOrder("c", "101", "5550100\n"), "no number"),
         (DialOrder("c", "101\r\nX: y", "5550100"), "no extension"),
         (DialOrder("c", "101&SIP/evil", "5550100"), "no extension"),
-        (DialOrder("c\r\nX: y", "101", "5550100"), "no extension"),
+        (DialOrder("c\r\nX: y", "101", "5550100"), "no id of an order"),
         (DialOrder("c", "101", "5550100", caller_id="x\r\nAction: Command"), "line break"),
         (DialOrder("c", "999", "5550100"), "knows no phone 999"),
         (DialOrder("c", "103", "5550100"), "not connected"),

@@ -432,6 +432,20 @@ def test_a_withheld_number_is_shown_to_nobody_and_belongs_to_nobody(office: Offi
     assert (part.party_id, part.value) == (None, "")
 
 
+def test_a_missed_call_with_a_withheld_number_is_a_row_of_my_day_too(office: Office) -> None:
+    key = missed_call(office, "anonymous")
+    task = office.task(key)
+    assert task is not None
+    assert (task.number, task.party_id, task.done_at) == ("", None, None)
+    again = missed_call(office, "anonymous")
+    assert office.task(again) is not None
+    answered(office, caller="anonymous", name="Anonymous")
+    for one in (key, again):
+        task = office.task(one)
+        assert task is not None
+        assert task.done_at is None, "nobody can know that it was the same person"
+
+
 def test_a_number_withheld_but_known_to_the_exchange_is_used_only_where_the_trunk_allows_it(office: Office) -> None:
     number = office.number()
     customer = office.customer("Secret Sam", number)

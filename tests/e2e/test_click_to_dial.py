@@ -3,9 +3,11 @@
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from hub.cti import self_test
 from hub.cti.models import CallRow, Click, EndpointRule
 from hub.errors import ForbiddenError, UserError
 from hub.identity.models import Party
@@ -14,6 +16,7 @@ from hub.intake.models import Account
 from hub.security import tokens, users
 from hub.security.models import Role
 from hub.security.policy import Person
+from hub.store.base import now
 from tests.conftest import DATABASES
 from tests.e2e import calls
 from tests.e2e.calls import Office, until
@@ -306,12 +309,11 @@ def talking(office: Office, extension: str = "101") -> CallRow:
 
 def test_hanging_up_ends_ones_own_leg_and_so_the_call(office: Office) -> None:
     row = talking(office)
-    with office.hub.db.write() as session:
-        office.hub.telephone.hang_up(session, office.person("101"), session.get_one(CallRow, row.id))
+    office.hub.telephone.hang_up(office.person("101"), row)
     view = office.finished(row.key)
     assert (view["outcome"], view["hangup_by"]) == ("answered", "agent")
-    with pytest.raises(UserError) as told, office.hub.db.write() as session:
-        office.hub.telephone.hang_up(session, office.person("101"), session.get_one(CallRow, row.id))
+    with pytest.raises(UserError) as told:
+        office.hub.telephone.hang_up(office.person("101"), row)
     assert told.value.error_id == "ended"
 
 
@@ -320,8 +322,7 @@ def test_a_ringing_call_can_be_declined_from_the_card(office: Office) -> None:
     office.written(call.linked, ringing=["101", "102"])
     row = office.row(call.linked)
     assert row is not None
-    with office.hub.db.write() as session:
-        office.hub.telephone.hang_up(session, office.person("101"), session.get_one(CallRow, row.id))
+    office.hub.telephone.hang_up(office.person("101"), row)
     office.gone("101", call.linked, "declined")
     assert office.rings("102", call.linked)["state"] == "ringing"
     call.answer("102")
@@ -332,14 +333,12 @@ def test_a_ringing_call_can_be_declined_from_the_card(office: Office) -> None:
 def test_only_who_is_in_a_call_may_end_it_or_hand_it_on(office: Office) -> None:
     row = talking(office)
     other: Person = office.person("103")
-    with office.hub.db.write() as session:
-        call = session.get_one(CallRow, row.id)
-        with pytest.raises((UserError, ForbiddenError)):
-            office.hub.telephone.hang_up(session, other, call)
-        with pytest.raises((UserError, ForbiddenError)):
-            office.hub.telephone.transfer(session, other, call, "102")
-        with pytest.raises((UserError, ForbiddenError)):
-            office.hub.telephone.pause_recording(session, other, call, paused=True)
+    with pytest.raises((UserError, ForbiddenError)):
+        office.hub.telephone.hang_up(other, row)
+    with pytest.raises((UserError, ForbiddenError)):
+        office.hub.telephone.transfer(other, row, "102")
+    with pytest.raises((UserError, ForbiddenError)):
+        office.hub.telephone.pause_recording(other, row, paused=True)
     assert orders(office) == []
     office.pbx.pbx.calls[-1].hangup()
     office.finished(row.key)
@@ -347,8 +346,7 @@ def test_only_who_is_in_a_call_may_end_it_or_hand_it_on(office: Office) -> None:
 
 def test_a_blind_transfer_from_the_card_moves_the_customer(office: Office) -> None:
     row = talking(office)
-    with office.hub.db.write() as session:
-        office.hub.telephone.transfer(session, office.person("101"), session.get_one(CallRow, row.id), "103")
+    office.hub.telephone.transfer(office.person("101"), row, "103")
     office.rings("103", row.key)
     call = office.pbx.pbx.calls[-1]
     call.answer("103")
@@ -365,8 +363,8 @@ def test_a_blind_transfer_from_the_card_moves_the_customer(office: Office) -> No
 def test_a_transfer_to_a_bad_or_blocked_number_is_refused_and_nothing_is_sent(office: Office, to: str) -> None:
     row = talking(office)
     office.pbx.received.clear()
-    with pytest.raises(UserError) as told, office.hub.db.write() as session:
-        office.hub.telephone.transfer(session, office.person("101"), session.get_one(CallRow, row.id), to)
+    with pytest.raises(UserError) as told:
+        office.hub.telephone.transfer(office.person("101"), row, to)
     assert told.value.error_id in {"bad_number", "blocked_number"}
     assert office.pbx.received == []
     office.pbx.pbx.calls[-1].hangup()
@@ -376,10 +374,8 @@ def test_a_transfer_to_a_bad_or_blocked_number_is_refused_and_nothing_is_sent(of
 def test_a_recording_is_paused_while_a_secret_is_said_and_goes_on(office: Office) -> None:
     row = talking(office)
     person = office.person("101")
-    with office.hub.db.write() as session:
-        call = session.get_one(CallRow, row.id)
-        office.hub.telephone.pause_recording(session, person, call, paused=True)
-        office.hub.telephone.pause_recording(session, person, call, paused=False)
+    office.hub.telephone.pause_recording(person, row, paused=True)
+    office.hub.telephone.pause_recording(person, row, paused=False)
     states = [one["state"] for one in orders(office) if one["action"] == "MixMonitorMute"]
     assert states[-1] == "0"
     assert "1" in states
@@ -393,10 +389,8 @@ def test_a_call_that_is_not_recorded_cannot_be_paused(office: Office) -> None:
     office.written(call.linked, answered=["101"])
     row = office.row(call.linked)
     assert row is not None
-    with pytest.raises(UserError) as told, office.hub.db.write() as session:
-        office.hub.telephone.pause_recording(
-            session, office.person("101"), session.get_one(CallRow, row.id), paused=True
-        )
+    with pytest.raises(UserError) as told:
+        office.hub.telephone.pause_recording(office.person("101"), row, paused=True)
     assert told.value.error_id == "not_recorded"
     call.hangup()
     office.finished(call.linked)
@@ -405,8 +399,8 @@ def test_a_call_that_is_not_recorded_cannot_be_paused(office: Office) -> None:
 def test_an_exchange_that_went_away_is_said_when_somebody_wants_to_hang_up(office: Office) -> None:
     row = talking(office)
     office.pbx.disconnect()
-    with pytest.raises(UserError) as told, office.hub.db.write() as session:
-        office.hub.telephone.hang_up(session, office.person("101"), session.get_one(CallRow, row.id))
+    with pytest.raises(UserError) as told:
+        office.hub.telephone.hang_up(office.person("101"), row)
     assert told.value.error_id == "exchange_down"
     office.pbx.boot()
     office.hears(again=True)
@@ -454,3 +448,53 @@ def test_a_paused_account_takes_no_orders(office: Office) -> None:
     finally:
         with office.hub.db.write() as session:
             accounts.resume(session.get_one(Account, office.account.id))
+
+
+# --- a call to one's own phone ------------------------------------------------------------------------------------------
+
+
+def ring_own(office: Office, extension: str = "101") -> Click:
+    with office.hub.db.write() as session:
+        account = session.get_one(Account, office.account.id)
+        return office.hub.telephone.ring_own(session, office.person(extension), account, extension)
+
+
+def step_of(office: Office, click: Click, later_s: float = 0) -> self_test.Step:
+    with office.hub.db.read() as session:
+        return self_test.step(session, session.get_one(Click, click.id), now() + timedelta(seconds=later_s))
+
+
+def test_a_call_to_ones_own_phone_is_followed_step_by_step(office: Office) -> None:
+    click = ring_own(office)
+    assert [(one["action"], one["exten"]) for one in orders(office)] == [("Originate", "101")]
+    key, _ = ordered(office, click)
+    assert step_of(office, click) == self_test.Step.STARTED
+    office.pbx.pbx.calls[-1].hangup("caller")
+    office.finished(key)
+    assert step_of(office, click) == self_test.Step.UNANSWERED
+    office.pbx.agent_answers_s = 0.01
+    click = ring_own(office)
+    key, _ = ordered(office, click)
+    until(lambda: step_of(office, click) == self_test.Step.ANSWERED)
+    office.pbx.pbx.calls[-1].hangup("caller")
+    office.finished(key)
+    assert step_of(office, click) == self_test.Step.ANSWERED
+
+
+def test_an_order_of_which_nothing_comes_back_is_said_so(office: Office) -> None:
+    with office.hub.db.write() as session:
+        click = Click(id="hub-unheard", account_id=office.account.id, extension="101", number="101")
+        session.add(click)
+    assert step_of(office, click) == self_test.Step.ORDERED
+    assert step_of(office, click, later_s=60) == self_test.Step.UNHEARD
+    with office.hub.db.write() as session:
+        session.delete(session.get_one(Click, "hub-unheard"))
+
+
+def test_only_ones_own_phone_is_rung_for_a_test(office: Office) -> None:
+    with office.hub.db.write() as session:
+        account, person = session.get_one(Account, office.account.id), office.person("101")
+        with pytest.raises(UserError) as told:
+            office.hub.telephone.ring_own(session, person, account, "102")
+    assert told.value.error_id == "no_extension"
+    assert orders(office) == []

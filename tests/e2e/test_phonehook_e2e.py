@@ -381,8 +381,8 @@ def test_click_to_dial_goes_to_the_telephone_system_and_a_recording_comes_from_i
     assert told.value.error_id == "refused"
     with desk.hub.db.read() as session:
         row = session.get_one(CallRow, desk.row("c1").id)  # type: ignore[union-attr]  # it is there
-    with pytest.raises(UserError), desk.hub.db.write() as session:
-        desk.hub.telephone.hang_up(session, desk.person("101"), row)
+    with pytest.raises(UserError):
+        desk.hub.telephone.hang_up(desk.person("101"), row)
 
 
 def test_a_paused_account_asks_the_sender_to_come_again(desk: Desk) -> None:

@@ -5,6 +5,7 @@ import io
 import shutil
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +15,7 @@ from sqlalchemy import select, update
 
 from connectors.asterisk.simulated_pbx import SimCall
 from hub import app as hub_app
-from hub.cti import recordings
+from hub.cti import history, recordings
 from hub.cti.models import CallRow, Recording
 from hub.errors import ForbiddenError, RetryLaterError, UserError
 from hub.security import tokens, users
@@ -111,13 +112,37 @@ def test_only_who_took_part_and_managers_may_listen(office: Office) -> None:
             office.hub.telephone.recording(session, office.person("101"), UUID(int=0))
 
 
+def test_whose_phone_only_rang_is_offered_nothing_and_hears_nothing(office: Office) -> None:
+    call = office.pbx.ring(caller=office.number(), extensions=["101", "102"])
+    office.written(call.linked, ringing=["101", "102"])
+    call.answer("101")
+    office.written(call.linked, answered=["101"])
+    call.hangup()
+    row = office.recording(call.linked, "ready")
+    called = office.pbx.pbx.outgoing(extension="102", number=office.number())
+    called.answer()
+    called.hangup("caller")
+    own = office.recording(called.linked, "ready")
+    with office.hub.db.read() as session:
+        for extension, recording, may in (("101", row, True), ("102", row, False), ("102", own, True)):
+            person = office.person(extension)
+            call_row = session.get_one(CallRow, recording.call_id)
+            assert history.one(session, person, call_row.public_id).may_hear == may
+            if may:
+                assert office.hub.telephone.recording(session, person, recording.public_id).row.id == recording.id
+            else:
+                with pytest.raises(ForbiddenError):
+                    office.hub.telephone.recording(session, person, recording.public_id)
+
+
 def test_a_recording_of_nobodys_talk_is_empty(office: Office) -> None:
     call = office.pbx.ring(caller=office.number(), extensions=["101"])
     office.rings("101", call.linked)
     call.hangup("caller")
     row = office.recording(call.linked, "empty")
+    manager = replace(office.person("101"), role=Role.MANAGER)
     with office.hub.db.read() as session, pytest.raises(UserError) as told:
-        office.hub.telephone.recording(session, office.person("101"), row.public_id)
+        office.hub.telephone.recording(session, manager, row.public_id)
     assert told.value.error_id == "gone"
 
 

@@ -1,20 +1,25 @@
 """Signing in and out, password links, the first administrator, languages: as a browser does it."""
 
+import asyncio
 import re
+import time
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import select, update
 
 from hub import app as hub_app
+from hub.cli import cli
 from hub.context import Hub
 from hub.security import links, users
 from hub.security.models import Audit, Role, User, UserSession
 from hub.settings import Settings
 from hub.store.base import now
-from hub.web.auth import cookie_name, person_of, safe_next
+from hub.web.auth import cookie_name, people_of, safe_next
 from tests.fakes.browser import PASSWORD, Browser, someone
 
 
@@ -193,13 +198,54 @@ def test_a_stream_knows_the_person_by_the_cookie_header(browser: Browser, hub: H
     cookie = browser.client.get_cookie(cookie_name(hub))
     assert cookie is not None
     header = f"other=1; {cookie_name(hub)}={cookie.value}"
-    person = person_of(hub, header)
+    person = people_of(hub, [header]).get(header)
     assert person is not None
     assert person.email == "admin@example.com"
     for forged in ("", "other=1", header[:-2], f"{cookie_name(hub)}=", f"{cookie_name(hub)}=e30.x.y", "\xff=\xff"):
-        assert person_of(hub, forged) is None
+        assert people_of(hub, [forged]) == {}
     browser.post("/logout")
-    assert person_of(hub, header) is None
+    assert people_of(hub, [header]) == {}
+
+
+@pytest.mark.parametrize(
+    "words", [["user", "disable", "agent@example.com"], ["user", "password", "agent@example.com", "--set"]]
+)
+def test_what_a_command_ends_ends_in_a_running_hub_within_seconds(
+    browser: Browser, hub: Hub, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """The command is another process: with the memory bus it cannot tell the hub that runs."""
+    someone(hub, Role.AGENT)
+    browser.sign_in("agent@example.com")
+    cookie = browser.client.get_cookie(cookie_name(hub))
+    assert cookie is not None
+    monkeypatch.setenv("HUB_HOME", str(hub.settings.home))
+    monkeypatch.setenv("HUB_DATABASE__URL", hub.settings.database_url)
+    headers = [(b"cookie", f"{cookie_name(hub)}={cookie.value}".encode())]
+    sent: list[dict[str, Any]] = []
+
+    async def stays() -> dict[str, Any]:
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def scenario() -> float:
+        stream = hub_app.create_asgi(hub, web=False)
+        scope = {"type": "http", "method": "GET", "path": "/events", "headers": headers}
+        open_ = asyncio.create_task(stream(scope, stays, send))  # type: ignore[arg-type]
+        async with asyncio.timeout(10):
+            while len(sent) < 2:  # noqa: ASYNC110 - what is waited for happens inside the code under test
+                await asyncio.sleep(0.01)
+        typed = "another good sentence\n" * 2
+        done = await asyncio.to_thread(CliRunner().invoke, cli, words, typed)
+        assert (done.exit_code, done.exception) == (0, None)
+        ended_at = time.monotonic()
+        async with asyncio.timeout(30):
+            await open_
+        return time.monotonic() - ended_at
+
+    assert asyncio.run(scenario()) < 6.0
+    assert sent[0]["status"] == 200
 
 
 def test_a_garbage_cookie_is_no_cookie(browser: Browser) -> None:

@@ -41,6 +41,7 @@ class FakeExchange:
     opened_at: list[int] = field(default_factory=list)
     fails: Exception | None = None
     before_dial: Callable[[], None] | None = None
+    before_act: Callable[[], None] | None = None  # hang up, transfer, pause
     silent_s: float | None = None
 
     def _may_fail(self) -> None:
@@ -64,16 +65,21 @@ class FakeExchange:
         self._may_fail()
         self.orders.append(order)
 
-    def hang_up(self, channel: str) -> None:
+    def _act(self) -> None:
+        if self.before_act is not None:
+            self.before_act()
         self._may_fail()
+
+    def hang_up(self, channel: str) -> None:
+        self._act()
         self.ended.append(channel)
 
     def transfer(self, channel: str, extension: str) -> None:
-        self._may_fail()
+        self._act()
         self.transfers.append((channel, extension))
 
     def pause_recording(self, channel: str, *, paused: bool) -> None:
-        self._may_fail()
+        self._act()
         self.pauses.append((channel, paused))
 
     def recording_facts(self, path: str) -> FileFacts:

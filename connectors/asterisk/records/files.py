@@ -89,6 +89,19 @@ class RecordFile:
                     return number, int(place["offset"])
         return -1, 0
 
+    def knows(self, place: dict[str, Any]) -> bool:
+        """Say whether a saved place can still be gone on from, in the file or in one that was rotated.
+
+        Raises:
+            RejectedError, RetryLaterError: as `lines`.
+        """
+        self.lost = False
+        try:
+            self._plan(place, 0.0)
+        except OSError as error:
+            raise RetryLaterError(f"{self._path} cannot be read: {error.strerror or error}") from error
+        return not self.lost
+
     def _plan(self, place: dict[str, Any] | None, oldest: float) -> list[_Part]:
         current = _look(self._path)
         rotated = self._rotated()

@@ -382,9 +382,15 @@ def _outcome_unoffered(story: _Story, origin: _Channel, direction: Direction) ->
         if origin.answered or gave_up:
             return Outcome.ABANDONED, "in_menu"
     elif _originated(origin):
-        return Outcome.FAILED, "unreachable" if origin.answered else "agent_noanswer"
+        return Outcome.FAILED, "unreachable" if origin.answered else f"agent_{_own_phone(origin)}"
     busy = origin.status == "BUSY" or origin.cause == _BUSY
     return (Outcome.BUSY, "") if busy else (Outcome.FAILED, "unreachable")
+
+
+def _own_phone(origin: _Channel) -> LegResult:
+    """Why the phone that the exchange rang for a click-to-dial was not picked up."""
+    result = LegResult.DECLINED if origin.cause == _DECLINED else _result(origin, origin, somebody=False)
+    return result if result in (LegResult.BUSY, LegResult.DECLINED) else LegResult.NO_ANSWER
 
 
 def _why_missed(story: _Story, origin: _Channel, offered: Sequence[Leg]) -> str:

@@ -484,7 +484,7 @@ def check(
         with ExitStack() as stack:
             database = None if source.store is Store.CSV else stack.enter_context(Database(source))
             readers = _Readers(source, database)
-            return [*_check_kinds(readers, database, now), *_check_gap(position, now)]
+            return [*_check_kinds(readers, database, now), *_check_gap(source, position, now)]
     except ConnectorError as error:
         return [Finding("records", Level.RED, f"The call records cannot be read: {error}", "Mend the records source.")]
 
@@ -540,16 +540,47 @@ def _check_newest(
     return [Finding(topic, Level.GREEN, f"{source}: the newest {kind} row is of {at:%Y-%m-%d %H:%M:%S} UTC.")]
 
 
-def _check_gap(position: dict[str, Any] | None, now: Callable[[], float]) -> list[Finding]:
+def check_position(
+    source: RecordSource | None, position: dict[str, Any] | None, *, now: Callable[[], float] = time.time
+) -> list[Finding]:
+    """Say how far behind the saved position is, and whether it is still there. Never raises ConnectorError."""
+    if source is None:
+        return []
+    try:
+        return _check_gap(source, position, now)
+    except ConnectorError:
+        return []  # `check` says that they cannot be read
+
+
+def _check_gap(source: RecordSource, position: dict[str, Any] | None, now: Callable[[], float]) -> list[Finding]:
     if not position or "read_at" not in position:
         return []
-    behind = now() - float(position["read_at"])
+    read_at = float(position["read_at"])
+    behind = now() - read_at
     level = Level.GREEN if behind < 2 * 86400 else Level.AMBER
     action = "" if level is Level.GREEN else "Look at the errors of the records stream."
     findings = [Finding("records gap", level, f"The records were last read {behind / 3600:.1f} h ago.", action)]
-    if any(position.get(kind, {}).get("lost") for kind in ("cdr", "cel")):
-        text = "The record file was replaced before it was read to its end: some calls may be missing."
-        findings.append(
-            Finding("records lost", Level.AMBER, text, "Let logrotate keep at least one old file (rotate 2).")
+    rotate = "Let logrotate keep at least one old file (rotate 2)."
+    if gone := _gone(source, position):
+        at = f"{datetime.fromtimestamp(read_at, UTC):%Y-%m-%d %H:%M} UTC"
+        text = (
+            f"{gone} was replaced since it was last read ({at}), and what followed is in no file: calls may be missing."
         )
+        findings.append(Finding("records lost", Level.AMBER, text, rotate))
+    elif any((position.get(kind) or {}).get("lost") for kind in ("cdr", "cel")):
+        text = "The record file was replaced before it was read to its end: some calls may be missing."
+        findings.append(Finding("records lost", Level.AMBER, text, rotate))
     return findings
+
+
+def _gone(source: RecordSource, position: dict[str, Any]) -> str:
+    """Return the file in which the saved place is not to be found any more; empty where all are."""
+    if source.store is not Store.CSV:
+        return ""
+    # Once events make the calls, the place in the CDRs is of the time before and counts no more.
+    kinds = (("cel", source.cel),) if position.get("cdr_done") else (("cel", source.cel), ("cdr", source.cdr))
+    for kind, path in kinds:
+        low = (position.get(kind) or {}).get("low")
+        if path and low and not RecordFile(path).knows(low):
+            return path
+    return ""

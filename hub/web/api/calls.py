@@ -198,9 +198,7 @@ def dial(body: Dial, effect_id: str) -> Ordered:
 )
 def hang_up(call_id: UUID, effect_id: str) -> None:  # noqa: ARG001 - a call ends once
     """End a call that one is in."""
-    hub = current_hub()
-    with hub.db.write() as session:
-        hub.telephone.hang_up(session, current_person(), visible_call(session, call_id))
+    current_hub().telephone.hang_up(current_person(), _seen(call_id))
 
 
 @serve(
@@ -216,9 +214,7 @@ def hang_up(call_id: UUID, effect_id: str) -> None:  # noqa: ARG001 - a call end
 )
 def transfer(call_id: UUID, body: Transfer, effect_id: str) -> None:  # noqa: ARG001 - who handed on is out
     """Hand on a call that one is in."""
-    hub = current_hub()
-    with hub.db.write() as session:
-        hub.telephone.transfer(session, current_person(), visible_call(session, call_id), body.extension)
+    current_hub().telephone.transfer(current_person(), _seen(call_id), body.extension)
 
 
 @serve(
@@ -234,9 +230,7 @@ def transfer(call_id: UUID, body: Transfer, effect_id: str) -> None:  # noqa: AR
 )
 def pause_recording(call_id: UUID, body: Pause, effect_id: str) -> None:  # noqa: ARG001 - says a state, not a change
     """Pause or resume the recording of a call that one is in."""
-    hub = current_hub()
-    with hub.db.write() as session:
-        hub.telephone.pause_recording(session, current_person(), visible_call(session, call_id), paused=body.paused)
+    current_hub().telephone.pause_recording(current_person(), _seen(call_id), paused=body.paused)
 
 
 def visible_call(session: Session, public_id: UUID) -> CallRow:
@@ -249,6 +243,12 @@ def visible_call(session: Session, public_id: UUID) -> CallRow:
     if row is None:
         raise NotFoundError(f"There is no call {public_id}, or you took no part in it")
     return row
+
+
+def _seen(public_id: UUID) -> CallRow:
+    """Return a call for an order to the exchange, with no transaction left open."""
+    with current_hub().db.read() as session:
+        return visible_call(session, public_id)
 
 
 def shaped(session: Session, rows: Sequence[CallRow]) -> list[CallShape]:

@@ -16,6 +16,7 @@ from hub.identity.email import email_line
 from hub.identity.models import Identifier, Party, PartyKind, PartyStatus
 from hub.identity.parties import KEEP, Given
 from hub.identity.phone import PhoneContext, read
+from hub.identity.words import LONGEST_QUERY
 from hub.security.policy import Right
 from hub.web.api import paging, shapes
 from hub.web.api.operation import Body, Operation, Way, serve
@@ -62,7 +63,7 @@ class PartyQuery(paging.Paging):
     email: str | None = Field(None, min_length=1, max_length=LONGEST_VALUE)
     tax_id: str | None = Field(None, min_length=1, max_length=100)
     q: str | None = Field(
-        None, min_length=1, max_length=search.LONGEST_QUERY, description="Any part of names, numbers and addresses"
+        None, min_length=1, max_length=LONGEST_QUERY, description="Any part of names, numbers and addresses"
     )
 
     @model_validator(mode="after")

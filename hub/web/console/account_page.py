@@ -13,13 +13,18 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Connector, Finding
+from hub.cti import self_test
+from hub.cti.models import Click, Extension
+from hub.cti.self_test import Step
 from hub.errors import NotFoundError, UserError
 from hub.intake import accounts
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.security.models import Audit
 from hub.security.policy import Right
+from hub.store.base import now
 from hub.web import auth
 from hub.web.console import account_form, connections
+from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("account_page", __name__, url_prefix="/connections/<uuid:account_id>")
@@ -56,8 +61,41 @@ def check(account_id: UUID) -> ResponseReturnValue:
         row = account_of(session, account_id)
         connector = connections.connector_of(row.connector)
         opened = accounts.open_account(row, connector, hub.vault, hub.settings)
-    findings = connections.check(connector, opened)
+        position = self_test.position(session, row.id)
+    findings = connections.check(connector, opened, position)
     return _status(account_id, findings)
+
+
+@blueprint.post("/call-me")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def call_me(account_id: UUID) -> ResponseReturnValue:
+    """Ring a phone of the person who asks, to see the whole way work: order, exchange, events."""
+    hub, extension = current_hub(), request.form.get("extension", "")
+    try:
+        with hub.db.write() as session:
+            row = account_of(session, account_id)
+            if connections.connector_of(row.connector).exchange is None:
+                raise NotFoundError("This connection is no telephone exchange.")
+            click = hub.telephone.ring_own(session, current_person(), row, extension)
+    except NotFoundError:
+        raise
+    except UserError as error:
+        return _call_me(account_id, Step.REFUSED, error=sentence(error), detail=str(error)), 422
+    if not auth.is_htmx():
+        return redirect(url_for(".called", account_id=account_id, click=click.id), 303)
+    return _call_me(account_id, Step.ORDERED, click.id)
+
+
+@blueprint.get("/call-me/<click>")
+@auth.needs(Right.MANAGE_CONNECTIONS, background=True)
+def called(account_id: UUID, click: str) -> ResponseReturnValue:
+    """Say how far the call to one's own phone came; the page asks every second until it is over."""
+    with current_hub().db.read() as session:
+        row, order = account_of(session, account_id), session.get(Click, click)
+        if order is None or order.account_id != row.id or order.user_id != current_person().id:
+            raise NotFoundError("There is no such call of yours.")
+        step, detail = self_test.step(session, order, now()), order.error
+    return _call_me(account_id, step, click, detail=detail)
 
 
 @blueprint.post("/pause")
@@ -224,7 +262,23 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
     }
 
 
-def _status(account_id: UUID, findings: Sequence[Finding] | None = None) -> ResponseReturnValue:
+def _call_me(account_id: UUID, step: Step, click: str = "", *, error: str = "", detail: str = "") -> str:
+    """Show how far a call to one's own phone came: a part of the page, or the page."""
+    told = {"step": step, "click": click, "error": error, "detail": "" if detail == error else detail}
+    if not auth.is_htmx():
+        return _status(account_id, called=told)
+    return render_template("admin/_called.html", account_id=account_id, called=told)
+
+
+def _phones_of(session: Session, row: Account) -> Sequence[str]:
+    """Return the phones of the person who asks."""
+    mine = select(Extension.number).where(Extension.account_id == row.id, Extension.user_id == current_person().id)
+    return session.scalars(mine.order_by(Extension.number)).all()
+
+
+def _status(
+    account_id: UUID, findings: Sequence[Finding] | None = None, called: Mapping[str, str] | None = None
+) -> str:
     with current_hub().db.read() as session:
         row = account_of(session, account_id)
         waiting = dict(
@@ -240,6 +294,9 @@ def _status(account_id: UUID, findings: Sequence[Finding] | None = None) -> Resp
             "admin/account.html",
             **frame(row, "status"),
             findings=findings,
+            called=called,
+            account_id=account_id,
+            own_phones=_phones_of(session, row),
             facts=_flat(facts),
             counters=_flat(row.facts.get("counters") or {}),
             waiting=waiting,

@@ -144,8 +144,7 @@ def hangup(public_id: UUID) -> ResponseReturnValue:
     """End the call."""
     hub = current_hub()
     try:
-        with hub.db.write() as session:
-            hub.telephone.hang_up(session, current_person(), _call(session, public_id))
+        hub.telephone.hang_up(current_person(), _seen(public_id))
     except UserError as error:
         return _acted(public_id, error=error)
     return _acted(public_id, _("The call was ended."))
@@ -158,8 +157,7 @@ def transfer(public_id: UUID) -> ResponseReturnValue:
     hub, form = current_hub(), request.form
     to = form.get("number", "").strip() or form.get("extension", "")
     try:
-        with hub.db.write() as session:
-            hub.telephone.transfer(session, current_person(), _call(session, public_id), to)
+        hub.telephone.transfer(current_person(), _seen(public_id), to)
     except UserError as error:
         return _acted(public_id, error=error)
     return _acted(public_id, _("The call was handed on."))
@@ -171,8 +169,7 @@ def recording(public_id: UUID) -> ResponseReturnValue:
     """Pause the recording while something secret is said, or go on."""
     hub, paused = current_hub(), request.form.get("paused") == "yes"
     try:
-        with hub.db.write() as session:
-            hub.telephone.pause_recording(session, current_person(), _call(session, public_id), paused=paused)
+        hub.telephone.pause_recording(current_person(), _seen(public_id), paused=paused)
     except UserError as error:
         return _acted(public_id, error=error)
     return _acted(public_id, _("The recording is paused.") if paused else _("The recording goes on."))
@@ -183,6 +180,12 @@ def _call(session: Session, public_id: UUID) -> CallRow:
     if call is None or not history.may_see(session, current_person(), call.id):
         raise NotFoundError("There is no such call, or you took no part in it.")
     return call
+
+
+def _seen(public_id: UUID) -> CallRow:
+    """Return a call for an order to the telephone system, with no transaction left open."""
+    with current_hub().db.read() as session:
+        return _call(session, public_id)
 
 
 def _chosen(session: Session) -> Party:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from hub import log
 from hub.connector.contract import Account as OpenAccount
 from hub.connector.contract import Connector, Finding, Level
+from hub.cti import self_test
 from hub.cti.models import CallRow
 from hub.errors import ConfigError, NotFoundError, UserError
 from hub.intake import accounts
@@ -127,10 +128,12 @@ def trial(connector: Connector[Any], values: Mapping[str, Any]) -> OpenAccount[A
     )
 
 
-def check(connector: Connector[Any], account: OpenAccount[Any]) -> Sequence[Finding]:
-    """Run a connector's self-test. It talks to the remote: never inside a transaction."""
+def check(
+    connector: Connector[Any], account: OpenAccount[Any], position: dict[str, Any] | None = None
+) -> Sequence[Finding]:
+    """Run a connection's self-test. It talks to the remote: never inside a transaction."""
     try:
-        return connector.check(account)
+        return self_test.check(connector, account, position)
     except Exception:  # noqa: BLE001 - see below
         # A connector promises not to raise; if one does, the page still has to say something useful.
         _log.exception("self-test failed", connector=connector.name, account=account.name)

@@ -1,11 +1,11 @@
 """Times as people say them: in their own zone, "in an hour", "tomorrow at nine"."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from flask_babel import format_date, get_timezone
+from flask_babel import format_date
 
 from hub.errors import UserError
+from hub.web.clock import zone
 
 MORNING = time(9, 0)
 FARTHEST = timedelta(days=3 * 366)
@@ -13,7 +13,7 @@ FARTHEST = timedelta(days=3 * 366)
 
 def here(at: datetime) -> datetime:
     """Return a moment on the clock of the person who asks."""
-    return at.astimezone(_zone())
+    return at.astimezone(zone())
 
 
 def start_of_day(at: datetime) -> datetime:
@@ -71,9 +71,4 @@ def _other(text: str, at: datetime) -> datetime:
 
 
 def _local(day: date, clock: time) -> datetime:
-    return datetime.combine(day, clock, tzinfo=_zone()).astimezone(UTC)
-
-
-def _zone() -> ZoneInfo:
-    # Flask-Babel's zone is one of pytz, which counts by local mean time when a moment is combined with it.
-    return ZoneInfo(str(get_timezone()))
+    return datetime.combine(day, clock, tzinfo=zone()).astimezone(UTC)

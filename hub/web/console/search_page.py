@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from hub.cti import history
 from hub.identity import search
 from hub.identity.phone import PhoneContext, normalise
+from hub.identity.words import LONGEST_QUERY
 from hub.security.policy import Right, may
 from hub.web import auth
 from hub.web.auth import needs
@@ -21,7 +22,7 @@ CALLS = 5
 @needs(Right.USE)
 def page() -> ResponseReturnValue:
     """Show what matches."""
-    query = request.args.get("q", "").strip()[: search.LONGEST_QUERY]
+    query = request.args.get("q", "").strip()[:LONGEST_QUERY]
     person = current_person()
     number = _number(query)
     with current_hub().db.read() as session:

@@ -425,6 +425,26 @@ document.addEventListener("htmx:error", (e) => {
   hideToastLater();
 });
 
+// ------------------------------------------------------------------ what a page asks by itself, again and again
+// Nobody sees a hidden tab, so it asks nothing; what it left out it asks once when it is shown again. htmx sends itself
+// an `every` before each poll.
+const leftOut = new Set();
+document.addEventListener(
+  "every",
+  (e) => {
+    if (!document.hidden) return;
+    e.stopImmediatePropagation();
+    leftOut.add(e.target);
+  },
+  true,
+);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  const waiting = [...leftOut].filter((element) => element.isConnected);
+  leftOut.clear();
+  for (const element of waiting) htmx.trigger(element, "every", {}, false);
+});
+
 // ------------------------------------------------------------------ forms that are on their way
 const sending = new WeakMap();
 document.addEventListener("htmx:before:request", (e) => {

@@ -1,11 +1,13 @@
 """Recorded calls, as the exchange wrote them into its own records, against what really happened."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.records.call import Call, LegResult, Outcome, Source
-from tests.unit.asterisk_records.scene import FIXTURES, TRUTH, calls, rows, source, talk
+from tests.unit.asterisk_records.scene import FIXTURES, TRUTH, calls, line, rows, source, talk
 
 TALK_S = 1.5  # records count whole seconds
 
@@ -195,3 +197,31 @@ class TestPair:
 
     def test_a_withheld_number_is_no_number(self, found: dict[str, Call]) -> None:
         assert (found["1795317134.316"].caller, found["1795317134.316"].withheld) == ("", True)
+
+
+@pytest.mark.parametrize(
+    ("cause", "after_s", "reason"),
+    [
+        (21, 0.4, "agent_declined"),
+        (17, 2.6, "agent_declined"),  # many phones say busy where somebody pressed a key
+        (17, 0.2, "agent_busy"),
+        (0, 20.0, "agent_noanswer"),
+        (16, 20.0, "agent_noanswer"),
+    ],
+)
+def test_a_click_that_the_own_phone_did_not_take_says_why(
+    tmp_path: Path, cause: int, after_s: float, reason: str
+) -> None:
+    began, click = 1_795_316_723.0, "hub-9d78833b-ch"
+    ended = json.dumps({"hangupcause": cause, "dialstatus": ""})
+    file = tmp_path / "cel.csv"
+    with file.open("w") as out:
+        for kind, at, app, extra in (
+            ("CHAN_START", began, "", ""),
+            ("HANGUP", began + after_s, "AppDial2", ended),
+            ("CHAN_END", began + after_s, "AppDial2", ""),
+            ("LINKEDID_END", began + after_s, "AppDial2", ""),
+        ):
+            out.write(line([kind, f"{at:.6f}", "202", "s", "PJSIP/202-00000017", app, click, click, "", extra]))
+    (call,) = calls(source(cel=file))
+    assert (call.direction, call.outcome, call.reason) == ("outbound", "failed", reason)

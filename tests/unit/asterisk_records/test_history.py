@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.asterisk.records import RecordSource, check
+from connectors.asterisk.records import RecordSource, check, check_position
+from connectors.asterisk.records.source import CEL_CSV_COLUMNS
 from hub.connector.contract import Level
 from hub.records.call import Call
 from tests.unit.asterisk_records.scene import FIXTURES, LATER, calls, last, line, pages, rows, source
@@ -319,3 +320,45 @@ class TestCheck:
         assert self.levels(records, LATER + 5 * 86400, position)["records gap"] is Level.AMBER
         lost = {**position, "cdr": {"lost": True}}
         assert self.levels(records, LATER + 60, lost)["records lost"] is Level.AMBER
+
+    def test_a_file_that_was_rotated_away_is_told_and_one_that_was_kept_is_not(self, tmp_path: Path) -> None:
+        log = tmp_path / "cel.csv"
+        write(log, CEL[:400])
+        records = source(cel=log)
+        position = last(records)
+
+        assert self.levels(records, LATER, position)["records gap"] is Level.GREEN
+        assert "records lost" not in self.levels(records, LATER, position)
+        log.rename(f"{log}.1")
+        write(log, CEL[400:])
+        assert "records lost" not in self.levels(records, LATER, position)
+        Path(f"{log}.1").unlink()
+        assert self.levels(records, LATER, position)["records lost"] is Level.AMBER
+        assert [one.topic for one in check_position(records, position, now=lambda: LATER)] == [
+            "records gap",
+            "records lost",
+        ]
+        assert check_position(None, position) == check_position(records, None) == []
+
+    def test_the_place_in_the_time_before_events_counts_no_more(self, tmp_path: Path) -> None:
+        write(tmp_path / "cdr.csv", [["old", "line"]])
+        write(tmp_path / "cel.csv", CEL)
+        records = source(tmp_path / "cdr.csv", tmp_path / "cel.csv")
+        position = last(source(cel=tmp_path / "cel.csv"))
+        gone = {"inode": 1, "offset": 0, "head_bytes": 10, "head": "0" * 64}
+        done = {**position, "cdr_done": True, "cdr": {"low": gone}}
+
+        assert "records lost" not in self.levels(records, LATER, done)
+
+
+def test_the_readme_gives_the_line_that_the_reader_expects() -> None:
+    """Asterisk's names of the columns, in the order of the reader."""
+    written = {
+        "eventtype": "eventtype", "eventtime": "eventtime", "cid_num": "CALLERID(num)", "exten": "CHANNEL(exten)",
+        "channame": "CHANNEL(channame)", "appname": "CHANNEL(appname)", "uniqueid": "CHANNEL(uniqueid)",
+        "linkedid": "CHANNEL(linkedid)", "peer": "BRIDGEPEER", "extra": "eventextra",
+    }  # fmt: skip
+    line = "Master.csv => " + ",".join(f"${{CSV_QUOTE(${{{written[column]}}})}}" for column in CEL_CSV_COLUMNS)
+    root = Path(__file__).parents[3]
+    assert line in (root / "connectors/asterisk/README.md").read_text(encoding="utf-8").splitlines()
+    assert line in (root / "tests/e2e/asterisk/near/cel_custom.conf").read_text(encoding="utf-8").splitlines()

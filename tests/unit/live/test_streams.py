@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -177,8 +177,8 @@ async def nothing_else(_scope: Any, _receive: Any, send: Callable[[Any], Awaitab
     await send({"type": "http.response.body", "body": b""})
 
 
-def noa_only(cookie: str) -> Person | None:
-    return NOA if cookie == "noa" else None
+def noa_only(cookies: Collection[str]) -> dict[str, Person]:
+    return {cookie: NOA for cookie in cookies if cookie == "noa"}
 
 
 def test_without_a_session_there_is_no_stream() -> None:
@@ -194,7 +194,7 @@ def test_without_a_session_there_is_no_stream() -> None:
 def test_a_program_without_a_user_has_no_stream() -> None:
     async def scenario() -> int:
         token = Person(0, None, "", "robot", "admin")
-        browser = Browser(Live(MemoryBus(), lambda _: token, nothing_else, SOON))
+        browser = Browser(Live(MemoryBus(), lambda cookies: dict.fromkeys(cookies, token), nothing_else, SOON))
         await browser.task
         return browser.status
 
@@ -202,7 +202,7 @@ def test_a_program_without_a_user_has_no_stream() -> None:
 
 
 def test_a_database_that_is_away_is_said_so_and_not_taken_for_a_stranger(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(_: str) -> Person | None:
+    def broken(_: Collection[str]) -> dict[str, Person]:
         raise RuntimeError("no database")
 
     async def scenario() -> int:
@@ -247,7 +247,9 @@ def test_a_stream_ends_when_its_session_does() -> None:
     async def scenario() -> dict[int, int]:
         nonlocal signed_in
         bus = MemoryBus()
-        live = Live(bus, lambda _: NOA if signed_in else None, nothing_else, 0.01, recheck_s=0.05)
+        live = Live(
+            bus, lambda cookies: dict.fromkeys(cookies, NOA) if signed_in else {}, nothing_else, 0.01, recheck_s=0.05
+        )
         browser = Browser(live)
         await until(lambda: browser.text.count("ping") > 8 if len(browser.sent) > 1 else False)
         assert not browser.task.done()
@@ -257,6 +259,59 @@ def test_a_stream_ends_when_its_session_does() -> None:
         return bus.listeners()
 
     assert asyncio.run(scenario()) == {}
+
+
+def test_the_sessions_of_all_streams_are_looked_at_in_one_question() -> None:
+    people = {str(n): Person(n, UUID(int=n), f"{n}@example.com", str(n), "agent") for n in range(1, 9)}
+    questions: list[int] = []
+
+    def people_of(cookies: Collection[str]) -> dict[str, Person]:
+        questions.append(len(cookies))
+        return {cookie: people[cookie] for cookie in cookies if cookie in people}
+
+    async def scenario() -> list[bool]:
+        live = Live(MemoryBus(), people_of, nothing_else, SOON, recheck_s=0.05)
+        browsers = [Browser(live, cookie=cookie) for cookie in people]
+        await until(lambda: all(len(one.sent) > 1 for one in browsers))
+        del people["3"]
+        people["5"] = NOA  # somebody else signed in by the same cookie
+        before = len(questions)
+        await until(lambda: len(questions) > before + 2)
+        over = [one.task.done() for one in browsers]
+        for one in browsers:
+            await one.leave()
+            await one.task
+        asked = len(questions)
+        await asyncio.sleep(0.12)
+        assert len(questions) == asked, "nobody is connected, so nothing is asked"
+        return over
+
+    assert asyncio.run(scenario()) == [n in (3, 5) for n in range(1, 9)]
+    assert max(questions) == 8
+    assert questions.count(1) == 8, "one a browser, when it joins"
+
+
+def test_a_database_that_is_away_for_a_moment_cuts_nobody_off(caplog: pytest.LogCaptureFixture) -> None:
+    away: list[bool] = []
+
+    def people_of(cookies: Collection[str]) -> dict[str, Person]:
+        if away:
+            away.append(True)
+            raise RuntimeError("no database")
+        return dict.fromkeys(cookies, NOA)
+
+    async def scenario() -> bool:
+        browser = Browser(Live(MemoryBus(), people_of, nothing_else, SOON, recheck_s=0.02))
+        await until(lambda: len(browser.sent) > 1)
+        away.append(True)
+        await until(lambda: len(away) > 3)
+        over = browser.task.done()
+        away.clear()
+        await browser.leave()
+        await browser.task
+        return over
+
+    assert asyncio.run(scenario()) is False
 
 
 def test_a_browser_that_takes_nothing_holds_only_its_limit() -> None:

@@ -1,12 +1,17 @@
 import gc
 import json
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub.mapping.apply import apply
 from hub.mapping.expression import (
     LARGEST_EXACT_INTEGER,
     LONGEST_EXPRESSION,
@@ -16,6 +21,8 @@ from hub.mapping.expression import (
     PythonEngine,
     RustEngine,
 )
+from hub.mapping.load import read_document
+from hub.mapping.transforms import Context, Registry
 
 CORPUS = json.loads((Path(__file__).parents[2] / "fixtures/mapping/expressions.json").read_text(encoding="utf-8"))
 ENGINES: list[Engine] = [RustEngine(), PythonEngine()]
@@ -158,3 +165,58 @@ def test_an_interrupt_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.mapping.expression.jsonatapy.JsonataData", interrupts)
     with pytest.raises(KeyboardInterrupt):
         RustEngine().prepare({})
+
+
+def errors_of_threads(work: Callable[[], Any]) -> list[str]:
+    """Run work in threads, look at its errors here, and return what could not be raised anywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        noise: list[str] = []
+        patch.setattr(sys, "unraisablehook", lambda one: noise.append(str(one.exc_value)))
+        with ThreadPoolExecutor(4) as pool:
+            results = [pool.submit(work) for _ in range(12)]
+        errors = [result.exception() for result in results]
+        del results, errors  # dropped here, with all their frames
+        gc.collect()
+        return noise
+
+
+@pytest.mark.parametrize(
+    "source", ["a & 'x'", "$number(a)", "$undefined(a)", "a.(", "$map([1..200000], function($x){$x})"]
+)
+def test_an_error_that_is_looked_at_in_another_thread_drops_nothing_of_the_engine_there(source: str) -> None:
+    engine = RustEngine()
+
+    def work() -> Any:
+        return evaluate(engine, source, {"a": "b"})
+
+    assert errors_of_threads(work) == []
+
+
+def test_a_mapping_used_from_several_threads_drops_nothing_of_the_engine_in_another() -> None:
+    fields = {"name": {"expr": "first & ' ' & last"}, "tax": {"expr": "$number(tax)"}}
+    mapping = read_document({"stream": "s", "record": "r", "fields": fields}, name="acme/s.toml", registry=Registry({}))
+    payload = {"id": "1", "first": "Dana", "last": "Levi", "tax": "no number"}
+    context = Context("IL", "UTC")
+    assert errors_of_threads(lambda: apply(mapping, payload, context)) == []
+    good = {**payload, "tax": "12"}
+    assert errors_of_threads(lambda: apply(mapping, good, context)) == []
+
+
+def test_a_process_ends_in_silence_though_threads_have_used_expressions() -> None:
+    program = """
+import threading
+from hub.mapping.expression import RustEngine
+
+engine, used, for_ever = RustEngine(), threading.Event(), threading.Event()
+read = engine.compile("a & 'x'")
+
+def work():
+    assert read(engine.prepare({"a": "b"})) == "bx"
+    used.set()
+    for_ever.wait()
+
+threading.Thread(target=work, daemon=True).start()
+assert used.wait(30)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""

@@ -3,7 +3,7 @@
 import pytest
 
 from hub.security.models import Role
-from hub.security.policy import Person, Right, Seen, may, may_hear, sees
+from hub.security.policy import Person, Right, Seen, may, may_hear, sees, took_part
 
 TABLE = """
 right                 agent  manager  admin
@@ -56,6 +56,13 @@ def test_an_unknown_role_has_no_right(role: str) -> None:
 )
 def test_an_agent_hears_only_recordings_of_own_calls(role: str, took_part: bool, heard: bool) -> None:
     assert may_hear(someone(role), took_part=took_part) == heard
+
+
+@pytest.mark.parametrize(
+    ("answered", "dialled", "part"), [(True, False, True), (False, True, True), (True, True, True), (False, False, False)]
+)
+def test_a_phone_that_only_rang_took_no_part(answered: bool, dialled: bool, part: bool) -> None:
+    assert took_part(answered=answered, dialled=dialled) == part
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.identity.search import body, terms
+from hub.identity.words import words
+from hub.timeline.text import indexed
 
 
-def matches(query: str, words: str) -> bool:
+def matches(query: str, document: str) -> bool:
     """Say whether the database would find these words: every group by the beginning of a word."""
     groups = terms(query)
-    known = words.split()
+    known = document.split()
     return bool(groups) and all(any(w.startswith(one) for w in known for one in group) for group in groups)
 
 
@@ -50,3 +52,9 @@ def test_a_question_holds_letters_and_digits_only(query: str) -> None:
 @given(st.text(max_size=300))
 def test_a_question_is_bounded(query: str) -> None:
     assert len(terms(query)) <= 8
+
+
+@given(st.text(alphabet="המשרדובכתלא الشركةab12 -", max_size=60))
+def test_a_name_is_found_by_whatever_its_words_are_found_by_in_a_note(name: str) -> None:
+    known = set(body(name, "", []).split())
+    assert {word for word in words(indexed(name)) if not word.isdigit()} <= known
