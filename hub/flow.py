@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_jsonable_python
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -161,53 +162,55 @@ def _is_shown(flow: Flow, session: Session, call: CallRow) -> bool:
     return not flow.settings.calls.leave_out_undocumented or _is_documented(session, call)
 
 
+class CallFields(BaseModel):
+    """What a mapping makes of a call; an administrator may have written it, so anything may come."""
+
+    model_config = ConfigDict(extra="allow")
+    direction: str = Field(min_length=1)
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    did: str | None = None
+    queue: str | None = None
+    extensions: list[str] | None = None
+    talk_s: float | None = None
+    # The call's row knows these better.
+    remote_id: object = Field(default=None, exclude=True)
+    number: object = Field(default=None, exclude=True)
+    name: object = Field(default=None, exclude=True)
+
+
 def _interaction(call: CallRow, values: Mapping[str, Any], members: Sequence[int]) -> Record:
-    started: datetime | None = values.get("started_at")
-    if started is None or not values.get("direction"):
-        raise RecordError(f"record {call.key}: the mapping gives it no started_at or no direction")
-    outcome = str(values.get("outcome") or "")
-    talk_s = float(values.get("talk_s") or 0)
+    try:
+        fields = CallFields.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        raise RecordError(f"record {call.key}: what the mapping makes of it is no call: {wrong}") from error
+    talk_s = fields.talk_s or 0.0
     # What the shipped mapping does not know an administrator may add: it goes into the detail as it is.
-    extra = {key: value for key, value in values.items() if key not in _CALL_FIELDS and value is not None}
+    extra = {key: value for key, value in (fields.model_extra or {}).items() if value is not None}
     detail = {
         "call": str(call.public_id),
-        "outcome": outcome,
-        "reason": values.get("reason") or "",
+        "outcome": fields.outcome or "",
+        "reason": fields.reason or "",
         "number": call.number if not call.withheld else "",
-        "did": values.get("did") or "",
-        "queue": values.get("queue") or "",
+        "did": fields.did or "",
+        "queue": fields.queue or "",
         "talk_s": talk_s,
-        "extensions": list(values.get("extensions") or []),
+        "extensions": fields.extensions or [],
         "users": [call.user_id] if call.user_id else list(members),
-        **extra,
+        **to_jsonable_python(extra, fallback=str),
     }
     return Record(
         kind=Kind.CALL,
-        direction=str(values["direction"]),
-        started_at=started,
-        ended_at=values.get("ended_at"),
-        summary=_summary(str(values["direction"]), outcome, talk_s),
+        direction=fields.direction,
+        started_at=fields.started_at,
+        ended_at=fields.ended_at,
+        summary=_summary(fields.direction, fields.outcome or "", talk_s),
         mentions=(),
         detail=detail,
     )
-
-
-_CALL_FIELDS = frozenset(
-    {
-        "remote_id",
-        "direction",
-        "started_at",
-        "ended_at",
-        "outcome",
-        "reason",
-        "number",
-        "name",
-        "did",
-        "queue",
-        "extensions",
-        "talk_s",
-    }
-)
 
 
 def _summary(direction: str, outcome: str, talk_s: float) -> str:

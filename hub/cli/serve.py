@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ from hub.security.links import first_admin_code
 from hub.settings import Settings
 
 _log = log.get(__name__)
+COLLECT_S = 900.0  # seconds between two looks through everything for garbage; twice that where calls never pause
+LOOK_S = 1.0
 GRACE_S = 1  # open event streams would keep the server from ever stopping
 
 _where = [
@@ -148,6 +151,8 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
         signal.signal(number, lambda *_: told.set())
 
     class Server(uvicorn.Server):
+        collecting: asyncio.Task[None] | None = None
+
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
             self.should_exit = self.should_exit or told.is_set()
@@ -157,8 +162,11 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
             scheme = "https" if server.tls_cert else "http"
             ready(server.public_url or f"{scheme}://{server.host}:{port}")
             _collect_rarely()
+            self.collecting = asyncio.create_task(_collect_when_quiet(hub))
 
         async def shutdown(self, sockets: Any = None) -> None:
+            if self.collecting is not None:
+                self.collecting.cancel()
             hub.bus.close()  # ends the open streams, or uvicorn would wait for them
             await super().shutdown(sockets)
 
@@ -171,12 +179,24 @@ def serve(hub: Hub, app: AsgiApp, ready: Callable[[str], None]) -> None:
 def _collect_rarely() -> None:
     """Keep the search for garbage from stopping everything, also a ringing card, for a tenth of a second and more.
 
-    What is loaded by now stays, so it is not looked through again; nor is, usually, what lives long, such as a
-    thousand browsers' streams: that waits until nobody's phone rings.
+    What is loaded by now stays, so it is not looked through again. What lives long, such as a thousand browsers'
+    streams, is looked through by `_collect_when_quiet` only.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 1_000_000)
+
+
+async def _collect_when_quiet(hub: Hub) -> None:
+    """Look through everything for garbage once in a while, in a moment without calls where there is one."""
+    due = time.monotonic() + COLLECT_S
+    while True:
+        await asyncio.sleep(LOOK_S)
+        late = time.monotonic() - due
+        calls = any(listener.open_calls for listener in list(hub.telephone.listeners.values()))
+        if late >= COLLECT_S or (late >= 0 and not calls):
+            gc.collect()
+            due = time.monotonic() + COLLECT_S
 
 
 def _hello(hub: Hub, address: str, play: Demo | None) -> None:

@@ -199,7 +199,9 @@ def test_a_withheld_caller_stays_withheld(desk: Desk) -> None:
     assert (card["number"], card["withheld"]) == ("", True)
     desk.post("hangup", "c1", from_="anonymous", cause="cancel")
     assert desk.finished("c1")["withheld"]
-    assert desk.task("c1") is None
+    task = desk.task("c1")
+    assert task is not None
+    assert (task.number, task.party_id) == ("", None), "who missed the call knows of it, and nobody can call back"
 
 
 def test_what_is_hostile_is_refused_or_kept_as_text(desk: Desk) -> None:

@@ -59,7 +59,8 @@ def test_an_agent_hears_only_recordings_of_own_calls(role: str, took_part: bool,
 
 
 @pytest.mark.parametrize(
-    ("answered", "dialled", "part"), [(True, False, True), (False, True, True), (True, True, True), (False, False, False)]
+    ("answered", "dialled", "part"),
+    [(True, False, True), (False, True, True), (True, True, True), (False, False, False)],
 )
 def test_a_phone_that_only_rang_took_no_part(answered: bool, dialled: bool, part: bool) -> None:
     assert took_part(answered=answered, dialled=dialled) == part

@@ -54,7 +54,7 @@ def test_a_question_is_bounded(query: str) -> None:
     assert len(terms(query)) <= 8
 
 
-@given(st.text(alphabet="המשרדובכתלא الشركةab12 -", max_size=60))
+@given(st.text(alphabet="המשרדובכתלא الشركةab12 -", max_size=60))  # noqa: RUF001 - letters of two scripts
 def test_a_name_is_found_by_whatever_its_words_are_found_by_in_a_note(name: str) -> None:
     known = set(body(name, "", []).split())
     assert {word for word in words(indexed(name)) if not word.isdigit()} <= known
