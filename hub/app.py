@@ -35,7 +35,7 @@ from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
 from hub.web import assets
 from hub.web.api import idempotency
-from hub.web.auth import people_of
+from hub.web.auth import in_force, session_of
 from hub.web.factory import make_flask
 from hub.work import schedule
 from hub.work.lease import Lease, release
@@ -117,7 +117,8 @@ def create_asgi(hub: Hub, *, web: bool = True) -> AsgiApp:
     otherwise: Any = WSGIMiddleware(create_app(hub), workers=hub.settings.server.threads) if web else not_here  # type: ignore[arg-type]  # Flask is a WSGI app
     return Live(
         hub.bus,
-        lambda cookies: people_of(hub, cookies),
+        partial(session_of, hub),
+        partial(in_force, hub),
         otherwise,
         ping_s=hub.settings.live.ping_s,
         version=assets.version(),

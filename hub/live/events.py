@@ -6,7 +6,8 @@ A stream costs a small coroutine, never a thread. `Live` answers /events itself 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Any
 
@@ -14,14 +15,16 @@ from hub import log
 from hub.live.bus import Bus
 from hub.live.cards import message
 from hub.live.stream import Stream
-from hub.security.policy import Person, Right, may
+from hub.security.policy import Right, may
+from hub.security.sessions import Found
 
 LOG = log.get(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
-PeopleOf = Callable[[Collection[str]], Mapping[str, Person]]
+SessionOf = Callable[[str], Found | None]
+InForce = Callable[[Collection[int]], AbstractSet[int]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # How often the sessions of all open streams are looked at again, in one question: so late does it end what another
@@ -42,8 +45,9 @@ class Live:
     """The ASGI app.
 
     Args:
-        people_of: from Cookie headers to the people whose sessions they are; it may read the database, so it runs
-            in a thread. It must not count as a request of those people: a stream keeps no session alive.
+        session_of: from a Cookie header to the session; it may read the database, so it runs in a thread. It must
+            not count as a request of that person: a stream keeps no session alive.
+        in_force: which of these sessions have not ended; as above.
         otherwise: answers every other request, and the lifespan messages.
         version: of the pages' files; told at the beginning, so that an old page can offer to reload.
     """
@@ -51,7 +55,8 @@ class Live:
     def __init__(
         self,
         bus: Bus,
-        people_of: PeopleOf,
+        session_of: SessionOf,
+        in_force: InForce,
         otherwise: App,
         ping_s: float,
         *,
@@ -59,12 +64,13 @@ class Live:
         recheck_s: float = RECHECK_S,
     ) -> None:
         self._bus = bus
-        self._people_of = people_of
+        self._session_of = session_of
+        self._in_force = in_force
         self._otherwise = otherwise
         self._ping_s = ping_s
         self._version = version
         self._recheck_s = recheck_s
-        self._open: dict[Stream, str] = {}  # with the Cookie header of each
+        self._open: dict[Stream, int] = {}  # with the id of its session
         self._rechecking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,18 +84,18 @@ class Live:
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
         cookie = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
         try:
-            user_id = await self._user_of(cookie)
+            found = await asyncio.to_thread(self._session_of, cookie)
         except Exception:
             # Without the database nobody can be known; the browser asks again.
             LOG.exception("session of a stream could not be read")
             await answer(send, 503, [(b"retry-after", b"5")])
             return
-        if user_id is None:
+        if found is None or not found.person.id or not may(found.person.role, Right.USE):
             await answer(send, 401)
             return
-        stream = self._bus.join(user_id)
+        stream = self._bus.join(found.person.id)
         watch = asyncio.create_task(end_when_closed(receive, stream))
-        self._open[stream] = cookie
+        self._open[stream] = found.id
         if self._rechecking is None or self._rechecking.done():
             self._rechecking = asyncio.create_task(self._recheck())
         try:
@@ -115,27 +121,20 @@ class Live:
             await send({"type": "http.response.body", "body": (text or ": ping\n\n").encode(), "more_body": True})
             text = await stream.next(self._ping_s)
 
-    async def _user_of(self, cookie: str) -> int | None:
-        return _id_of((await asyncio.to_thread(self._people_of, (cookie,))).get(cookie))
-
     async def _recheck(self) -> None:
         """End the streams whose sessions have ended; one question for all of them."""
         while True:
             await asyncio.sleep(self._recheck_s)
             asked = dict(self._open)
             try:
-                people = await asyncio.to_thread(self._people_of, set(asked.values()))
+                good = await asyncio.to_thread(self._in_force, set(asked.values()))
             except Exception:
                 # The database is away for a moment: cut nobody off for that, look again at the next turn.
                 LOG.exception("sessions of streams could not be read")
                 continue
-            for stream, cookie in asked.items():
-                if _id_of(people.get(cookie)) != stream.user_id:
+            for stream, session_id in asked.items():
+                if session_id not in good:
                     stream.end()
-
-
-def _id_of(person: Person | None) -> int | None:
-    return person.id if person is not None and person.id and may(person.role, Right.USE) else None
 
 
 async def end_when_closed(receive: Receive, stream: Stream) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.security import users
@@ -51,39 +51,52 @@ def start(session: Session, user: User, address: str, browser: str, settings: Se
 
 def look(session: Session, token: str, settings: Settings, at: datetime | None = None) -> Found | None:
     """Return the session of a token; None if it is unknown, ended, idle for too long, too old, or its user disabled."""
-    return look_all(session, [token], settings, at).get(token) if token else None
-
-
-def look_all(
-    session: Session, tokens: Collection[str], settings: Settings, at: datetime | None = None
-) -> dict[str, Found]:
-    """Return the sessions of many tokens; those that are not in force are left out."""
-    at = at or now()
-    found: dict[str, Found] = {}
-    by_hash = {digest(token): token for token in tokens}
-    hashes = list(by_hash)
-    query = (
+    if not token:
+        return None
+    row = session.execute(
         select(UserSession, User)
         .join(User, UserSession.user_id == User.id)
-        .where(UserSession.ended_at.is_(None), User.disabled_at.is_(None))
-    )
-    for start in range(0, len(hashes), AT_ONCE):
-        some = hashes[start : start + AT_ONCE]
-        # Every request of a browser asks for one: a plain comparison is made faster than a list.
-        which = UserSession.token_hash.in_(some) if len(some) > 1 else UserSession.token_hash == some[0]
-        rows = session.execute(query.where(which))
-        for mine, user in rows:
-            if (one := _in_force(mine, user, settings, at)) is not None:
-                found[by_hash[mine.token_hash]] = one
-    return found
-
-
-def _in_force(mine: UserSession, user: User, settings: Settings, at: datetime) -> Found | None:
+        .where(UserSession.token_hash == digest(token), UserSession.ended_at.is_(None), User.disabled_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    at = at or now()
+    mine, user = row[0], row[1]
     idle = timedelta(minutes=settings.security.idle_min)
     oldest = mine.created_at + timedelta(hours=settings.security.session_h)  # a shorter setting counts at once
     if at >= min(mine.expires_at, oldest) or at - mine.seen_at >= idle:
         return None
     return Found(mine.id, users.person(user), user.preferences, at - mine.seen_at >= min(TOUCH_EVERY, idle / 4))
+
+
+def in_force(session: Session, ids: Collection[int], settings: Settings, at: datetime | None = None) -> set[int]:
+    """Return those of many sessions that `look` would still find; asked every few seconds of all open streams."""
+    at = at or now()
+    limits = {
+        "at": at,
+        "oldest": at - timedelta(hours=settings.security.session_h),
+        "idle": at - timedelta(minutes=settings.security.idle_min),
+    }
+    asked = list(ids)
+    found: set[int] = set()
+    for start in range(0, len(asked), AT_ONCE):
+        found.update(session.scalars(_IN_FORCE, {**limits, "ids": asked[start : start + AT_ONCE]}))
+    return found
+
+
+_mine, _theirs = UserSession.__table__.c, User.__table__.c
+_IN_FORCE = (
+    select(_mine.id)
+    .join_from(UserSession.__table__, User.__table__, _mine.user_id == _theirs.id)
+    .where(
+        _mine.id.in_(bindparam("ids", expanding=True)),
+        _mine.ended_at.is_(None),
+        _theirs.disabled_at.is_(None),
+        _mine.expires_at > bindparam("at"),
+        _mine.created_at > bindparam("oldest"),
+        _mine.seen_at > bindparam("idle"),
+    )
+)
 
 
 def find(session: Session, token: str, settings: Settings) -> Person | None:

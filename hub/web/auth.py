@@ -103,25 +103,26 @@ def address() -> str:
     return request.remote_addr or ""
 
 
-def people_of(hub: Hub, cookie_headers: Collection[str]) -> dict[str, Person]:
-    """Return who is signed in by each `Cookie` header, for what is not served by Flask; one question for all."""
-    tokens = {header: token for header in cookie_headers if (token := _token_of(hub, header))}
-    with hub.db.read() as rows:
-        found = sessions.look_all(rows, set(tokens.values()), hub.settings)
-    return {header: found[token].person for header, token in tokens.items() if token in found}
-
-
-def _token_of(hub: Hub, cookie_header: str) -> str:
-    """Return the token of the session in a `Cookie` header; empty where there is none that we signed."""
+def session_of(hub: Hub, cookie_header: str) -> sessions.Found | None:
+    """Return the session of a `Cookie` header, for what is not served by Flask; None where it is none of ours."""
     value = parse_cookie(readable(cookie_header)).get(cookie_name(hub), "")
     if not value:
-        return ""
+        return None
     try:
         content = _serializer(hub).loads(value, max_age=int(hub.settings.security.session_h * 3600))
     except BadSignature:
-        return ""
+        return None
     token = content.get(SESSION_KEY) if isinstance(content, dict) else None
-    return token if isinstance(token, str) else ""
+    if not isinstance(token, str):
+        return None
+    with hub.db.read() as rows:
+        return sessions.look(rows, token, hub.settings)
+
+
+def in_force(hub: Hub, ids: Collection[int]) -> set[int]:
+    """Return those of many sessions that have not ended."""
+    with hub.db.read() as rows:
+        return sessions.in_force(rows, ids, hub.settings)
 
 
 def readable(cookie_header: str) -> str:

@@ -19,7 +19,7 @@ from hub.security import links, users
 from hub.security.models import Audit, Role, User, UserSession
 from hub.settings import Settings
 from hub.store.base import now
-from hub.web.auth import cookie_name, people_of, safe_next
+from hub.web.auth import cookie_name, in_force, safe_next, session_of
 from tests.fakes.browser import PASSWORD, Browser, someone
 
 
@@ -198,13 +198,15 @@ def test_a_stream_knows_the_person_by_the_cookie_header(browser: Browser, hub: H
     cookie = browser.client.get_cookie(cookie_name(hub))
     assert cookie is not None
     header = f"other=1; {cookie_name(hub)}={cookie.value}"
-    person = people_of(hub, [header]).get(header)
-    assert person is not None
-    assert person.email == "admin@example.com"
+    found = session_of(hub, header)
+    assert found is not None
+    assert found.person.email == "admin@example.com"
+    assert in_force(hub, [found.id, 999]) == {found.id}
     for forged in ("", "other=1", header[:-2], f"{cookie_name(hub)}=", f"{cookie_name(hub)}=e30.x.y", "\xff=\xff"):
-        assert people_of(hub, [forged]) == {}
+        assert session_of(hub, forged) is None
     browser.post("/logout")
-    assert people_of(hub, [header]) == {}
+    assert session_of(hub, header) is None
+    assert in_force(hub, [found.id]) == set()
 
 
 @pytest.mark.parametrize(
