@@ -1,8 +1,10 @@
 """Times as people say them: in their own zone, "in an hour", "tomorrow at nine"."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
-from flask_babel import format_date
+from babel.dates import format_date
+from flask_babel import get_locale
 
 from hub.errors import UserError
 from hub.web.clock import zone
@@ -29,7 +31,13 @@ def month(at: datetime) -> tuple[int, int]:
 
 def month_name(at: datetime) -> str:
     """Return the heading of a month: November 2026."""
-    return str(format_date(here(at), "LLLL y"))
+    local = here(at)
+    return _month_name(str(get_locale()), local.year, local.month)
+
+
+@lru_cache(maxsize=2000)
+def _month_name(locale: str, year: int, month: int) -> str:
+    return format_date(date(year, month, 1), "LLLL y", locale=locale)
 
 
 def start_of(day: str) -> datetime | None:
