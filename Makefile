@@ -17,7 +17,7 @@ venv: $(STAMP)                ## the environment in .venv, the command .venv/bin
 
 test: $(STAMP_DEV)            ## all tests, with browser, PostgreSQL and a real Asterisk where it can be had
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(STAMP_DEV)           ## style, types, who may import whom, shipped front-end files
 	$(BIN)/ruff format --check .
@@ -36,7 +36,7 @@ format: $(STAMP_DEV)
 
 messages: $(STAMP_DEV)        ## collect visible texts into the catalogues
 	PYTHONPATH=. $(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output -k lazy_gettext -o /tmp/hub-messages.pot .
-	$(BIN)/pybabel -q update -i /tmp/hub-messages.pot -d hub/web/translations --no-fuzzy-matching --ignore-obsolete
+	$(BIN)/pybabel -q update -i /tmp/hub-messages.pot -d hub/web/translations --no-fuzzy-matching --ignore-obsolete -w 120
 	rm -f /tmp/hub-messages.pot
 
 vendor: $(STAMP_DEV)          ## fetch the front-end files again (maintainers; needs npm)

@@ -4,10 +4,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from babel.dates import format_date
-from flask_babel import get_locale
 
 from hub.errors import UserError
-from hub.web.clock import zone
+from hub.web.clock import clock as page_clock
 
 MORNING = time(9, 0)
 FARTHEST = timedelta(days=3 * 366)
@@ -15,7 +14,7 @@ FARTHEST = timedelta(days=3 * 366)
 
 def here(at: datetime) -> datetime:
     """Return a moment on the clock of the person who asks."""
-    return at.astimezone(zone())
+    return at.astimezone(page_clock().zone)
 
 
 def start_of_day(at: datetime) -> datetime:
@@ -32,7 +31,7 @@ def month(at: datetime) -> tuple[int, int]:
 def month_name(at: datetime) -> str:
     """Return the heading of a month: November 2026."""
     local = here(at)
-    return _month_name(str(get_locale()), local.year, local.month)
+    return _month_name(page_clock().language, local.year, local.month)
 
 
 @lru_cache(maxsize=2000)
@@ -79,4 +78,4 @@ def _other(text: str, at: datetime) -> datetime:
 
 
 def _local(day: date, clock: time) -> datetime:
-    return datetime.combine(day, clock, tzinfo=zone()).astimezone(UTC)
+    return datetime.combine(day, clock, tzinfo=page_clock().zone).astimezone(UTC)
