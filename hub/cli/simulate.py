@@ -16,6 +16,7 @@ def create(connector: str, port: int, faults: Faults) -> Simulator:
 
     Raises:
         NotFoundError: there is no such connector, or it has none.
+        ValueError: it knows no such fault.
     """
     if not connector.isidentifier():
         raise NotFoundError(f"There is no connector {connector}.")
@@ -23,6 +24,9 @@ def create(connector: str, port: int, faults: Faults) -> Simulator:
         module = import_module(f"connectors.{connector}.simulator")
     except ModuleNotFoundError:
         raise NotFoundError(f"There is no simulator of {connector}.") from None
+    if unknown := faults.names - set(module.FAULTS):
+        known = ", ".join(sorted(module.FAULTS)) or "none"
+        raise ValueError(f"there is no fault {', '.join(sorted(unknown))}; there are {known}")
     simulator: Simulator = module.create(port, faults)
     return simulator
 

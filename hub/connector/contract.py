@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -98,3 +98,11 @@ class Connector(Generic[SettingsT]):
     receive: Callable[[Account[SettingsT], Hook], Received] | None = None
     exchange: Callable[[Account[SettingsT]], Exchange] | None = None
     help: str = ""  # a short text for the connect page: what to prepare in the remote system
+
+
+@runtime_checkable
+class ChecksHistory(Protocol):
+    """What an exchange that keeps call records may offer beside `Exchange`."""
+
+    def check_history(self, position: dict[str, Any] | None) -> Sequence[Finding]:
+        """Say how far behind a saved position is, and whether it can still be gone on from; never raises."""

@@ -45,6 +45,12 @@ class Faults:
         with self._lock:
             self._left[name.strip()] = float("inf") if count == "always" else int(count or "1")
 
+    @property
+    def names(self) -> set[str]:
+        """The faults that were ordered so far."""
+        with self._lock:
+            return set(self._left)
+
     def clear(self) -> None:
         with self._lock:
             self._left.clear()

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from hub.cti.models import (
     CallAlias,
     CallRow,
+    Click,
     LegRow,
     MatchBasis,
     Pop,
@@ -92,6 +93,7 @@ def keep(session: Session, account_id: int, account_public_id: UUID, seen: Seque
     _segments(session, changed)
     _transfers(session, changed)
     _recordings(session, changed)
+    _clicks(session, changed)
     return rows
 
 
@@ -274,6 +276,16 @@ def _write_anew(session: Session, table: type[SegmentRow | TransferRow], rows: S
             execution_options={"synchronize_session": False},  # nobody holds these as objects
         )
         session.execute(insert(table.__table__), list(rows))  # type: ignore[arg-type]  # it is a Table
+
+
+def _clicks(session: Session, changed: Changed) -> None:
+    """A call that somebody clicked belongs to the party it was clicked for."""
+    clicked = {row.click_id: row for row, _ in changed if row.click_id}
+    for click in session.scalars(select(Click).where(Click.id.in_(clicked))) if clicked else ():
+        click.state = "taken"
+        row = clicked[click.id]
+        if click.party_id is not None and row.match_basis != MatchBasis.MANUAL:
+            row.party_id, row.match_basis, row.candidates = click.party_id, MatchBasis.CLICK, []
 
 
 def _recordings(session: Session, changed: Changed) -> None:

@@ -36,7 +36,7 @@ from hub.cti.attendant import greet
 from hub.cti.call_state import CallState
 from hub.cti.directory import Directory
 from hub.cti.keep import Seen, call_public_id, keep, outside_number
-from hub.cti.models import CallRow, Click, MatchBasis
+from hub.cti.models import CallRow, Click
 from hub.cti.payload import CALLS, to_payload
 from hub.cti.screen_pop import Caller, Shown, Told
 from hub.cti.spool import Spool
@@ -619,8 +619,6 @@ class Listener:
             with session.begin_nested():
                 seen = [Seen(page.call, page.state, page.found, page.extensions) for page in pages]
                 rows = keep(session, self.account_id, self._account_public_id, seen)
-                for row in rows:
-                    self._take_click(session, row)
                 shown = {row.id: page.shown for row, page in zip(rows, pages, strict=True)}
                 screen_pop.keep_pops(session, shown)
                 settled = [(page.call, row) for page, row in zip(pages, rows, strict=True) if page.call.settled]
@@ -641,15 +639,6 @@ class Listener:
         raw, _ = receive.keep(session, self.account_id, Delivered(CALLS, page.call.key, to_payload(page.call)))
         raw.state, raw.error = RawState.SET_ASIDE, str(error)[:500]
         _log.error("a call could not be written", account=self.name, call=page.call.key, error=str(error)[:500])
-
-    def _take_click(self, session: Session, row: CallRow) -> None:
-        """A call that somebody clicked belongs to the party it was clicked for."""
-        click = session.get(Click, row.click_id) if row.click_id else None
-        if click is None:
-            return
-        click.state = "taken"
-        if click.party_id is not None and row.match_basis != MatchBasis.MANUAL:
-            row.party_id, row.match_basis, row.candidates = click.party_id, MatchBasis.CLICK, []
 
     def _save_facts(
         self,

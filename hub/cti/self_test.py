@@ -1,27 +1,18 @@
 """The self-test of a connection: what its connector finds, how its records are read, and whether a phone can be rung."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Account as OpenAccount
-from hub.connector.contract import Connector, Finding
+from hub.connector.contract import ChecksHistory, Connector, Finding
 from hub.cti import backfill
 from hub.cti.models import CallRow, Click, LegRow
 
 UNHEARD = timedelta(seconds=15)  # an order of which no event came back by then was not heard
-
-
-@runtime_checkable
-class ChecksHistory(Protocol):
-    """What an exchange that keeps call records offers beside `hub.connector.exchange.Exchange`."""
-
-    def check_history(self, position: dict[str, Any] | None) -> Sequence[Finding]:
-        """Say how far behind a saved position is, and whether it can still be gone on from; never raises."""
 
 
 class Step(StrEnum):

@@ -227,8 +227,7 @@ class Telephone:
             raise UserError("Too many calls within a minute; wait a little.", error_id="rate_limited")
 
     def _order(self, account: Account, click: Click, dialled: str) -> None:
-        timeout = float(account.settings.get("dial_timeout_s", 20))
-        order = DialOrder(click.id, click.extension, click.number, dialled, timeout_s=timeout)
+        order = DialOrder(click.id, click.extension, click.number, dialled)
         try:
             self.exchange(account).dial(order)
         except RejectedError as error:

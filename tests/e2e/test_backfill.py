@@ -13,8 +13,10 @@ from hub.connector.exchange import Classify, HistoryPage
 from hub.context import Hub
 from hub.cti import backfill
 from hub.cti.keep import Seen, keep
-from hub.cti.models import CallRow, Extension
+from hub.cti.models import CallRow, Click, Extension
+from hub.identity import parties
 from hub.identity.callers import Found
+from hub.identity.models import PartyKind
 from hub.intake import accounts
 from hub.intake.models import Account, StreamState
 from hub.records.call import Call, Direction, HangupBy, Leg, LegResult, Outcome, Segment, Source
@@ -126,6 +128,18 @@ def test_records_taken_again_change_nothing(desk: Desk) -> None:
         assert desk.read(full=True) == {"new": 0, "completed": 0, "known": 2}
         assert desk.rows() == before
     assert desk.entries() == 2
+
+
+def test_a_click_whose_call_only_the_records_know_is_taken_and_gives_its_party(desk: Desk) -> None:
+    with desk.hub.db.write() as session:
+        dana = parties.create(session, None, PartyKind.PERSON, "Dana", region="IL")
+        session.add(
+            Click(id="order-1", account_id=desk.account.id, extension="101", number="+972542222222", party_id=dana.id)
+        )
+    desk.read([told("order-1-ch", click_id="order-1", direction=Direction.OUTBOUND, caller="", callee="0542222222")])
+    assert [(row["party_id"], row["match_basis"]) for row in desk.rows()] == [(dana.id, "click")]
+    with desk.hub.db.read() as session:
+        assert session.get_one(Click, "order-1").state == "taken"
 
 
 def test_a_guessed_end_is_completed_once(desk: Desk) -> None:

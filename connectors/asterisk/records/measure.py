@@ -56,6 +56,11 @@ def aliases_of(ids: Sequence[tuple[str, datetime]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one, _ in ids if one != key))
 
 
+def click_of(key: str) -> str:
+    """Return the id of the click-to-dial order that began a call: with -ch it is the Uniqueid of the agent's channel."""
+    return key[:-3] if key.endswith("-ch") else ""
+
+
 def shown_number(number: str) -> str:
     return "" if number.lower() in WITHHELD | _NO_NUMBER else number
 

@@ -112,6 +112,8 @@ _REASONS: Mapping[str, LazyString] = MappingProxyType(
         "congestion": lazy_gettext("all lines were busy"),
         "agent_noanswer": lazy_gettext("the own phone was not picked up"),
         "agent_busy": lazy_gettext("the own phone was busy"),
+        "agent_declined": lazy_gettext("the own phone declined"),
+        "agent_failed": lazy_gettext("the own phone could not be reached"),
     }
 )
 # Sentences for people, by the stable word of the error; what is not here stands in web/errors.py.
