@@ -2,6 +2,7 @@
 
 from connectors.asterisk.check import check
 from connectors.asterisk.exchange import AsteriskExchange
+from connectors.asterisk.message import event_filters
 from connectors.asterisk.settings import AsteriskSettings
 from hub.connector.contract import Connector
 
@@ -20,5 +21,9 @@ CONNECTOR = Connector(
         "permit = <address of this hub>/255.255.255.255\n"
         "read = call,agent,cdr,dialplan,user\n"
         "write = originate,call,reporting\n"
+        "\n"
+        "Optional, so that Asterisk 22 and later sends only what is needed, below these lines:\n"
+        + "\n".join(event_filters())
+        + "\n"
     ),
 )

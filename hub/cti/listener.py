@@ -46,7 +46,7 @@ from hub.intake import receive
 from hub.intake.models import Account, AccountState, Health, RawRecord, RawState, StreamState
 from hub.live.bus import Bus
 from hub.records.call import Call, Direction, Outcome
-from hub.records.telephony import Booted, CallEvent, ChannelsListed, Endpoint, LinkLost, Ticked
+from hub.records.telephony import Booted, CallEvent, ChannelsListed, Endpoint, LinkLost, NumberKeyed, Ticked
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, holds
@@ -65,6 +65,7 @@ ROWS_AT_ONCE = 200
 ROW_OVERLAP = 1000  # ids below the newest that are looked at again: a row with a lower id may be committed later
 LONGEST_CALL = timedelta(days=2)
 JUST_NOW = timedelta(minutes=15)  # how late a webhook about a finished call may come again
+EVENT = "event."  # counters of the kinds of call events: with them one sees which rights the exchange gave
 LIVE = "live"  # stream of an exchange that is listened to: its lease, and which life of the exchange it knows
 _log = log.get(__name__)
 
@@ -403,6 +404,7 @@ class Listener:
             if isinstance(event, Booted) and self._state.boot_id not in {"", event.boot_id}:
                 self.counters.add("restarts")
             self._state.feed(event)
+            self.counters.add(EVENT + type(event).__name__)
             if isinstance(event, ChannelsListed):
                 # Whatever happened before this moment, the exchange's own records know.
                 self._was_listed = True
@@ -712,6 +714,10 @@ class Listener:
     # --- the attendant ------------------------------------------------------------------------------------------------
 
     def _greet(self, inquiry: Inquiry) -> Greeting:
+        if inquiry.keyed and inquiry.call_ref:
+            # The dialplan may tell the number here only: then this is how the call itself learns of it.
+            at = time.time()
+            self._queue.put(Heard(at, (), event=NumberKeyed(at, inquiry.call_ref, inquiry.keyed)))
         with self._db.read() as session:
             return greet(session, inquiry, self._directory, idle_min=self._idle_min)
 

@@ -1,17 +1,26 @@
 """The self-test of a connection: what its connector finds, how its records are read, and whether a phone can be rung."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Account as OpenAccount
-from hub.connector.contract import ChecksHistory, Connector, Finding
-from hub.cti import backfill
-from hub.cti.models import CallRow, Click, LegRow
+from hub.connector.contract import ChecksHistory, Connector, Finding, Level
+from hub.cti import backfill, phone_plan
+from hub.cti.listener import EVENT
+from hub.cti.models import CallRow, Click, Extension, LegRow, Recording, RecordingState
+from hub.cti.telephone import Telephone
+from hub.intake.models import Account
+from hub.records.call import Direction
+from hub.security.models import Role, User
 
+LATELY = timedelta(days=7)
+ENOUGH = 3  # calls of a group after which its phones should have rung once
+MOST_NAMED = 8
 UNHEARD = timedelta(seconds=15)  # an order of which no event came back by then was not heard
 
 
@@ -39,6 +48,89 @@ def check(connector: Connector[Any], account: OpenAccount[Any], position: dict[s
         if isinstance(exchange, ChecksHistory):
             found += exchange.check_history(position)
     return found
+
+
+def heard(session: Session, telephone: Telephone, row: Account, region: str, at: datetime) -> list[Finding]:
+    """Say what the hub itself saw of an exchange: events, endpoints, phones without people, groups, recordings.
+
+    Only rows are looked at, so it may run inside a transaction.
+
+    Args:
+        region: the hub's, for accounts that name none.
+    """
+    if not telephone.is_exchange(row):
+        return []
+    guess = telephone.exchange(row).guess
+    endpoints = [one.name for one in phone_plan.unclassified(session, row.id, row.region or region, guess)]
+    return [
+        _events(row),
+        _named("endpoints", endpoints, "Every endpoint that was used is known.", "Nobody said what this is:",
+               "Say on the page of extensions and trunks what it is; until then the hub guesses."),
+        _named("users", _without_phone(session), "Every agent has a phone.", "Without a phone, so without cards:",
+               "Say on the page of extensions and trunks whose phone is whose."),
+        _named("ringing", _silent_groups(session, row.id, at - LATELY), "", "No phone ever rang for:",
+               "Look whether its phones ring at all, and whether their endpoints are known as phones."),
+        *_recording(session, row.id),
+    ]  # fmt: skip
+
+
+def _events(row: Account) -> Finding:
+    counters = row.facts.get("counters", {})
+    kinds = {name.removeprefix(EVENT): amount for name, amount in counters.items() if name.startswith(EVENT)}
+    if not kinds:
+        return Finding("events", Level.AMBER, "No event of a call was heard yet.", "Make a call, then look again.")
+    listed = ", ".join(f"{name} {kinds[name]}" for name in sorted(kinds, key=lambda name: (-kinds[name], name)))
+    lost = counters.get("dropped", 0)
+    text = f"Heard since the hub began to listen: {listed}; dropped {lost}, reconnects {counters.get('reconnects', 0)}."
+    action = "The hub could not keep up; look at the load of this machine and its database." if lost else ""
+    return Finding("events", Level.AMBER if lost else Level.GREEN, text, action)
+
+
+def _named(topic: str, names: Sequence[str], good: str, bad: str, action: str) -> Finding:
+    if not names:
+        return Finding(topic, Level.GREEN, good or "Phones ring where calls are offered.")
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return Finding(topic, Level.AMBER, f"{bad} {', '.join(names[:MOST_NAMED])}{more}.", action)
+
+
+def _without_phone(session: Session) -> list[str]:
+    having = select(Extension.user_id).where(Extension.user_id.is_not(None))
+    query = select(User.name).where(User.disabled_at.is_(None), User.role == Role.AGENT, User.id.not_in(having))
+    return list(session.scalars(query.order_by(User.name)))
+
+
+def _silent_groups(session: Session, account_id: int, since: datetime) -> list[str]:
+    """Queues and called numbers whose calls were offered to phones of which none ever rang or answered."""
+    group = func.coalesce(func.nullif(CallRow.queue, ""), CallRow.did)
+    query = (
+        select(group)
+        .join(LegRow, LegRow.call_id == CallRow.id)
+        .where(CallRow.account_id == account_id, CallRow.started_at > since, CallRow.direction == Direction.INBOUND)
+        .where(LegRow.extension != "", ~LegRow.origin, group != "")
+        .group_by(group)
+        .having(func.count(func.distinct(CallRow.id)) >= ENOUGH)
+        .having(func.count(LegRow.ringing_at) + func.count(LegRow.answered_at) == 0)
+    )
+    return sorted(session.scalars(query))
+
+
+def _recording(session: Session, account_id: int) -> list[Finding]:
+    """Say whether the newest recording that was looked for could be read: ready means that it was read to its end."""
+    query = (
+        select(Recording)
+        .join(CallRow, CallRow.id == Recording.call_id)
+        .where(CallRow.account_id == account_id, Recording.state != RecordingState.PENDING)
+        .order_by(Recording.started_at.desc())
+    )
+    newest = session.scalars(query.limit(1)).first()
+    if newest is None:
+        return []
+    day = f"{newest.started_at:%Y-%m-%d %H:%M} UTC"
+    if newest.state in {RecordingState.MISSING, RecordingState.REFUSED}:
+        text = f"The newest recording ({day}) is {newest.state}: {newest.last_error or 'its file never came'}"
+        action = "Compare the exchange's folder with the settings of recordings, and the rights there."
+        return [Finding("newest recording", Level.AMBER, text, action)]
+    return [Finding("newest recording", Level.GREEN, f"The newest recording ({day}) was found and read.")]
 
 
 def step(session: Session, click: Click, at: datetime) -> Step:

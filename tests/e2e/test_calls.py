@@ -1,6 +1,7 @@
 """Every story a telephone tells, from the exchange's wire to rows, cards, the timeline and My day; on both databases."""
 
 import shutil
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,13 @@ from hub.cti.models import CallRow, EndpointRule
 from hub.identity import parties
 from hub.identity.callers import CUSTOMER_NUMBER
 from hub.identity.models import Identifier, Party, PartyKind
-from hub.intake.models import RawRecord
+from hub.intake.models import Account, RawRecord
 from hub.timeline import tasks
 from hub.timeline.models import Interaction
 from tests.conftest import DATABASES
 from tests.e2e import calls
 from tests.e2e.calls import Office, until
+from tests.fakes.servers import free_port
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -29,7 +31,7 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         url = f"sqlite:///{home / 'hub.db'}"
     else:
         url = request.getfixturevalue("postgres_server").database(request.getfixturevalue("postgres_template"))
-    with calls.wired(calls.settings(home, url)) as hub, calls.office(hub) as made:
+    with calls.wired(calls.settings(home, url)) as hub, calls.office(hub, agi_port=free_port()) as made:
         yield made
 
 
@@ -499,6 +501,27 @@ def test_a_keyed_customer_number_finds_its_customer(office: Office) -> None:
     view = answered(office, caller=office.number(), keyed="778899")
     assert (view["card"]["name"], view["customer_number"]) == ("Keyed Kim", "778899")
     assert (view["party"], view["match_basis"]) == (str(customer.public_id), "keyed")
+
+
+def test_a_customer_number_told_over_fastagi_finds_its_customer(office: Office) -> None:
+    customer = office.customer("Menu Mia")
+    with office.hub.db.write() as session:
+        session.add(Identifier(party_id=customer.id, kind=CUSTOMER_NUMBER, value="445566", raw="445566"))
+    call = office.pbx.ring(caller=office.number(), extensions=["101"], record=False)
+    office.rings("101", call.linked)
+    with office.hub.db.read() as session:
+        port = session.get_one(Account, office.account.id).settings["agi_port"]
+    with socket.create_connection(("127.0.0.1", port), 5) as dialplan:
+        dialplan.sendall(f"agi_request: lookup\nagi_arg_1: {call.linked}\nagi_arg_2: 445566\n\n".encode())
+        dialplan.recv(1000)  # ends with the connection: nothing is to be set on the desk phone
+    until(lambda: office.rings("101", call.linked)["name"] == "Menu Mia", why=lambda: office.told("101", call.linked))
+    call.answer("101")
+    call.hangup()
+    view = office.finished(call.linked)
+    assert (view["customer_number"], view["party"], view["match_basis"]) == (
+        "445566", str(customer.public_id), "keyed",
+    )  # fmt: skip
+    assert [one.event for one in office.told("101", call.linked)].count("call.ended") == 1
 
 
 HOSTILE = {

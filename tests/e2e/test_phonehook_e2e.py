@@ -238,9 +238,11 @@ def test_a_recording_told_after_the_call_is_attached_to_it(desk: Desk) -> None:
 
 
 def test_calls_at_once_from_several_senders_do_not_mix(desk: Desk) -> None:
+    app = hub_app.create_app(desk.hub)
+    senders = [replace(desk, client=app.test_client()) for _ in range(8)]
+
     def caller(index: int) -> None:
-        client = hub_app.create_app(desk.hub).test_client()
-        mine = replace(desk, client=client)
+        mine = senders[index]
         for event, more in (
             ("newCall", {"user": "101"}),
             ("answer", {"user": "101"}),

@@ -62,8 +62,8 @@ def check(account_id: UUID) -> ResponseReturnValue:
         connector = connections.connector_of(row.connector)
         opened = accounts.open_account(row, connector, hub.vault, hub.settings)
         position = self_test.position(session, row.id)
-    findings = connections.check(connector, opened, position)
-    return _status(account_id, findings)
+        heard = self_test.heard(session, hub.telephone, row, hub.settings.hub.region, now())
+    return _status(account_id, [*connections.check(connector, opened, position), *heard])
 
 
 @blueprint.post("/call-me")

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.asterisk.message import Message, unescape, wanted
+import connectors.asterisk
+from connectors.asterisk import CONNECTOR
+from connectors.asterisk.message import Message, event_filters, unescape, wanted
 from connectors.asterisk.translate import AmiTranslator, translate
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "asterisk"
@@ -95,6 +97,30 @@ def test_the_filter_throws_nothing_away_that_says_anything_of_calls() -> None:
 def test_most_of_a_real_stream_is_never_parsed() -> None:
     parts = [part for path in FIXTURES.glob("??_*_*.ami") for part in path.read_bytes().split(b"\r\n\r\n")]
     assert sum(map(wanted, parts)) / len(parts) < 0.3
+
+
+def test_the_recommended_filter_lets_everything_through_that_the_reader_keeps() -> None:
+    lines = event_filters()
+    assert "eventfilter(name(Hangup)) =" in lines
+    assert "eventfilter(name(VarSet),header(Variable),method(exact)) = CUSTOMER_ID" in lines
+    needed = set()
+    for path in sorted(FIXTURES.glob("*.ami")):
+        for message in filter(wanted, path.read_bytes().split(b"\r\n\r\n")):
+            parsed = Message.parse(message.lstrip(b"\r\n"))
+            kind, variable = parsed.get("Event"), parsed.get("Variable")
+            if kind == "VarSet":
+                needed.add(f"eventfilter(name(VarSet),header(Variable),method(exact)) = {variable}")
+            elif kind and not kind.startswith("CoreShowChannel"):  # answers pass every filter
+                needed.add(f"eventfilter(name({kind})) =")
+    assert len(needed) > 20
+    assert needed <= set(lines)
+
+
+@pytest.mark.parametrize("place", ["README", "wizard"])
+def test_the_lines_of_the_filter_are_given_to_copy(place: str) -> None:
+    readme = Path(connectors.asterisk.__file__).with_name("README.md").read_text("utf-8")
+    text = readme if place == "README" else CONNECTOR.help
+    assert [line for line in text.splitlines() if line.startswith("eventfilter")] == event_filters()
 
 
 @given(st.binary(max_size=400))
