@@ -5,7 +5,9 @@ import sys
 import click
 
 from hub.cli import accounts, database, numbers, people, records, serve, simulate
+from hub.cli.output import away
 from hub.errors import HubError
+from hub.store.session import DATABASE_AWAY
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -30,4 +32,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except HubError as error:
         click.echo(f"hub: {error}", err=True)
+        sys.exit(1)
+    except DATABASE_AWAY as error:
+        click.echo(f"hub: {away(error)}", err=True)
         sys.exit(1)

@@ -41,7 +41,7 @@ def _pairs(texts: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--secret", multiple=True, metavar="KEY=-", help="A secret; `-` asks for it.")
 @click.option("--region", default="", help="Country of numbers without one, such as PL.")
 @click.option("--time-zone", default="")
-@click.option("--check/--no-check", default=True, help="Test the connection first.")
+@click.option("--check/--no-check", default=True, help="Test the connection too.")
 def add(
     connector: str,
     name: str,

@@ -2,26 +2,23 @@
 
 import json
 import shutil
-import sqlite3
-import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy import func, select, text
-from sqlalchemy.engine import make_url
 
-from hub.cli.output import as_json, opened, read_settings, show
+from hub.cli.output import as_json, away, opened, read_settings, show
 from hub.connector.contract import Level
 from hub.context import Hub
-from hub.errors import ConfigError, HubError
+from hub.errors import HubError
 from hub.intake import accounts
 from hub.intake.models import Health, RawRecord, RawState
 from hub.security import users
-from hub.settings import Settings
-from hub.store import migrate
-from hub.store.session import open_engine
+from hub.store import copies, migrate
+from hub.store.session import DATABASE_AWAY, Database, open_engine
 
 
 @click.group()
@@ -44,33 +41,9 @@ def upgrade() -> None:
 def backup(file: Path) -> None:
     """Write a consistent copy to FILE while the hub runs. Keep the key file with it: without it secrets are lost."""
     settings = read_settings()
-    if file.exists():
-        raise ConfigError(f"{file} is there already; name another file.")
-    part = file.with_name(file.name + ".part")
-    part.unlink(missing_ok=True)
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite":
-        _backup_sqlite(str(url.database), part)
-    else:
-        _run_postgres("pg_dump", settings, ["--format=custom", f"--file={part}"])
-    part.chmod(0o600)
-    part.replace(file)
+    with closing(Database(open_engine(settings.database_url))) as database:
+        copies.backup(database.engine, file, _progress)
     click.echo(f"Wrote {file}. Keep {settings.key_file} with it.")
-
-
-def _backup_sqlite(source: str, target: Path) -> None:
-    with sqlite3.connect(source) as live, sqlite3.connect(target) as copy:
-        size = 0
-
-        def progress(_: int, left: int, total: int) -> None:
-            nonlocal size
-            size = total
-            if sys.stderr.isatty():
-                click.echo(f"\r{100 * (total - left) // max(total, 1)} %", nl=False, err=True)
-
-        live.backup(copy, pages=5000, progress=progress)
-    live.close()
-    copy.close()
 
 
 @db.command()
@@ -79,49 +52,17 @@ def _backup_sqlite(source: str, target: Path) -> None:
 def restore(file: Path) -> None:
     """Put a backup in the place of the present data, and bring it to this version's form."""
     settings = read_settings()
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite":
-        _restore_sqlite(file, Path(str(url.database)))
-    else:
-        _run_postgres("pg_restore", settings, ["--clean", "--if-exists", "--no-owner", str(file)])
-    engine = open_engine(settings.database_url)
-    migrate.upgrade(engine)
-    engine.dispose()
+    with closing(Database(open_engine(settings.database_url))) as database:
+        former = copies.restore(database.engine, file, _progress)
+        if former is not None:
+            click.echo(f"The former database is {former}.")
+        migrate.upgrade(database.engine)
     click.echo("Restored.")
 
 
-def _restore_sqlite(file: Path, target: Path) -> None:
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as copy:
-        found = copy.execute("PRAGMA quick_check").fetchone()[0]
-    copy.close()
-    if found != "ok":
-        raise ConfigError(f"{file} is damaged: {found}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".restored")
-    shutil.copy(file, part)
-    if target.exists():
-        kept = target.with_name(target.name + ".before-restore")
-        for ending in ("", "-wal", "-shm"):
-            old = target.with_name(target.name + ending)
-            if old.exists():
-                old.replace(kept.with_name(kept.name + ending))
-        click.echo(f"The former database is {kept}.")
-    part.replace(target)
-
-
-def _run_postgres(program: str, settings: Settings, arguments: list[str]) -> None:
-    """Run PostgreSQL's own program; the password goes by the environment, not by the command line."""
-    found = shutil.which(program)
-    if found is None:
-        raise ConfigError(f"{program} is not installed; install PostgreSQL's client programs of the server's version.")
-    url = make_url(settings.database_url)
-    environment = {"PGPASSWORD": url.password or "", "PATH": "/usr/bin:/bin"}
-    place = [f"--host={url.host or ''}", f"--port={url.port or 5432}", f"--username={url.username or ''}"]
-    done = subprocess.run(  # noqa: S603 - a fixed program with our own settings
-        [found, *place, f"--dbname={url.database}", *arguments], env=environment, capture_output=True, check=False
-    )
-    if done.returncode:
-        raise ConfigError(f"{program}: {done.stderr.decode('utf-8', 'replace').strip()[:500]}")
+def _progress(done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{100 * done // max(of, 1)} %", nl=False, err=True)
 
 
 @click.command()
@@ -135,7 +76,9 @@ def doctor(*, json_: bool) -> None:
             rows += _people(hub)
             rows += _accounts(hub)
     except HubError as error:
-        rows.append({"level": Level.RED, "topic": "start", "text": str(error), "action": "Correct the setting."})
+        rows.append(_line(Level.RED, "start", str(error), "Correct the setting."))
+    except DATABASE_AWAY as error:
+        rows.append(_line(Level.RED, "database", away(error), "Start it, or correct database.url."))
     if json_:
         click.echo(json.dumps(rows, indent=1))
     else:

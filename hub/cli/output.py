@@ -35,6 +35,19 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     return settings
 
 
+def asked(label: str) -> str:
+    """Return a secret: asked for twice at a terminal, else one line of standard input, so that it is in no history."""
+    if sys.stdin.isatty():
+        return str(click.prompt(label, hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def away(error: Exception) -> str:
+    """Say that the database is away, in one line and with the server's own first words."""
+    words = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+    return f"The database cannot be used: {words}. Look at database.url and at its server."
+
+
 def show(rows: Sequence[Mapping[str, Any]], *, json_: bool, empty: str = "Nothing.") -> None:
     """Print rows."""
     if json_:

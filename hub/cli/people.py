@@ -3,7 +3,7 @@
 import click
 from sqlalchemy import select
 
-from hub.cli.output import as_json, opened, show
+from hub.cli.output import as_json, asked, opened, show
 from hub.security import audit, links, tokens, users
 from hub.security.models import ApiToken, Role
 
@@ -24,7 +24,7 @@ def user() -> None:
 def add_user(email: str, role: str, name: str, password: str | None) -> None:
     """Add a person and print the link with which they set their password."""
     if password == ASK:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        password = asked("Password")
     with opened() as hub, hub.db.write() as session:
         row = users.add(session, email, name, role, password)
         audit.record(session, None, "user.added", "user", row.public_id, role=role)
@@ -39,7 +39,7 @@ def add_user(email: str, role: str, name: str, password: str | None) -> None:
 @click.option("--set", "typed", is_flag=True, help="Ask for a password here instead of printing a link.")
 def set_password(email: str, *, typed: bool) -> None:
     """Print a link with which a person sets a new password."""
-    chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True) if typed else ""
+    chosen = asked("Password") if typed else ""
     with opened() as hub, hub.db.write() as session:
         row = users.get(session, email)
         audit.record(session, None, "user.password_reset", "user", row.public_id)

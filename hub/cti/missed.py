@@ -83,10 +83,10 @@ def _spoken(session: Session, missed: Sequence[CallRow], besides: AbstractSet[in
 
 
 def _close(session: Session, call: CallRow, reason: str) -> None:
-    earlier = select(CallRow.id).where(CallRow.number == call.number, CallRow.started_at <= call.started_at)
+    earlier = select(CallRow.id).where(CallRow.id == Task.call_id, CallRow.started_at <= call.started_at)
     session.execute(
         update(Task)
-        .where(_IS_MISSED, Task.number == call.number, Task.done_at.is_(None), Task.call_id.in_(earlier))
+        .where(_IS_MISSED, Task.number == call.number, Task.done_at.is_(None), earlier.exists())
         .values(done_at=call.ended_at or now(), done_by=call.user_id, done_reason=reason)
         .execution_options(synchronize_session=False)
     )

@@ -20,6 +20,7 @@ from hub.work.lease import Lease, release
 WAV_HEADER = 44  # bytes of a WAV file in which nobody spoke
 LOOK_AGAIN_S = 2.0  # until its size is looked at a second time
 SLOWER_S = 60.0
+A_NIGHT = 10_000  # recordings forgotten at once: more than a day brings, and few enough for one transaction
 _log = log.get(__name__)
 
 
@@ -82,7 +83,7 @@ def _facts(exchange: Exchange, path: str, before: int | None) -> dict[str, objec
     }
 
 
-def purge(session: Session, *, days: int, limit: int = 200) -> int:
+def purge(session: Session, *, days: int, limit: int = A_NIGHT) -> int:
     """Forget recordings that are too old; their rows stay and say so. The file is the exchange's to delete."""
     if not days:
         return 0
@@ -90,6 +91,7 @@ def purge(session: Session, *, days: int, limit: int = 200) -> int:
     query = (
         select(Recording)
         .where(Recording.started_at < oldest, Recording.state == RecordingState.READY, ~Recording.legal_hold)
+        .order_by(Recording.started_at)
         .limit(limit)
     )
     rows = session.scalars(query).all()

@@ -38,6 +38,8 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
 def _sqlite(url: str, file: str | None, pool_size: int) -> Engine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
+        if not Path(file).exists():
+            Path(file).touch(0o600)  # it holds numbers and names; the files beside it take its rights
     engine = create_engine(
         url, pool_size=pool_size, max_overflow=50, hide_parameters=True, connect_args={"timeout": BUSY_MS / 1000}
     )

@@ -25,7 +25,7 @@ class HubProcess:
             **environment,
         }
         self._command = command
-        self.output = home / f"{'-'.join(command)}-{id(self):x}.log"
+        self.output = home / f"{command[0]}-{id(self):x}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from connectors.asterisk.simulated_pbx import SimCall
 from hub import app as hub_app
 from hub.cti import history, recordings
-from hub.cti.models import CallRow, Recording
+from hub.cti.models import CallRow, Recording, RecordingState
 from hub.errors import ForbiddenError, RetryLaterError, UserError
 from hub.security import tokens, users
 from hub.security.models import Audit, Role
@@ -224,6 +224,21 @@ def test_a_recording_that_is_too_old_is_forgotten_unless_it_is_held(office: Offi
         assert recordings.purge(session, days=365) == 1
     assert office.recording(old.linked, "purged").size
     assert office.recording(held.linked, "ready")
+
+
+def test_one_night_forgets_all_that_became_too_old_on_a_busy_day(office: Office) -> None:
+    call = talk(office, record=False)
+    call.hangup()
+    office.finished(call.linked)
+    with office.hub.db.write() as session:
+        owner = session.scalars(select(CallRow.id).where(CallRow.key == call.linked)).one()
+        for number in range(1200):
+            path, past = f"/old/{number}.wav", now() - timedelta(days=366)
+            session.add(Recording(call_id=owner, path=path, state=RecordingState.READY, started_at=past))
+    with office.hub.db.write() as session:
+        assert recordings.purge(session, days=365) == 1200
+        left = select(func.count()).where(Recording.call_id == owner, Recording.state == RecordingState.READY)
+        assert session.scalar(left) == 0
 
 
 def test_one_call_with_two_recordings_has_both(office: Office) -> None:

@@ -1,6 +1,7 @@
 """The way of a record: taken once however often it comes, and set aside with its reason where it cannot be taken."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from sqlalchemy.orm import Session
 
 from hub import flow as flows
 from hub.context import Hub
+from hub.cti import wrap_up
 from hub.cti.models import CallRow, LegRow
 from hub.flow import MAPPINGS, Flow, open_flow
 from hub.intake.models import Account, RawRecord, RawState
-from hub.records.call import Outcome
+from hub.records.call import Direction, Outcome
+from hub.security.models import Role
+from hub.security.policy import Person
 from hub.timeline.models import Interaction, Participant, Task
 from tests.unit.flow.made import BEGAN, account, call, count, raw, take
 
@@ -215,3 +219,31 @@ def test_a_crash_after_any_call_of_a_page_leaves_nothing_half_done(hub: Hub, own
     assert (count(hub, CallRow), count(hub, RawRecord), len(entries(hub))) == (1, 1, 1)
     assert take(hub, owner, call("1.2")) == ["new"]
     assert (count(hub, CallRow), count(hub, RawRecord), len(entries(hub))) == (2, 2, 2)
+
+
+def choosing(hub: Hub, **values: bool) -> Flow:
+    """The hub's flow with other settings of calls."""
+    calls = hub.settings.calls.model_copy(update=values)
+    return replace(hub.flow, settings=hub.settings.model_copy(update={"calls": calls}))
+
+
+def test_internal_calls_are_left_out_only_where_a_setting_says_so(hub: Hub, owner: Account) -> None:
+    internal = {"direction": Direction.INTERNAL, "caller": "102", "did": "", "callee": "101"}
+    take(hub, owner, call("1.1", **internal), call("1.2"), flow=choosing(hub, keep_internal=False))
+    assert raw(hub, "1.1").state == RawState.FILTERED
+    assert (count(hub, CallRow), len(entries(hub))) == (2, 1), "the call itself is kept"
+    take(hub, owner, call("1.3", **internal))
+    assert len(entries(hub)) == 2
+
+
+def test_a_call_that_is_left_out_as_undocumented_comes_with_the_first_word_about_it(hub: Hub, owner: Account) -> None:
+    flow = choosing(hub, leave_out_undocumented=True)
+    take(hub, owner, call("1.1"), call("1.2", outcome=Outcome.MISSED, answered_at=None, talk_s=0.0), flow=flow)
+    assert (raw(hub).state, entries(hub)) == (RawState.FILTERED, [])
+    assert count(hub, Task) == 1, "a missed call is work all the same"
+    with hub.db.write() as session:
+        row = session.scalars(select(CallRow).where(CallRow.key == "1.1")).one()
+        wrap_up.save(session, hub.bus, Person(0, None, "", "a program", Role.ADMIN), row, disposition="Resolved")
+    with hub.db.write() as session:
+        assert flows.waiting(flow, session) == 1
+    assert (raw(hub).state, len(entries(hub))) == (RawState.APPLIED, 1)
