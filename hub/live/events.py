@@ -31,6 +31,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # process has ended (a user disabled by the command line, a session signed out elsewhere) and no bus tells.
 RECHECK_S = 3.0
 RETRY_MS = 2000  # how long a browser waits before it joins again
+PING = "event: ping\ndata: {}\n\n"  # an event, since a browser's program does not see comments: it notices silence
 PATH = "/events"
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -114,11 +115,11 @@ class Live:
 
     async def _pump(self, stream: Stream, send: Send) -> None:
         """Send what comes, and a sign of life when nothing does, until the stream ends."""
-        greeting = message("hello", {"version": self._version, "now": time.time() * 1000})
+        greeting = message("hello", {"version": self._version, "now": time.time() * 1000, "ping_s": self._ping_s})
         first = await stream.next(self._ping_s)
         text: str | None = None if first is None else f"retry: {RETRY_MS}\n{first}{greeting}"
         while text is not None:
-            await send({"type": "http.response.body", "body": (text or ": ping\n\n").encode(), "more_body": True})
+            await send({"type": "http.response.body", "body": (text or PING).encode(), "more_body": True})
             text = await stream.next(self._ping_s)
 
     async def _recheck(self) -> None:

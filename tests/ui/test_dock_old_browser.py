@@ -62,3 +62,20 @@ def test_closing_the_card_closes_it_for_all_tabs(old: list[Page], site: Site) ->
     shows(old, [1, 0, 0])
     old[0].click("#pop [data-dismiss]")
     shows(old, [0, 0, 0])
+
+
+def test_a_computer_that_slept_asks_anew_when_it_wakes_up(profile: Make, site: Site) -> None:
+    noa = profile("noa")
+    noa.context.add_init_script("delete window.SharedWorker")
+    noa.context.clock.install()
+    page = noa.open("/")
+    online(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/events" in request.url else None)
+    page.clock.fast_forward("10:00")  # the stream of before may be dead, and nobody would say so
+    until(lambda: page.evaluate("1") and asked, "the stream is not asked for anew")
+    online(page)
+    call = site.ring()
+    shows([page], [1])
+    site.end(call, reason="gave_up")
+    shows([page], [0])

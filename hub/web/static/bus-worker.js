@@ -9,6 +9,7 @@ const SAVED_MS = 1200; // how long "saved" stays after the end of the call
 const RELOAD_MS = 700; // a tab with a half-written note that went away may only be reloading
 const RETRY_MS = 2000;
 const RETRY_MAX_MS = 60000;
+const WATCH_MS = 3000; // how often it is looked whether the stream still lives
 
 const tabs = new Map(); // port -> time the tab was last used; 0 = never seen by its user, -1 = it did not answer
 const calls = new Map(); // call id -> card: live ones, and ended ones whose note is not finished
@@ -23,6 +24,8 @@ let version = "";
 let retry = RETRY_MS;
 let retryTimer = 0;
 let ackTimer = 0;
+let heardAt = 0; // when the stream last said anything
+let silentMs = 0; // so long it may say nothing; 0: not known yet
 
 const send = (port, message) => {
   try {
@@ -138,7 +141,9 @@ function open() {
   const stream = (source = new EventSource(url));
   const on = (event, act) =>
     stream.addEventListener(event, (e) => {
-      if (stream === source) act(JSON.parse(e.data)); // else: a stream of the user who was signed in before
+      if (stream !== source) return; // a stream of the user who was signed in before
+      heardAt = Date.now();
+      act(JSON.parse(e.data));
     });
   const onCall = (event, act) =>
     on(event, (data) => {
@@ -159,8 +164,10 @@ function open() {
     retryTimer = setTimeout(open, retry + Math.random() * 1000);
     retry = Math.min(retry * 2, RETRY_MAX_MS);
   };
+  on("ping", () => {});
   on("hello", (data) => {
     skew = Date.now() - data.now;
+    silentMs = data.ping_s * 2500;
     version = data.version;
     tellAll({ t: "version", version });
   });
@@ -180,6 +187,15 @@ function open() {
   onCall("call.saved", (card) => saved(card.call));
   onCall("call.dismissed", (card) => dismiss(card.call));
 }
+
+// A computer that slept, or a network that was changed, leaves a stream that nobody ends: the browser would wait for
+// minutes while phones ring.
+setInterval(() => {
+  if (!silentMs || source?.readyState !== EventSource.OPEN || Date.now() - heardAt < silentMs) return;
+  tellAll({ t: "link", up: false });
+  close();
+  open();
+}, WATCH_MS);
 
 function close() {
   source?.close();

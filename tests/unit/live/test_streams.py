@@ -234,7 +234,7 @@ def test_a_stream_says_state_version_and_signs_of_life() -> None:
     async def scenario() -> tuple[int, str, str, dict[int, int]]:
         bus = MemoryBus()
         browser = Browser(Live(bus, noa_only, all_of_them, nothing_else, 0.02, version="v7"))
-        await until(lambda: ": ping" in browser.text if len(browser.sent) > 1 else False)
+        await until(lambda: "event: ping" in browser.text if len(browser.sent) > 1 else False)
         headers = dict(browser.sent[0]["headers"])
         await browser.leave()
         await browser.task
@@ -254,7 +254,7 @@ def test_a_stream_ends_when_its_session_does() -> None:
         bus = MemoryBus()
         live = Live(bus, noa_only, lambda ids: set(ids) if signed_in else set(), nothing_else, 0.01, recheck_s=0.05)
         browser = Browser(live)
-        await until(lambda: browser.text.count("ping") > 8 if len(browser.sent) > 1 else False)
+        await until(lambda: browser.text.count("event: ping") > 8 if len(browser.sent) > 1 else False)
         assert not browser.task.done()
         signed_in = False
         async with asyncio.timeout(SOON):
