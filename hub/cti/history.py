@@ -98,7 +98,7 @@ ALL = Filter()
 def of_items(session: Session, person: Person, items: Iterable[Item]) -> dict[int, CallFact]:
     """Return the calls behind rows of a timeline, by the row's number."""
     numbers = {call: item.number for item in items if item.kind == Kind.CALL and (call := _call_of(item)) is not None}
-    facts = _facts(session, person, CALL.public_id.in_(numbers)) if numbers else []
+    facts = _facts(session, person, _with_ids(), {"ids": list(numbers)}) if numbers else []
     return {numbers[fact.id]: fact for fact in facts}
 
 
@@ -115,7 +115,7 @@ def one(session: Session, person: Person, public_id: UUID) -> CallFact:
     Raises:
         NotFoundError: there is none, or this person has nothing to do with it.
     """
-    facts = _facts(session, person, CALL.public_id == public_id)
+    facts = _facts(session, person, _with_ids(), {"ids": [public_id]})
     if not facts or not may_see(session, person, facts[0].row_id):
         raise NotFoundError("There is no such call, or you took no part in it.")
     return facts[0]
@@ -149,7 +149,7 @@ def listed(
         ids, following = _of_all(session, which, before, limit)
     else:
         ids, following = _of_user(session, user_id, which, before, limit)
-    facts = {fact.row_id: fact for fact in _facts(session, person, CALL.id.in_(ids))} if ids else {}
+    facts = {fact.row_id: fact for fact in _facts(session, person, _with_row_ids(), {"ids": ids})} if ids else {}
     return [facts[call] for call in ids if call in facts], following
 
 
@@ -239,8 +239,20 @@ def _columns() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _facts(session: Session, person: Person, where: ColumnElement[bool]) -> list[CallFact]:
-    rows = [dict(row) for row in session.execute(_columns().where(where)).mappings()]
+@lru_cache(maxsize=1)
+def _with_ids() -> Select[*tuple[Any, ...]]:
+    return _columns().where(CALL.public_id.in_(bindparam("ids", expanding=True)))
+
+
+@lru_cache(maxsize=1)
+def _with_row_ids() -> Select[*tuple[Any, ...]]:
+    return _columns().where(CALL.id.in_(bindparam("ids", expanding=True)))
+
+
+def _facts(
+    session: Session, person: Person, which: Select[*tuple[Any, ...]], values: Mapping[str, Any]
+) -> list[CallFact]:
+    rows = [row._asdict() for row in session.execute(which, values)]
     recordings = _recordings(session, {row["row_id"]: round(row["talk_s"]) for row in rows})
     heard = _took_part(session, person, list(recordings))
     return [

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
@@ -26,6 +26,14 @@ TAX_ID = "tax_id"
 KINDS = (PHONE, EMAIL, TAX_ID)
 LONGEST_NAME = 400
 LONGEST_TAX_ID = 40
+# Built once: every page of a customer asks these, and building costs as much as asking.
+_BY_PUBLIC_ID = select(Party).where(Party.public_id == bindparam("public_id"))
+_MERGED_INTO = select(Party.id).where(Party.merged_into.in_(bindparam("ids", expanding=True)))
+_HELD = (
+    select(Identifier)
+    .where(Identifier.party_id == bindparam("party"), Identifier.valid_to.is_(None))
+    .order_by(Identifier.id)
+)
 _MERGES = 50  # steps from a merged party to the one it is now; a chain is shortened at each merge
 
 
@@ -83,7 +91,7 @@ def get(session: Session, public_id: UUID) -> Party:
     Raises:
         NotFoundError: there is none, or it was erased.
     """
-    party = session.scalars(select(Party).where(Party.public_id == public_id)).first()
+    party = session.scalars(_BY_PUBLIC_ID, {"public_id": public_id}).first()
     for _ in range(_MERGES):
         if party is None or party.merged_into is None:
             break
@@ -97,7 +105,7 @@ def with_merged(session: Session, party: Party) -> tuple[int, ...]:
     """Return the party's id and those of all that were merged into it: the ids its timeline is read by."""
     ids, last = [party.id], [party.id]
     while last:
-        last = list(session.scalars(select(Party.id).where(Party.merged_into.in_(last), Party.id.not_in(ids))))
+        last = [one for one in session.scalars(_MERGED_INTO, {"ids": last}) if one not in ids]
         ids += last
     return tuple(ids)
 
@@ -105,9 +113,7 @@ def with_merged(session: Session, party: Party) -> tuple[int, ...]:
 def identifiers(session: Session, party: Party) -> Sequence[Identifier]:
     """Return what points to a party, phones first; not what it gave up."""
     order = {PHONE: 0, EMAIL: 1}
-    rows = session.scalars(
-        select(Identifier).where(Identifier.party_id == party.id, Identifier.valid_to.is_(None)).order_by(Identifier.id)
-    )
+    rows = session.scalars(_HELD, {"party": party.id})
     return sorted(rows, key=lambda row: order.get(row.kind, 2))
 
 

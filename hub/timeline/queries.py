@@ -175,8 +175,7 @@ def last_contacts(session: Session, party_ids: Sequence[int], *, person: Person,
 
 def pinned(session: Session, party_ids: Sequence[int]) -> list[NoteText]:
     """Return what somebody pinned to the top of a party, newest first."""
-    where = NOTE.party_id.in_(party_ids) & NOTE.pinned
-    rows = session.execute(_note_columns().where(where).order_by(NOTE.created_at.desc()).limit(10))
+    rows = session.execute(_pinned_of(), {"parties": list(party_ids)})
     return [NoteText(*row[1:]) for row in rows]
 
 
@@ -330,6 +329,12 @@ def _note_columns() -> Select[*tuple[Any, ...]]:
 def _notes_of() -> Select[*tuple[Any, ...]]:
     wanted = NOTE.interaction_id.in_(bindparam("numbers", expanding=True))
     return _note_columns().where(wanted).order_by(NOTE.created_at, NOTE.id)
+
+
+@lru_cache(maxsize=1)
+def _pinned_of() -> Select[*tuple[Any, ...]]:
+    wanted = NOTE.party_id.in_(bindparam("parties", expanding=True)) & NOTE.pinned
+    return _note_columns().where(wanted).order_by(NOTE.created_at.desc()).limit(10)
 
 
 def _notes(session: Session, interaction_ids: Sequence[int]) -> dict[int, tuple[NoteText, ...]]:

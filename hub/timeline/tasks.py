@@ -1,11 +1,13 @@
 """What is to be done: missed calls that nobody returned, promised call-backs, follow-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import ForbiddenError, NotFoundError, UserError
@@ -76,18 +78,18 @@ def add(  # noqa: PLR0913 - the facts of a task
 def open_for(session: Session, user_id: int) -> list[Due]:
     """Return what one user has to do, missed calls first: the newest first; then the rest by their time."""
     member = exists().where(TaskMember.task_id == Task.id, TaskMember.user_id == user_id)
-    return _list(session, or_(Task.owner_id == user_id, member))
+    return _list(session, _open(or_(Task.owner_id == user_id, member)))
 
 
 def of_party(session: Session, party_ids: Sequence[int], numbers: Sequence[str] = ()) -> list[Due]:
     """Return what is open with a party, whoever has to do it; also missed calls of its numbers."""
-    mine = Task.party_id.in_(party_ids)
-    return _list(session, or_(mine, Task.number.in_(numbers) & Task.party_id.is_(None)) if numbers else mine)
+    values = {"parties": list(party_ids), "numbers": list(numbers)}
+    return _list(session, _open_of_numbers_too(), values) if numbers else _list(session, _open_of_parties(), values)
 
 
 def of_number(session: Session, number: str) -> list[Due]:
     """Return what is open with a number that belongs to nobody yet."""
-    return _list(session, Task.number == number) if number else []
+    return _list(session, _open(Task.number == number)) if number else []
 
 
 def get(session: Session, public_id: UUID) -> Task:
@@ -175,11 +177,27 @@ def _columns() -> Select[Task, UUID | None, str | None, str | None]:
     )
 
 
-def _list(session: Session, which: ColumnElement[bool]) -> list[Due]:
+def _open(which: ColumnElement[bool]) -> Select[Task, UUID | None, str | None, str | None]:
+    return _columns().where(which, Task.done_at.is_(None)).order_by(Task.due_at.desc(), Task.id.desc()).limit(MOST)
+
+
+@lru_cache(maxsize=1)
+def _open_of_parties() -> Select[Task, UUID | None, str | None, str | None]:
+    return _open(Task.party_id.in_(bindparam("parties", expanding=True)))
+
+
+@lru_cache(maxsize=1)
+def _open_of_numbers_too() -> Select[Task, UUID | None, str | None, str | None]:
+    nobodys = Task.number.in_(bindparam("numbers", expanding=True)) & Task.party_id.is_(None)
+    return _open(or_(Task.party_id.in_(bindparam("parties", expanding=True)), nobodys))
+
+
+def _list(
+    session: Session, query: Select[Task, UUID | None, str | None, str | None], values: Mapping[str, Any] | None = None
+) -> list[Due]:
     """Group the open tasks: newest first while reading, so that the first of a number is its last call."""
-    query = _columns().where(which, Task.done_at.is_(None)).order_by(Task.due_at.desc(), Task.id.desc()).limit(MOST)
     groups: dict[tuple[str, str], Due] = {}
-    for task, party, party_name, owner in session.execute(query):
+    for task, party, party_name, owner in session.execute(query, values):
         missed = task.kind == TaskKind.MISSED_CALL
         key = (task.kind, task.number) if missed and task.number else (task.kind, str(task.id))
         known = groups.get(key)

@@ -25,6 +25,7 @@ from hub.web.console import (
     settings_page,
     sign_in,
 )
+from hub.web.folding import Spoken
 from hub.web.frame import EXTENSION
 
 LARGEST = 2**20  # bytes of one request; a view that takes files says so itself (`request.max_content_length`)
@@ -37,9 +38,15 @@ class Cookies(SecureCookieSessionInterface):
         return super().get_cookie_secure(app) or request.is_secure
 
 
+class App(Flask):
+    """Flask with templates that are compiled once for each language."""
+
+    jinja_environment = Spoken
+
+
 def make_flask(hub: Hub) -> Flask:
     """Build the app of one hub."""
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.extensions[EXTENSION] = hub
     app.session_interface = Cookies()
     app.config.update(

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from hub.settings import LANGUAGES
 from hub.web import auth, clock
+from hub.web.folding import Spoken
 from hub.web.frame import current_hub
 
 FOLDER = Path(__file__).parent / "translations"
@@ -104,11 +105,15 @@ def install(app: Flask) -> None:
         said = Markup(catalog.ugettext(text))  # noqa: S704 - our own texts; what is put into them is escaped
         return said % values if values or "%" in said else said
 
+    def spoken() -> str:
+        setattr(g, CATALOG, catalogs.get_translations())  # anew for each template: a view may change the language
+        return cast("str", get_locale().language)
+
+    cast("Spoken", app.jinja_env).language = spoken
     app.jinja_env.globals["_"] = translated
 
     @app.context_processor
     def facts() -> dict[str, Any]:
         code = cast("str", get_locale().language)
         clock.start()
-        setattr(g, CATALOG, catalogs.get_translations())  # anew for each template: a view may change the language
         return {"lang": code, "dir": direction(code), "languages": NAMES}

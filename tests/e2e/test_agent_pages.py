@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -97,16 +96,9 @@ def exchange(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Exchange:
     return stand_in
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Templates once compiled: each test has an app of its own."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def sign_in(hub: Hub, story: Story, compiled: FileSystemBytecodeCache) -> Callable[[str], Agent]:
+def sign_in(hub: Hub, story: Story) -> Callable[[str], Agent]:
     app = hub_app.create_app(hub)
-    app.jinja_env.bytecode_cache = compiled
     return lambda name: Agent(app, hub, story, name)
 
 

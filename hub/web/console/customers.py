@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from hub.cti import history
@@ -30,6 +30,21 @@ from hub.web.frame import current_hub, current_person
 blueprint = Blueprint("customers", __name__)
 FILTERS = "timeline"  # in a user's preferences
 CHOICES = 8
+MOST_STAFF = 20
+# Built once: every page of a customer asks these.
+_STAFF = (
+    select(Party)
+    .where(Party.company_id == bindparam("company"), Party.merged_into.is_(None))
+    .order_by(Party.name)
+    .limit(MOST_STAFF)
+)
+_SOURCES = (
+    select(Account.name, Account.connector, Link.stream, func.max(Link.seen_at).label("seen_at"))
+    .join(Account, Account.id == Link.account_id)
+    .where(Link.party_id.in_(bindparam("parties", expanding=True)))
+    .group_by(Account.name, Account.connector, Link.stream)
+)
+_COLLEAGUES = select(User.id, User.name).where(User.disabled_at.is_(None)).order_by(User.name)
 
 
 @blueprint.get("/customers")
@@ -298,26 +313,18 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
         "party": party,
         "identifiers": held,
         "company": session.get(Party, party.company_id) if party.company_id else None,
-        "staff": session.scalars(
-            select(Party).where(Party.company_id == party.id, Party.merged_into.is_(None)).order_by(Party.name).limit(20)
-        ).all() if party.kind == PartyKind.COMPANY else [],
+        "staff": session.scalars(_STAFF, {"company": party.id}).all() if party.kind == PartyKind.COMPANY else [],
         "owner": session.get(User, party.owner_id) if party.owner_id else None,
         "merged": len(ids) - 1,
-        "sources": session.execute(
-            select(Account.name, Account.connector, Link.stream, func.max(Link.seen_at).label("seen_at"))
-            .join(Account, Account.id == Link.account_id)
-            .where(Link.party_id.in_(ids))
-            .group_by(Account.name, Account.connector, Link.stream)
-        ).all(),
+        "sources": session.execute(_SOURCES, {"parties": list(ids)}).all(),
         "number": numbers[0] if numbers else "",
         "people": _people(session),
-    }  # fmt: skip
+    }
 
 
 def _people(session: Session) -> list[tuple[int, str]]:
     """Return the colleagues, for the filter by person and the choice of an owner."""
-    rows = session.execute(select(User.id, User.name).where(User.disabled_at.is_(None)).order_by(User.name))
-    return [(row.id, row.name) for row in rows]
+    return [(row.id, row.name) for row in session.execute(_COLLEAGUES)]
 
 
 def _note(session: Session, public_id: UUID, note_id: UUID) -> Note:
