@@ -23,9 +23,12 @@ from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
 from hub.flow import Flow, open_flow, take_calls
+from hub.intake import due, health
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
+from hub.intake.read import Progress, Reader
 from hub.live.bus import open_bus
 from hub.live.events import Live
+from hub.remotes import Remotes
 from hub.security import sessions
 from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
@@ -77,6 +80,7 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
     vault = open_vault(settings.key_file)
     connectors = load_connectors(settings)
     limiter = open_limiter(settings)
+    remotes = Remotes(settings, db, vault, connectors)
     adopt.watch()
     return Hub(
         settings=settings,
@@ -87,6 +91,7 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
         telephone=Telephone(settings, db, vault, connectors, limiter),
         limiter=limiter,
         flow=open_flow(settings),
+        remotes=remotes,
     )
 
 
@@ -194,8 +199,9 @@ def _workers(hub: Hub) -> Workers:
         [
             Job("recordings", Recording, _recording_due, look),
             Job("history", StreamState, _history_due, history),
+            Job("streams", StreamState, partial(due.due, backfill=work.backfill), reader(hub).read, first=due.first),
         ],
-        [Turn("nightly", timedelta(days=1), nightly)],
+        [Turn("nightly", timedelta(days=1), nightly), Turn("health", timedelta(minutes=1), health.refresh_all)],
         [
             Sweep(
                 "records",
@@ -208,6 +214,11 @@ def _workers(hub: Hub) -> Workers:
         heartbeat_s=work.heartbeat_s,
         look_s=1.0,
     )
+
+
+def reader(hub: Hub, progress: Progress | None = None) -> Reader:
+    """Return what reads the streams of all accounts."""
+    return Reader(hub.db, hub.remotes.open, flows.Taker(hub.flow), progress=progress)
 
 
 def _recording_due() -> ColumnElement[bool]:

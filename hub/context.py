@@ -10,6 +10,7 @@ from hub.connector.contract import Connector
 from hub.cti.telephone import Telephone
 from hub.flow import Flow
 from hub.live.bus import Bus
+from hub.remotes import Remotes
 from hub.security.vault import Vault
 from hub.settings import Settings
 from hub.store.session import Database
@@ -27,3 +28,4 @@ class Hub:
     telephone: Telephone
     limiter: FixedWindowRateLimiter
     flow: Flow
+    remotes: Remotes

@@ -8,11 +8,14 @@ HubError
 ├── ConnectorError       one remote account misbehaved
 │   ├── AuthError        pause the account, ask for a reconnect
 │   ├── ScopeError       this stream only: a permission is missing, say which
+│   ├── DisabledError    an administrator of the remote must switch something on; say what
 │   ├── CursorExpired    start a new epoch, wipe nothing
 │   ├── RetryLaterError  same request again after `retry_after`
+│   │   └── LimitedError we asked too much; waiting is no failure
 │   ├── ConflictError    read again and merge
 │   ├── GoneError        the remote object is no more; for a delete that is success
 │   └── RejectedError    never retry; the remote refused this record
+│       └── ReadOnlyError  it is somebody else's; mark it read-only
 ├── HookError            refuse the call (401), keep nothing
 └── RecordError          set this record aside, go on with the next
     ├── ShapeError       the payload is not what the source promised
@@ -69,6 +72,10 @@ class ScopeError(ConnectorError):
     """The remote knows us but a permission is missing; the message names it."""
 
 
+class DisabledError(ConnectorError):
+    """The remote's own administrator must do something first; the message says what and where."""
+
+
 class CursorExpired(ConnectorError):  # noqa: N818 - a state of the remote, not a fault of ours
     """The remote forgot where we were."""
 
@@ -81,6 +88,10 @@ class RetryLaterError(ConnectorError):
         self.retry_after = retry_after
 
 
+class LimitedError(RetryLaterError):
+    """A limit of the remote, or of ours on its behalf, is reached: nothing is wrong, only later."""
+
+
 class ConflictError(ConnectorError):
     """The remote object changed since we read it."""
 
@@ -91,6 +102,10 @@ class GoneError(ConnectorError):
 
 class RejectedError(ConnectorError):
     """The remote refused this one for good."""
+
+
+class ReadOnlyError(RejectedError):
+    """The remote lets only somebody else change this one."""
 
 
 class HookError(HubError):

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Delivered
@@ -30,6 +30,8 @@ from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.load import read_folder
 from hub.mapping.transforms import Context, Registry
+from hub.meetings import take as meetings
+from hub.meetings.transforms import TRANSFORMS as MEETING_TRANSFORMS
 from hub.outbound import outbox
 from hub.outbound.plan import Subscriber, plan
 from hub.records.call import Call, Direction
@@ -58,22 +60,30 @@ class Flow:
         Raises:
             MappingError: nobody wrote one.
         """
-        found = self.mappings.get((connector, stream)) or self.mappings.get((HUB, stream))
+        kind = stream.partition(":")[0]
+        found = self.mappings.get((connector, kind)) or self.mappings.get((HUB, kind))
         if found is None:
-            raise MappingError(f"There is no mapping mappings/{connector}/{stream}.toml.")
+            raise MappingError(f"There is no mapping mappings/{connector}/{kind}.toml.")
         return found
+
+    def kind(self, connector: str, stream: str) -> str:
+        """Return what kind of record a stream's mapping makes; empty where it has none."""
+        try:
+            return self.mapping(connector, stream).record
+        except MappingError:
+            return ""
 
 
 def open_flow(settings: Settings, folder: Path = MAPPINGS) -> Flow:
     """Read all mappings; a wrong one stops the start and is named."""
-    return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS)}))
+    return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS, MEETING_TRANSFORMS)}))
 
 
 def take_calls(flow: Flow, session: Session, account: Account, finished: Sequence[tuple[Call, CallRow]]) -> None:
     """Take finished calls in: they become raw records like any others, and go the same way."""
     records = [Delivered(CALLS, row.key, to_payload(call)) for call, row in finished]
     kept = receive.keep_page(session, account.id, CALLS, records)
-    process(flow, session, account, [raw for raw, fresh in kept if fresh or raw.state != RawState.APPLIED])
+    process(flow, session, account, receive.rows(session, [one for one in kept if one.state != RawState.APPLIED]))
 
 
 def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> int:
@@ -98,6 +108,33 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
         else:
             kinds[mapping.record].append(Mapped(raw, values, mapping.sha256))
     return sum(_take(flow, session, account, kind, batch) for kind, batch in kinds.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """What a reader of streams hands its records to."""
+
+    flow: Flow
+
+    def take(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+        """Take new and changed records to the timeline."""
+        process(self.flow, session, account, raws)
+
+    def gone(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+        """Follow that records are no more at the remote."""
+        kinds: dict[str, list[RawRecord]] = defaultdict(list)
+        for raw in raws:
+            kinds[self.flow.kind(account.connector, raw.stream)].append(raw)
+        for kind, some in kinds.items():
+            if kind in _LOSES:
+                _LOSES[kind](self.flow, session, account, some)
+
+    def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+        """Take back records that are not for the hub after all."""
+        self.gone(session, account, raws)
+        for raw in raws:
+            session.execute(delete(Interaction).where(Interaction.raw_record_id == raw.id))
+            session.delete(raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +302,26 @@ def _tell_others(flow: Flow, session: Session, account: Account, raw: RawRecord,
     outbox.store(session, planned)
 
 
-_RECORDS = {"call": _calls}
+# --- Meetings -----------------------------------------------------------------------------------------------------
+
+
+def _meetings(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put meetings on the timelines of whoever from outside is in them."""
+    given = [meetings.Given(one.raw, one.values) for one in batch]
+    meetings.take(session, account, given, zone=_zone(flow, account))
+    return [RawState.APPLIED] * len(batch)
+
+
+def _lose_meetings(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    meetings.lose(session, raws, zone=_zone(flow, account))
+
+
+def _zone(flow: Flow, account: Account) -> str:
+    return account.time_zone or flow.settings.hub.time_zone
+
+
+_RECORDS = {"call": _calls, "meeting": _meetings}
+_LOSES = {"meeting": _lose_meetings}
 
 
 # --- Again --------------------------------------------------------------------------------------------------------
@@ -275,7 +331,7 @@ def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
     """Take records that were kept and not applied yet, such as those a person retries; returns how many."""
     query = (
         select(RawRecord)
-        .where(RawRecord.state == RawState.KEPT, RawRecord.stream.in_(_streams(flow)))
+        .where(RawRecord.state == RawState.KEPT, _is_mapped(flow))
         .order_by(RawRecord.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -288,12 +344,15 @@ def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
 
 def has_waiting(flow: Flow, session: Session) -> bool:
     """Say whether any record was kept and not applied yet."""
-    query = select(RawRecord.id).where(RawRecord.state == RawState.KEPT, RawRecord.stream.in_(_streams(flow)))
+    query = select(RawRecord.id).where(RawRecord.state == RawState.KEPT, _is_mapped(flow))
     return session.scalar(query.limit(1)) is not None
 
 
-def _streams(flow: Flow) -> list[str]:
-    return sorted({stream for _, stream in flow.mappings})
+def _is_mapped(flow: Flow) -> ColumnElement[bool]:
+    """Say of which streams there is a mapping; others, such as what an exchange said, are not for the timeline."""
+    kinds = sorted({kind for _, kind in flow.mappings})
+    scoped = (RawRecord.stream.startswith(f"{kind}:", autoescape=True) for kind in kinds)
+    return or_(RawRecord.stream.in_(kinds), *scoped)
 
 
 def replay(flow: Flow, session: Session, account: Account, stream: str | None, *, after: int) -> tuple[int, int, int]:
@@ -306,7 +365,7 @@ def replay(flow: Flow, session: Session, account: Account, stream: str | None, *
         (id of the last record, applied, set aside); an id of 0: there are no more.
     """
     query = select(RawRecord).where(RawRecord.account_id == account.id, RawRecord.id > after)
-    query = query.where(RawRecord.stream == stream) if stream else query.where(RawRecord.stream.in_(_streams(flow)))
+    query = query.where(RawRecord.stream == stream) if stream else query.where(_is_mapped(flow))
     rows = session.scalars(query.order_by(RawRecord.id).limit(PAGE)).all()
     applied = process(flow, session, account, rows)
     return (rows[-1].id if rows else 0), applied, len(rows) - applied

@@ -69,6 +69,7 @@ class Work(Section):
     lease_s: float = Field(gt=0)
     heartbeat_s: float = Field(gt=0)
     reconcile_s: float = Field(gt=0)
+    backfill: int = Field(ge=1, le=200)
     listener_lease_s: float = Field(gt=0)
     listener_heartbeat_s: float = Field(gt=0)
 

@@ -95,6 +95,11 @@ class AsteriskExchange:
         """Say for the self-test how far behind a saved position is, and whether its file is still there."""
         return check_position(self._records, position)
 
+    @property
+    def attends(self) -> bool:
+        """True where FastAGI has a port."""
+        return bool(self._settings.agi_port)
+
     def attend(self, answer: Callable[[Inquiry], Greeting], stop: threading.Event) -> None:
         """Answer the exchange's questions about callers until `stop`; returns at once where not configured."""
         agi.attend(self._settings, answer, stop)

@@ -21,8 +21,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from connectors.asterisk import trace
 from connectors.asterisk.simulated_pbx import MONITOR, STATES, UNKNOWN, Header, SimCall, SimChannel, SimPbx, escaped
 from hub.connector.simulator import Fault, Faults, Harm
+
+OPTIONS, performance = trace.OPTIONS, trace.performance
 
 FAULTS = {
     "wrong_password": Fault("refuses the login", Harm.REFUSED),

@@ -87,6 +87,11 @@ class PhoneHookExchange:
         """Yield nothing: what was not posted is nowhere to be read."""
         return iter(())
 
+    @property
+    def attends(self) -> bool:
+        """Say no: it asks nothing."""
+        return False
+
     def attend(self, answer: Callable[[Inquiry], Greeting], stop: threading.Event) -> None:  # noqa: ARG002 - it never asks
         """Return at once: it asks nothing."""
         return

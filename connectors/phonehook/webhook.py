@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 
 from connectors.phonehook.message import Event, HookMessage
 from connectors.phonehook.settings import PhoneHookSettings, digits
-from hub.connector.contract import Account, Hook, Received
+from hub.connector.contract import Account, Received
+from hub.connector.hook import Hook
 from hub.errors import HookError, ShapeError
 
 MAX_BODY = 64 * 1024

@@ -1,6 +1,7 @@
 """Connections to other systems, and who has which phone in an exchange."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from hub.errors import HubError, NotFoundError, UserError
 from hub.intake import accounts
 from hub.intake.models import Account
 from hub.security import audit, users
+from hub.store.base import now
 
 
 @click.group()
@@ -98,7 +100,7 @@ def check(name: str, *, json_: bool) -> None:
     with opened() as hub:
         with hub.db.read() as session:
             row = accounts.by_name(session, name)
-        findings = _findings(hub, row)
+        findings = [*_findings(hub, row), *_heard(hub, row)]
     show([{"level": f.level, "topic": f.topic, "text": f.text, "action": f.action} for f in findings], json_=json_)
     if any(f.level is Level.RED for f in findings):
         sys.exit(1)
@@ -122,6 +124,15 @@ def _findings(hub: Hub, row: Account) -> list[Finding]:
         return [Finding("settings", Level.RED, str(error), "Change the account's settings.")]
 
 
+def _heard(hub: Hub, row: Account) -> list[Finding]:
+    """What the hub itself saw of an exchange; nothing of another connection, or where its settings cannot be used."""
+    try:
+        with hub.db.read() as session:
+            return self_test.heard(session, hub.telephone, row, hub.settings.hub.region, now())
+    except HubError:
+        return []  # the check says what is wrong with the settings
+
+
 def _connector(hub: Hub, name: str) -> Connector[Any]:
     found = hub.connectors.get(name)
     if found is None:
@@ -129,10 +140,10 @@ def _connector(hub: Hub, name: str) -> Connector[Any]:
     return found
 
 
-def _change(name: str, action: str) -> None:
+def _change(name: str, action: str, change: Callable[[Hub, Session, Account], None]) -> None:
     with opened() as hub, hub.db.write() as session:
         row = accounts.by_name(session, name)
-        getattr(accounts, action)(row)
+        change(hub, session, row)
         audit.record(session, None, f"account.{action}", "account", row.public_id)
     click.echo(f"{name}: {action} done.")
 
@@ -141,14 +152,14 @@ def _change(name: str, action: str) -> None:
 @click.argument("name")
 def pause(name: str) -> None:
     """Stop reading and writing for a while."""
-    _change(name, "pause")
+    _change(name, "pause", lambda _hub, _session, row: accounts.pause(row))
 
 
 @account.command("resume")
 @click.argument("name")
 def resume(name: str) -> None:
     """Go on where it stopped."""
-    _change(name, "resume")
+    _change(name, "resume", lambda hub, session, row: accounts.resume(session, row, hub.connectors.get(row.connector)))
 
 
 @account.command("remove")
@@ -156,7 +167,7 @@ def resume(name: str) -> None:
 @click.confirmation_option(prompt="Its secrets are forgotten; what it brought stays on the timelines. Remove it?")
 def remove(name: str) -> None:
     """Forget a connection and its secrets."""
-    _change(name, "remove")
+    _change(name, "remove", lambda _hub, session, row: accounts.remove(session, row))
 
 
 @click.group()
@@ -170,7 +181,11 @@ def extension() -> None:
 @click.option("--user", "email", default="", help="Who uses it.")
 @click.option("--device", default="", help="Pattern of its channel names, such as PJSIP/anna*.")
 def add_extension(pbx: str, number: str, email: str, device: str) -> None:
-    """Say who uses a phone; the same number again changes its user."""
+    """Say who uses a phone; the same number again changes its user.
+
+    NUMBER is what people dial: digits, * and #. A device that is not called after it is told by --device:
+    `hub extension add pbx 101 --device 'PJSIP/anna*' --user anna@example.com`.
+    """
     with opened() as hub, hub.db.write() as session:
         row = _exchange(hub, session, pbx)
         owner = users.get(session, email) if email else None

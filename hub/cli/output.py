@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,24 @@ def read_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     settings = load(overrides=overrides)
     log.setup(settings.log.level, settings.log.format)
     return settings
+
+
+@contextmanager
+def progress(label: str, length: int = 0, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how far something is; elsewhere nothing, so that a log has only what matters.
+
+    What is given takes how much was done just now, and how much more there turned out to be than was known.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done, _more: None
+        return
+    with click.progressbar(length=length, label=label, show_eta=bool(length), show_pos=True, file=sys.stderr) as bar:
+
+        def step(done: int, more: int) -> None:
+            bar.length = (bar.length or 0) + more
+            bar.update(done)
+
+        yield step
 
 
 def asked(label: str) -> str:

@@ -1,13 +1,15 @@
 """What a connector offers. `connectors/<name>/__init__.py` exports one `CONNECTOR`; that is all the hub knows of it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from hub.connector.exchange import Exchange
+from hub.connector.hook import Hook
+from hub.connector.stream import Remote, Tools
 
 
 class AccountSettings(BaseModel):
@@ -54,23 +56,13 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
-    """One webhook call as it arrived. `headers` has lower-case names."""
-
-    body: bytes
-    headers: Mapping[str, str]
-    content_type: str
-    form: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of form posts, parsed by the web layer
-    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Delivered:
     """One record that a webhook brought, named so that a repeated delivery is recognised."""
 
     stream: str
     remote_id: str
     payload: dict[str, Any]
+    version: str = ""  # the remote's own mark of this state, for writing back
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +89,7 @@ class Connector(Generic[SettingsT]):
     check: Callable[[Account[SettingsT]], list[Finding]]  # tests the credentials; never raises ConnectorError
     receive: Callable[[Account[SettingsT], Hook], Received] | None = None
     exchange: Callable[[Account[SettingsT]], Exchange] | None = None
+    remote: Callable[[Account[SettingsT], Tools], Remote] | None = None  # what is read in pages and written to
     help: str = ""  # a short text for the connect page: what to prepare in the remote system
 
 

@@ -168,6 +168,10 @@ class Exchange(Protocol):
         Yields nothing where no source of records is configured.
         """
 
+    @property
+    def attends(self) -> bool:
+        """Say whether the exchange can ask us about callers: whether `attend` is configured."""
+
     def attend(self, answer: Callable[[Inquiry], Greeting], stop: threading.Event) -> None:
         """Answer the exchange's questions about callers until `stop`; returns at once where not configured.
 

@@ -1,7 +1,7 @@
 """What every connector's simulator is built on: a way to start it, and faults that it commits on command."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -117,6 +117,34 @@ class Visitor:
 
     number: str
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What one simulator can be told besides port and faults. `simulator.py` lists them in `OPTIONS`.
+
+    `hub simulate` then takes `--name VALUE`, and gives what was typed to the module's `performance`.
+    """
+
+    name: str
+    value: str  # what stands for it in the help, such as FILE
+    text: str
+    default: str = ""
+
+
+Performance = Callable[[Any, threading.Event], None]
+"""Makes something happen in a running simulator, until it is over or the event is set."""
+
+
+class Plan(Protocol):
+    """What a `simulator.py` with `OPTIONS` exports as `performance`."""
+
+    def __call__(self, given: Mapping[str, str]) -> Performance | None:
+        """Say what these values of its options make it do, instead of its demo; None: nothing.
+
+        Raises:
+            ValueError: says which value is wrong, and how.
+        """
 
 
 class Demo(Protocol):

@@ -1,4 +1,4 @@
-"""A number gets an owner: its earlier calls and missed calls follow, whoever named it and wherever.
+"""A number or an address gets an owner: its earlier calls, meetings and mails follow, whoever named it and wherever.
 
 Hung on the insert of an identifier itself, in the same transaction, because every way to name a number (a page, the
 API, a second source, an import) must have this effect and none may forget it.
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper
 from hub.cti.models import CallRow, MatchBasis
 from hub.identity.callers import PHONE
 from hub.identity.models import Identifier
+from hub.identity.parties import EMAIL
 from hub.timeline.models import Participant, Task
 
 
@@ -22,13 +23,15 @@ def watch() -> None:
 
 
 def _adopt(_: Mapper[Any], connection: Connection, row: Identifier) -> None:
-    if row.kind != PHONE or row.shared or row.blocked or _has_other_owner(connection, row):
+    if row.kind not in {PHONE, EMAIL} or row.shared or row.blocked or _has_other_owner(connection, row):
         return
     connection.execute(
         update(Participant)
         .where(Participant.party_id.is_(None), Participant.identifier_kind == row.kind, Participant.value == row.value)
         .values(party_id=row.party_id, origin_party_id=row.party_id)
     )
+    if row.kind != PHONE:
+        return
     connection.execute(
         update(CallRow)
         .where(CallRow.party_id.is_(None), CallRow.number == row.value, CallRow.match_basis == MatchBasis.NONE)

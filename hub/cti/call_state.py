@@ -64,6 +64,8 @@ _REMEMBER_S: Final = 600.0  # how long a finished call's keys keep late events f
 _REMEMBER: Final = 20_000
 _OPEN_LIMIT: Final = 20_000  # calls at once; beyond, the oldest is given up
 _LEG_LIMIT: Final = 256  # channels of one call; a queue that rings for hours makes thousands
+_KEYED_S: Final = 300.0  # how long a keyed number waits for its call: longer than an exchange is usually away
+_KEYED: Final = 1_000
 _TEXT: Final = 200  # characters of a name or number from outside
 
 
@@ -98,6 +100,7 @@ class CallState:
         self._refs: dict[str, Conversation] = {}
         self._homes: dict[str, Conversation] = {}  # by uid of a channel
         self._gone: dict[str, float] = {}  # keys of finished calls, oldest first
+        self._keyed: dict[str, tuple[float, str]] = {}  # by ref of a call nobody heard of yet; oldest first
         self._settling: list[tuple[float, str]] = []
         self._changes: dict[str, None] = {}
         self._farewells: list[Call] = []
@@ -224,6 +227,7 @@ class CallState:
         self._gone.pop(ref, None)
         self._refs[ref] = conversation
         conversation.refs.append(ref)
+        conversation.keyed = conversation.keyed or self._keyed_before(ref)
         conversation.touch()
         return conversation
 
@@ -236,6 +240,7 @@ class CallState:
         conversation = Conversation(ref, at, at, boot_id=self._boot_id, booted_at=self._booted_at)
         conversation.refs.append(ref)
         conversation.changes = self._changes
+        conversation.keyed = self._keyed_before(ref)
         self._open[ref] = self._refs[ref] = conversation
         return conversation
 
@@ -587,10 +592,22 @@ class CallState:
             found[0].touch()
 
     def _number_keyed(self, event: NumberKeyed) -> None:
-        conversation = self._refs.get(event.call_ref)
+        conversation, ref = self._refs.get(event.call_ref), event.call_ref[:_TEXT]
         if conversation is not None and conversation.ended_at is None and conversation.keyed != event.number[:_TEXT]:
             conversation.keyed = event.number[:_TEXT]
             conversation.touch()
+        if conversation is None and ref not in self._gone:
+            # The dialplan's question may come another way than the events, and sooner: right after a start of ours,
+            # or while the link is broken. It waits in memory only: killed before the call is known, we ask nobody again.
+            self._keyed.pop(ref, None)
+            self._keyed[ref] = event.at, event.number[:_TEXT]
+            while len(self._keyed) > _KEYED:
+                del self._keyed[next(iter(self._keyed))]
+
+    def _keyed_before(self, ref: str) -> str:
+        """Return what the caller keyed in before anything else was heard of a call."""
+        at, number = self._keyed.pop(ref, (0.0, ""))
+        return number if self._now - at <= _KEYED_S else ""
 
     def _presentation_seen(self, event: PresentationSeen) -> None:
         found = self._find(event.at, event.channel)

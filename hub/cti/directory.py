@@ -4,6 +4,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -144,8 +145,8 @@ def save_seen(session: Session, account_id: int, seen: Sequence[tuple[str, bool]
     session.add_all(SeenEndpoint(account_id=account_id, name=name) for name in sorted(names - known))
 
 
-def save_boot(session: Session, account_id: int, stream: str, boot_id: str) -> None:
-    """Remember which life of the exchange we know, so that a restart is noticed after our own restart too."""
+def save_memory(session: Session, account_id: int, stream: str, memory: Mapping[str, Any]) -> None:
+    """Remember what a listener must know after a restart of ours too, such as which life of the exchange it knows."""
     row = session.scalar(select(StreamState).where(StreamState.account_id == account_id, StreamState.stream == stream))
-    if row is not None and (row.cursor or {}).get("boot_id") != boot_id:
-        row.cursor = {**(row.cursor or {}), "boot_id": boot_id}
+    if row is not None:
+        row.cursor = {**(row.cursor or {}), **memory}  # equal to what is there: nothing is written

@@ -1,6 +1,6 @@
 """Write a call as the correlator sees it now to its rows; the same call again changes nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -25,7 +25,7 @@ from hub.cti.models import (
 )
 from hub.cti.payload import clean
 from hub.identity.callers import Found
-from hub.records.call import Call, Direction, Source
+from hub.records.call import Call, Direction, Segment, Source, Transfer
 from hub.store.base import now
 from hub.timeline.models import Note, Task
 
@@ -238,44 +238,29 @@ def _legs(session: Session, changed: Changed) -> None:
 
 
 def _segments(session: Session, changed: Changed) -> None:
-    rows = [
-        {
-            "call_id": row.id,
-            "leg": segment.leg,
-            "extension": segment.extension,
-            "started_at": segment.started_at,
-            "ended_at": segment.ended_at,
-            "consult": segment.consult,
-        }
-        for row, seen in changed
-        for segment in seen.call.segments
-    ]
-    _write_anew(session, SegmentRow, rows)
+    facts = ("leg", "extension", "started_at", "ended_at", "consult")
+    _write_anew(session, SegmentRow, ((row, one) for row, seen in changed for one in seen.call.segments), facts)
 
 
 def _transfers(session: Session, changed: Changed) -> None:
-    rows = [
-        {
-            "call_id": row.id,
-            "at": transfer.at,
-            "kind": transfer.kind,
-            "source": transfer.source,
-            "target": transfer.target,
-            "result": transfer.result,
-        }
-        for row, seen in changed
-        for transfer in seen.call.transfers
-    ]
-    _write_anew(session, TransferRow, rows)
+    facts = ("at", "kind", "source", "target", "result")
+    _write_anew(session, TransferRow, ((row, one) for row, seen in changed for one in seen.call.transfers), facts)
 
 
-def _write_anew(session: Session, table: type[SegmentRow | TransferRow], rows: Sequence[dict[str, Any]]) -> None:
+def _write_anew(
+    session: Session,
+    table: type[SegmentRow | TransferRow],
+    parts: Iterable[tuple[CallRow, Segment | Transfer]],
+    facts: Sequence[str],
+) -> None:
+    """Write parts of calls in place of those that the same calls had; `facts` are called alike in part and row."""
+    rows = [{"call_id": row.id, **{fact: getattr(part, fact) for fact in facts}} for row, part in parts]
     if rows:
         session.execute(
             delete(table).where(table.call_id.in_({row["call_id"] for row in rows})),
             execution_options={"synchronize_session": False},  # nobody holds these as objects
         )
-        session.execute(insert(table.__table__), list(rows))  # type: ignore[arg-type]  # it is a Table
+        session.execute(insert(table.__table__), rows)  # type: ignore[arg-type]  # it is a Table
 
 
 def _clicks(session: Session, changed: Changed) -> None:

@@ -35,6 +35,7 @@ from hub.cti import screen_pop
 from hub.cti.attendant import greet
 from hub.cti.call_state import CallState
 from hub.cti.directory import Directory
+from hub.cti.inquiries import Inquiries
 from hub.cti.keep import Seen, call_public_id, keep, outside_number
 from hub.cti.models import CallRow, Click
 from hub.cti.payload import CALLS, to_payload
@@ -66,7 +67,8 @@ ROW_OVERLAP = 1000  # ids below the newest that are looked at again: a row with 
 LONGEST_CALL = timedelta(days=2)
 JUST_NOW = timedelta(minutes=15)  # how late a webhook about a finished call may come again
 EVENT = "event."  # counters of the kinds of call events: with them one sees which rights the exchange gave
-LIVE = "live"  # stream of an exchange that is listened to: its lease, and which life of the exchange it knows
+LIVE = "live"  # stream of an exchange that is listened to: its lease, and what its listener remembers
+BOOT, ASKED = "boot_id", "inquiries"  # which life of the exchange it knows; what the exchange asked in the last day
 _log = log.get(__name__)
 
 
@@ -185,12 +187,13 @@ class Listener:
         self._health: tuple[str, str, float | None] | None = None
         self._facts: dict[str, Any] = {}
         self._last_event_at = 0.0
-        self._saved_event_at = 0.0
+        self._saved_event_at = self._saved_at = 0.0
         self._saved_boot = ""
         self._reading_rows = threading.Event()
         self._row_position = 0
         self._rows_taken: set[int] = set()
         self.counters = Counters()
+        self._inquiries = Inquiries()
         self.stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -249,7 +252,9 @@ class Listener:
             stream = session.scalar(
                 select(StreamState).where(StreamState.account_id == self.account_id, StreamState.stream == LIVE)
             )
-            boot_id = str((stream.cursor or {}).get("boot_id", "")) if stream else ""
+            memory = (stream.cursor or {}) if stream else {}
+            boot_id = str(memory.get(BOOT, ""))
+            self._inquiries.load(memory.get(ASKED))
             rows = self._unfinished(session)
             unknown = [row.id for row in rows if not self._go_on(row)]
             for row in rows:
@@ -574,7 +579,7 @@ class Listener:
 
     def _write_batch(self, pages: Sequence[Page], rows: Sequence[int]) -> None:
         """One transaction: calls, what was shown, what settled, and which raw messages are done with."""
-        stale = self._last_event_at > self._saved_event_at + FACTS_S or self._state.boot_id != self._saved_boot
+        stale = self._facts_are_stale()
         health, endpoints = self._health, list(self._unsaved_endpoints)
         if pages or rows or endpoints or health is not None or stale:
             with self._db.write() as session:
@@ -601,6 +606,13 @@ class Listener:
             except DATABASE_AWAY:
                 self._history_due = True
                 raise
+
+    def _facts_are_stale(self) -> bool:
+        """Say whether something was heard or asked that the account's row does not tell yet; now and then is enough."""
+        if self._state.boot_id != self._saved_boot:
+            return True
+        now_and_then = self._pen_stops.is_set() or time.monotonic() - self._saved_at >= FACTS_S
+        return now_and_then and max(self._last_event_at, self._inquiries.at) > self._saved_event_at
 
     def _hold(self, session: Session) -> None:
         """Make sure that these calls are still ours to write, until the end of this transaction.
@@ -656,12 +668,14 @@ class Listener:
             account.health = Health.HEALTHY
         if self._last_event_at:
             account.last_event_at = datetime.fromtimestamp(self._last_event_at, UTC)
-            self._saved_event_at = self._last_event_at
+        self._saved_event_at = max(self._last_event_at, self._inquiries.at)
+        self._saved_at = time.monotonic()
         account.facts = {**account.facts, **self._facts, "counters": dict(self.counters.values)}
         directories.save_seen(session, self.account_id, endpoints)
+        memory: dict[str, Any] = {ASKED: self._inquiries.dump()}
         if self._state.boot_id:
-            directories.save_boot(session, self.account_id, LIVE, self._state.boot_id)
-            self._saved_boot = self._state.boot_id
+            memory[BOOT] = self._saved_boot = self._state.boot_id
+        directories.save_memory(session, self.account_id, LIVE, memory)
 
     def await_written(self, call: UUID, seconds: float) -> None:
         """Wait until a call that was just told to browsers has its row; returns early where nothing waits."""
@@ -715,11 +729,16 @@ class Listener:
 
     def _greet(self, inquiry: Inquiry) -> Greeting:
         if inquiry.keyed and inquiry.call_ref:
-            # The dialplan may tell the number here only: then this is how the call itself learns of it.
+            # The dialplan may tell the number here only: then this is how the call itself learns of it. A hub that is
+            # killed between this line and the row of the call has lost the number; the call itself is found again.
             at = time.time()
             self._queue.put(Heard(at, (), event=NumberKeyed(at, inquiry.call_ref, inquiry.keyed)))
-        with self._db.read() as session:
-            return greet(session, inquiry, self._directory, idle_min=self._idle_min)
+        began = time.monotonic()
+        try:
+            with self._db.read() as session:
+                return greet(session, inquiry, self._directory, idle_min=self._idle_min)
+        finally:
+            self._inquiries.add(time.time(), time.monotonic() - began)
 
 
 def message_of(row: RawRecord) -> bytes:

@@ -13,12 +13,14 @@ from hub.cti.models import EndpointRule, Extension, SeenEndpoint
 from hub.errors import NotFoundError, UserError
 from hub.identity.models import NumberRule
 from hub.identity.phone import PhoneContext, read
+from hub.intake.models import Account
 from hub.records.telephony import Endpoint, EndpointClass
 from hub.security.models import User
 
 KINDS = (EndpointClass.TRUNK, EndpointClass.EXTENSION, EndpointClass.IGNORE)
 OWN = "own"
-_NUMBER = re.compile(r"[0-9A-Za-z*#+_.-]{1,40}")
+_NUMBER = re.compile(r"[0-9*#]{1,20}")  # what a phone can dial: it is dialled, transferred to, and routed to
+_LOGIN = re.compile(r"[0-9A-Za-z*#+_.-]{1,40}")  # an exchange that posts its calls names people by a login too
 _PATTERN = re.compile(r"[^\s\x00-\x1f\x7f]{1,120}")
 _PREFIX = re.compile(r"[0-9*#]{0,8}")
 
@@ -47,12 +49,20 @@ def set_extension(
 ) -> Extension:
     """Add a phone, or say anew whose it is. `device` is a pattern of its channel names; empty: any TECH/<number>.
 
+    A number has letters only where the exchange tells its calls by webhook, and so says what it likes of people.
+
     Raises:
         UserError: the number or the pattern is not one.
     """
     number, device = number.strip(), device.strip()
-    if not _NUMBER.fullmatch(number):
-        raise UserError("An extension is a number such as 101.", error_id="bad_extension", field="number")
+    posts = session.scalar(select(Account.hook_token_hash).where(Account.id == account_id))
+    if not (_LOGIN if posts else _NUMBER).fullmatch(number):
+        raise UserError(
+            "An extension is the number that people dial: digits, * and #, such as 101. "
+            "The name of its device is given beside it: number 101, device PJSIP/anna*.",
+            error_id="bad_extension",
+            field="number",
+        )
     if device and not _PATTERN.fullmatch(device):
         raise UserError("A device is written like PJSIP/101*.", error_id="bad_pattern", field="device")
     row = session.scalar(select(Extension).where(Extension.account_id == account_id, Extension.number == number))

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from hub.connector.contract import Account as OpenAccount
 from hub.connector.contract import ChecksHistory, Connector, Finding, Level
-from hub.cti import backfill, phone_plan
-from hub.cti.listener import EVENT
+from hub.cti import backfill, inquiries, phone_plan
+from hub.cti.listener import ASKED, EVENT, LIVE
 from hub.cti.models import CallRow, Click, Extension, LegRow, Recording, RecordingState
 from hub.cti.telephone import Telephone
-from hub.intake.models import Account
+from hub.intake.models import Account, StreamState
 from hub.records.call import Direction
 from hub.security.models import Role, User
 
@@ -60,8 +60,8 @@ def heard(session: Session, telephone: Telephone, row: Account, region: str, at:
     """
     if not telephone.is_exchange(row):
         return []
-    guess = telephone.exchange(row).guess
-    endpoints = [one.name for one in phone_plan.unclassified(session, row.id, row.region or region, guess)]
+    exchange = telephone.exchange(row)
+    endpoints = [one.name for one in phone_plan.unclassified(session, row.id, row.region or region, exchange.guess)]
     return [
         _events(row),
         _named("endpoints", endpoints, "Every endpoint that was used is known.", "Nobody said what this is:",
@@ -71,6 +71,7 @@ def heard(session: Session, telephone: Telephone, row: Account, region: str, at:
         _named("ringing", _silent_groups(session, row.id, at - LATELY), "", "No phone ever rang for:",
                "Look whether its phones ring at all, and whether their endpoints are known as phones."),
         *_recording(session, row.id),
+        *([_questions(session, row.id, at)] if exchange.attends else []),
     ]  # fmt: skip
 
 
@@ -131,6 +132,25 @@ def _recording(session: Session, account_id: int) -> list[Finding]:
         action = "Compare the exchange's folder with the settings of recordings, and the rights there."
         return [Finding("newest recording", Level.AMBER, text, action)]
     return [Finding("newest recording", Level.GREEN, f"The newest recording ({day}) was found and read.")]
+
+
+def _questions(session: Session, account_id: int, at: datetime) -> Finding:
+    """Say whether the exchange asks about its callers, and whether it is answered in time."""
+    row = session.scalar(select(StreamState).where(StreamState.account_id == account_id, StreamState.stream == LIVE))
+    asked = inquiries.day((row.cursor or {}).get(ASKED) if row is not None else None, at.timestamp())
+    if not asked.asked:
+        action = "Make a call. If this line stays, look at the exchange's dialplan, and whether it reaches the port."
+        return Finding("questions", Level.AMBER, "Nothing was asked about a caller in the last day.", action)
+    longest = inquiries.BOUNDS_MS[-1]
+    soon = f"95 of 100 answers within {asked.p95_ms} ms" if asked.p95_ms else f"too many answers after {longest} ms"
+    late = f"; {asked.late} came too late" if asked.late else ""
+    text = f"Asked about {asked.asked} callers in the last day: {soon}{late}."
+    if asked.p95_ms is not None:
+        return Finding("questions", Level.GREEN, text)
+    action = (
+        f"The exchange goes on without an answer after {longest} ms; look at the load of this machine and its database."
+    )
+    return Finding("questions", Level.AMBER, text, action)
 
 
 def step(session: Session, click: Click, at: datetime) -> Step:

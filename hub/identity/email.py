@@ -1,16 +1,12 @@
 """E-mail addresses: one spelling of each, and whether a person, a role or a whole company stands behind it."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-import idna
 from tldextract import TLDExtract
 
-LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without the angle brackets
-LONGEST_LOCAL = 64  # RFC 5321 section 4.5.3.1.1
-LONGEST_CELL = 512
+from hub.records.address import DOTLESS_DOMAINS, FREE_DOMAINS, split_address
 
 
 def _listed(words: str) -> frozenset[str]:
@@ -33,27 +29,6 @@ ROLE_LOCALS = _listed("""
 AUTOMATIC_LOCALS = _listed("""
     noreply no-reply donotreply do-not-reply mailer-daemon postmaster notifications notification bounce bounces
 """)
-
-# Providers where everybody can have an address: the domain says nothing about a company.
-FREE_DOMAINS = _listed("""
-    gmail.com googlemail.com outlook.com hotmail.com hotmail.co.uk hotmail.fr hotmail.de live.com msn.com
-    yahoo.com yahoo.co.uk yahoo.fr yahoo.de ymail.com rocketmail.com icloud.com me.com mac.com aol.com
-    proton.me protonmail.com pm.me tutanota.com tuta.io zoho.com fastmail.com hey.com mail.com email.com
-    gmx.de gmx.net gmx.com gmx.at web.de t-online.de freenet.de orange.fr free.fr laposte.net wanadoo.fr sfr.fr
-    libero.it virgilio.it alice.it seznam.cz centrum.cz azet.sk freemail.hu abv.bg
-    mail.ru inbox.ru list.ru bk.ru internet.ru yandex.ru yandex.com ya.ru rambler.ru
-    ukr.net i.ua meta.ua bigmir.net tut.by mail.by
-    wp.pl o2.pl onet.pl onet.eu op.pl vp.pl poczta.onet.pl interia.pl interia.eu poczta.fm gazeta.pl tlen.pl go2.pl
-    walla.co.il walla.com 012.net.il 013.net 013net.net netvision.net.il bezeqint.net zahav.net.il barak.net.il
-    maktoob.com hotmail.co.il yahoo.co.il
-    comcast.net verizon.net att.net sbcglobal.net bellsouth.net cox.net charter.net btinternet.com
-    qq.com 163.com 126.com sina.com naver.com hanmail.net daum.net rediffmail.com
-""")
-
-# Gmail ignores dots in the local part. Source: https://support.google.com/mail/answer/7436150
-_DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
-
-_ADDRESS = re.compile(r"([^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]+)@([^\s@<>()\[\]\\,;:\"/_\x00-\x1f\x7f]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +64,18 @@ class Email:
     def weak_key(self) -> str:
         """The address without what many providers ignore (a plus tag, Gmail's dots): a hint, never an identity."""
         local = self.local.partition("+")[0] or self.local
-        if self.domain in _DOTLESS_DOMAINS:
+        if self.domain in DOTLESS_DOMAINS:
             return f"{local.replace('.', '')}@gmail.com"
         return f"{local}@{self.domain}"
 
 
 def read_email(raw: str) -> Email | None:
     """Return the address in a text such as `Dana Levi <dana@levi.co.il>`; None where there is none, or several."""
-    if len(raw) > LONGEST_CELL:
+    found = split_address(raw)
+    if found is None:
         return None
-    return _read(raw)
+    local, domain = found
+    return Email(f"{local}@{domain}", local, domain, raw)
 
 
 def email_line(raw: str) -> str:
@@ -126,29 +103,3 @@ def registrable(domain: str) -> str:
 def _suffixes() -> TLDExtract:
     # Private suffixes too: customers of one hosting provider (github.io, blogspot.com) are not one company.
     return TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
-
-
-@lru_cache(maxsize=20_000)
-def _read(raw: str) -> Email | None:
-    text = "".join(c for c in unicodedata.normalize("NFKC", raw) if unicodedata.category(c) != "Cf").strip()
-    text = re.sub(r"(?i)^mailto:([^?]*).*$", r"\1", text)
-    if bracketed := re.search(r"<([^<>]*)>\s*$", text):
-        text = bracketed[1]
-    found = _ADDRESS.fullmatch(text.strip(" '\"`,;<>").rstrip("."))
-    if found is None:
-        return None
-    local, domain = found[1].casefold(), _ascii_domain(found[2])
-    address = f"{local}@{domain}"
-    if not domain or len(local.encode()) > LONGEST_LOCAL or len(address.encode()) > LONGEST_ADDRESS:
-        return None
-    if local.startswith(".") or local.endswith(".") or ".." in local:
-        return None
-    return Email(address, local, domain, raw)
-
-
-def _ascii_domain(domain: str) -> str:
-    try:
-        ascii_form = idna.encode(domain.rstrip("."), uts46=True).decode().casefold()
-    except (idna.IDNAError, UnicodeError):
-        return ""
-    return ascii_form if "." in ascii_form else ""

@@ -133,6 +133,25 @@ def by_number(session: Session, number: str) -> list[Party]:
     return _holders(session, Identifier.tail == digits[-TAIL:])
 
 
+def holders_of(session: Session, kind: str, values: Iterable[str]) -> dict[str, int]:
+    """Return who holds identifiers (normal form), where exactly one party does: several are nobody in particular."""
+    wanted = sorted(set(values))
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(Identifier.value, Identifier.party_id).where(
+            Identifier.kind == kind,
+            Identifier.value.in_(wanted),
+            Identifier.valid_to.is_(None),
+            Identifier.blocked.is_(False),
+        )
+    )
+    found: dict[str, set[int]] = {}
+    for value, party_id in rows:
+        found.setdefault(value, set()).add(party_id)
+    return {value: next(iter(parties)) for value, parties in found.items() if len(parties) == 1}
+
+
 def by_identifier(session: Session, kind: str, raw: str, *, region: str) -> list[Party]:
     """Return who holds a phone, e-mail or tax id as somebody typed it; nobody where it is none."""
     if kind == PHONE:

@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from hub.connector.contract import Account as OpenAccount
 from hub.connector.contract import AccountSettings, Connector
-from hub.errors import NotFoundError, UserError
+from hub.errors import ConfigError, NotFoundError, UserError
+from hub.intake import grants, read
 from hub.intake.models import Account, AccountState, Health
 from hub.security.vault import Vault
 from hub.settings import Settings
 
+BROKEN = (UserError, ConfigError)
+"""What `open_account` raises: the account needs a person, and the connector was not even asked."""
 MASK = "********"  # what forms show in place of a secret that is set; sent back, it changes nothing
 
 
@@ -87,6 +90,8 @@ def create(  # noqa: PLR0913 - the facts of an account
     _store(row, connector, vault, values)
     session.add(row)
     session.flush()
+    if connector.remote is not None:
+        read.begin(session, row.id)
     return row
 
 
@@ -161,13 +166,16 @@ def pause(row: Account) -> None:
     row.state, row.health = AccountState.PAUSED, Health.PAUSED
 
 
-def resume(row: Account) -> None:
+def resume(session: Session, row: Account, connector: Connector[Any] | None) -> None:
     """Go on where it stopped."""
     row.state, row.health, row.health_text, row.next_try_at = AccountState.ACTIVE, Health.WORKING, "", None
+    if connector is not None and connector.remote is not None:
+        read.begin(session, row.id)
 
 
-def remove(row: Account) -> None:
+def remove(session: Session, row: Account) -> None:
     """Forget the connection and its secrets. What it brought stays on the timelines."""
+    grants.forget(session, row.id)
     row.state, row.health, row.secrets = AccountState.REMOVED, Health.PAUSED, ""
     row.hook_token_hash = row.old_hook_token_hash = ""
     row.name = f"{row.name} (removed {row.id})"

@@ -1,10 +1,10 @@
 """Tables of accounts, their streams, and what the remotes sent."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, PublicId, now
@@ -60,9 +60,19 @@ class StreamState(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
     stream: Mapped[str]
+    title: Mapped[str] = mapped_column(default="", server_default="")
+    records: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # kind of record; empty: not read in pages (an exchange's)
+    mailbox: Mapped[str] = mapped_column(default="", server_default="")
+    wanted: Mapped[bool] = mapped_column(default=True, server_default=true())  # False: settings or remote dropped it
+    every_s: Mapped[int] = mapped_column(default=0, server_default="0")
+    full_every_s: Mapped[int] = mapped_column(default=0, server_default="0")  # 0: only when the cursor is lost
+    asked: Mapped[str] = mapped_column(default="", server_default="")
     cursor: Mapped[dict[str, Any] | None]
     phase: Mapped[str] = mapped_column(default="")
-    epoch: Mapped[int] = mapped_column(default=0)
+    epoch: Mapped[int] = mapped_column(default=0)  # number of the present pass from the beginning
+    lane: Mapped[int] = mapped_column(default=1, server_default="1")
     due_at: Mapped[datetime | None]
     owner: Mapped[str] = mapped_column(default="")
     attempt: Mapped[int] = mapped_column(default=0)
@@ -70,6 +80,13 @@ class StreamState(Base):
     last_run_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(default="")
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    trouble: Mapped[str] = mapped_column(default="", server_default="")  # see read.Trouble
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")  # in a row
+    failing_since: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+    last_full_at: Mapped[datetime | None]  # when the last complete pass ended
+    usual_gap_s: Mapped[int] = mapped_column(default=0, server_default="0")  # between good looks, as a rule
+    expected: Mapped[int | None]  # records of the present pass, as far as the remote says
 
 
 class RawState(StrEnum):
@@ -85,7 +102,11 @@ class RawRecord(PublicId, Base):
     """The latest payload of one remote record, exactly as sent."""
 
     __tablename__ = "raw_record"
-    __table_args__ = (UniqueConstraint("account_id", "stream", "remote_id"), Index(None, "state", "account_id", "id"))
+    __table_args__ = (
+        UniqueConstraint("account_id", "stream", "remote_id"),
+        Index(None, "state", "account_id", "id"),
+        Index(None, "account_id", "container", "epoch"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
     stream: Mapped[str]
@@ -99,3 +120,72 @@ class RawRecord(PublicId, Base):
     mapping_hash: Mapped[str] = mapped_column(default="")
     received_at: Mapped[datetime] = mapped_column(default=now)
     applied_at: Mapped[datetime | None]
+    container: Mapped[str] = mapped_column(default="", server_default="")  # key of the stream that showed it last
+    epoch: Mapped[int] = mapped_column(default=0, server_default="0")  # of that stream, when it was shown last
+    etag: Mapped[str] = mapped_column(default="", server_default="")  # the remote's own version
+    gone_at: Mapped[datetime | None]  # the remote has it no more
+
+
+class FilteredRecord(Base):
+    """That a record was looked at and is not for the hub: no content, no id, only what an audit needs."""
+
+    __tablename__ = "filtered_record"
+    __table_args__ = (
+        UniqueConstraint("account_id", "stream", "id_hash"),
+        Index(None, "account_id", "container", "epoch"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    stream: Mapped[str]
+    container: Mapped[str] = mapped_column(default="")
+    id_hash: Mapped[str]
+    reason: Mapped[str]
+    day: Mapped[date | None]
+    epoch: Mapped[int] = mapped_column(default=0)
+
+
+class Reading(Base):
+    """One run of a stream that brought something, failed, or was a pass from the beginning: the log of runs."""
+
+    __tablename__ = "reading"
+    __table_args__ = (Index(None, "account_id", "began_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    stream: Mapped[str]
+    phase: Mapped[str]
+    epoch: Mapped[int]
+    began_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    trouble: Mapped[str] = mapped_column(default="")
+    error: Mapped[str] = mapped_column(default="")
+
+
+class PushChannel(Base):
+    """A remote's promise to tell us of changes in a stream; a hint, see connector/stream.py."""
+
+    __tablename__ = "push_channel"
+    __table_args__ = (UniqueConstraint("account_id", "stream"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    stream: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    sealed: Mapped[str] = mapped_column(default="")  # what a forger must not know
+
+
+class OauthGrant(Base):
+    """What a remote's OAuth gave to an account, or to one mailbox of it; sealed. The row is the lock of a refresh."""
+
+    __tablename__ = "oauth_grant"
+    __table_args__ = (UniqueConstraint("account_id", "mailbox"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    mailbox: Mapped[str] = mapped_column(default="")
+    sealed: Mapped[str]
+    expires_at: Mapped[datetime | None]  # of the access token in it
+    version: Mapped[int] = mapped_column(default=1)  # counts refreshes
+    dead: Mapped[str] = mapped_column(default="")  # why the remote refuses it; empty: it is good
+    owner: Mapped[str] = mapped_column(default="")
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]

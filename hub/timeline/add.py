@@ -23,11 +23,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What goes on the timeline: one record, who took part, and the raw record it was made of."""
+    """What goes on the timeline: one record, who took part, and the raw record it was made of.
+
+    What is made of several raw records (a meeting in three calendars) has none of them; who makes it remembers the
+    row, and gives its `interaction_id` to bring it up to date.
+    """
 
     record: Record
     parts: Sequence[Part]
-    raw_record_id: int
+    raw_record_id: int | None = None
+    interaction_id: int | None = None
+    owner_id: int | None = None  # whose it is, where not everybody may see it
 
 
 def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -> list[Interaction]:
@@ -35,17 +41,17 @@ def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -
 
     A party that a person chose for an unknown number stays: a record that still names nobody takes nothing away.
     """
-    query = select(Interaction).where(Interaction.raw_record_id.in_([one.raw_record_id for one in entries]))
-    known = {row.raw_record_id: row for row in session.scalars(query)}
+    known = _known(session, entries)
     rows = []
     for entry in entries:
         record = entry.record
-        row = known.get(entry.raw_record_id)
+        row = known.get(_place(entry))
         if row is None:
             row = Interaction(
                 raw_record_id=entry.raw_record_id, account_id=account_id, kind=record.kind, started_at=record.started_at
             )
             session.add(row)
+        row.owner_id = entry.owner_id if entry.owner_id is not None else row.owner_id
         row.kind, row.direction, row.summary = record.kind, record.direction, record.summary
         row.started_at, row.ended_at = record.started_at, record.ended_at
         row.visibility, row.source_url, row.detail = record.visibility, record.source_url, dict(record.detail)
@@ -59,6 +65,21 @@ def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -
         _participants(session, row, entry.parts, before[row.id])
     session.flush()
     return rows
+
+
+def _known(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, int | None], Interaction]:
+    """Return the rows that are there already."""
+    raw_ids = [one.raw_record_id for one in entries if one.interaction_id is None and one.raw_record_id is not None]
+    ids = [one.interaction_id for one in entries if one.interaction_id is not None]
+    by_raw = session.scalars(select(Interaction).where(Interaction.raw_record_id.in_(raw_ids))) if raw_ids else ()
+    by_id = session.scalars(select(Interaction).where(Interaction.id.in_(ids))) if ids else ()
+    return {("raw", row.raw_record_id): row for row in by_raw} | {("row", row.id): row for row in by_id}
+
+
+def _place(entry: Entry) -> tuple[str, int | None]:
+    if entry.interaction_id is not None:
+        return ("row", entry.interaction_id)
+    return ("raw", entry.raw_record_id) if entry.raw_record_id is not None else ("new", None)
 
 
 def _participants(session: Session, row: Interaction, parts: Sequence[Part], before: Sequence[Participant]) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, or_, select
 
 from hub import log
 from hub.connector.contract import Account as OpenAccount
-from hub.connector.contract import AccountSettings, Hook, Received
+from hub.connector.contract import AccountSettings, Received
+from hub.connector.hook import Hook
 from hub.errors import ConfigError, HookError, RecordError, UserError
 from hub.intake import accounts, receive
 from hub.intake.models import Account, AccountState

@@ -41,7 +41,7 @@ def database_now(session: Session) -> datetime:
     return moment
 
 
-def claim(
+def claim(  # noqa: PLR0913 - the facts of a claim
     session: Session,
     table: type[Base],
     where: ColumnElement[bool],
@@ -49,16 +49,24 @@ def claim(
     owner: str,
     lease_s: float,
     limit: int = 1,
-    order_by: Any = None,
+    order_by: Sequence[Any] = (),
+    counted: bool = False,
 ) -> list[Lease]:
-    """Take up to `limit` rows that nobody works on; `where` says which are due."""
+    """Take up to `limit` rows that nobody works on; `where` says which are due.
+
+    Args:
+        order_by: which go first.
+        counted: `where` counts rows that others hold, so that only one may claim at a time.
+    """
     row: Any = table
+    if counted and session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(table.__tablename__))))
     moment = database_now(session)
     free = or_(row.lease_until.is_(None), row.lease_until < moment)
     ids = (
         select(row.id)
         .where(where, free)
-        .order_by(row.id if order_by is None else order_by)
+        .order_by(*order_by, row.id)
         .limit(limit)
         .with_for_update(skip_locked=True)  # ignored by SQLite, where one writer writes at a time
         .scalar_subquery()

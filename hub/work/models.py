@@ -16,3 +16,14 @@ class Slot(Base):
     owner: Mapped[str]
     begun_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None]
+
+
+class Bucket(Base):
+    """What may still be asked of a remote under one of its limits: units that refill with time."""
+
+    __tablename__ = "bucket"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    units: Mapped[float]  # at `at`; may be below zero where one request cost more than there was
+    per_minute: Mapped[int]
+    at: Mapped[datetime]
+    frozen_until: Mapped[datetime | None]  # the remote wants silence until then

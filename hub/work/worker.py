@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -28,8 +28,9 @@ class Job:
     name: str
     table: type[Base]
     due: Callable[[], ColumnElement[bool]]
-    run: Callable[[Lease], None]
+    run: Callable[[Lease], object]
     at_once: int = 1  # rows claimed together
+    first: Callable[[], Sequence[Any]] | None = None  # which of them go first; else the oldest row
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,16 @@ class Workers:
             if session.scalars(select(job.table).where(job.due()).limit(1)).first() is None:
                 return 0
         with self._db.write() as session:
-            leases = claim(session, job.table, job.due(), owner=self.owner, lease_s=self._lease_s, limit=job.at_once)
+            leases = claim(
+                session,
+                job.table,
+                job.due(),
+                owner=self.owner,
+                lease_s=self._lease_s,
+                limit=job.at_once,
+                order_by=job.first() if job.first else (),
+                counted=job.first is not None,
+            )
         for lease in leases:
             self._hold(job.table, lease)
         try:

@@ -16,8 +16,9 @@ from pydantic import SecretStr
 from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from hub.connector.contract import Account, Connector, Hook
+from hub.connector.contract import Account, Connector
 from hub.connector.exchange import Exchange
+from hub.connector.hook import Hook
 from hub.connector.simulator import Fault, Faults, Harm
 from hub.cti.call_state import CallState
 from hub.errors import HookError, HubError, RecordError

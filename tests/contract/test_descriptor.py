@@ -140,6 +140,7 @@ def test_an_exchange_offers_everything_that_the_hub_calls(name: str) -> None:
 
         assert missing(made, Exchange) == []
         assert made.silent_s is None or made.silent_s > 0
+        assert isinstance(made.attends, bool)
         assert missing(simulator, Simulator) == []
         assert missing(simulator, ExchangeSimulator) == []
         assert isinstance(simulator.asked, int)

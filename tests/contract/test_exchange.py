@@ -4,7 +4,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -209,6 +210,19 @@ def test_listening_ends_when_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
+def test_attending_where_nothing_is_configured_ends_by_itself(name: str) -> None:
+    with simulated(name) as simulator:
+        made = exchange(name, simulator)
+        if made.attends:
+            return  # then it ends when told: the next test
+        thread = threading.Thread(target=made.attend, args=(lambda _: Greeting(), threading.Event()), daemon=True)
+        thread.start()
+        thread.join(PROMPT_S)
+
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
 @pytest.mark.parametrize("fault", ["", "gone"])
 def test_attending_ends_when_told_or_at_once(name: str, fault: str) -> None:
     with simulated(name) as simulator:
@@ -326,6 +340,20 @@ BAD_NUMBERS = [
     "sip:101@example.com",
 ]
 BAD_EXTENSIONS = ["", "101\r\nAction: Logoff", "101\n", "101\0", "1" * 300]
+BAD_CHANNELS = ["", "x\r\nAction: Logoff", "/^PJSIP/", "PJSIP/101-1\0", " ", "no-such-form"]
+
+
+@contextmanager
+def asked_nothing(name: str) -> Iterator[Exchange]:
+    """An exchange of which, in the end, nobody has asked anything."""
+    with simulated(name) as simulator:
+        yield exchange(name, simulator)
+        assert not simulator.asked
+
+
+def refused(act: Callable[..., object], *given: object, **named: object) -> None:
+    with pytest.raises(RejectedError):
+        act(*given, **named)
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
@@ -336,42 +364,26 @@ class TestOrders:
             assert simulator.asked
 
     def test_a_bad_number_is_refused_and_nothing_is_sent(self, name: str) -> None:
-        with simulated(name) as simulator:
-            made = exchange(name, simulator)
+        with asked_nothing(name) as made:
             for number in BAD_NUMBERS:
                 for order in (replace(ORDER, number=number), replace(ORDER, dialled=number or "x")):
-                    with pytest.raises(RejectedError):
-                        made.dial(order)
-
-            assert not simulator.asked
+                    refused(made.dial, order)
 
     def test_a_bad_extension_is_refused_and_nothing_is_sent(self, name: str) -> None:
-        with simulated(name) as simulator:
-            made = exchange(name, simulator)
-            for extension in BAD_EXTENSIONS:
-                with pytest.raises(RejectedError):
-                    made.dial(replace(ORDER, extension=extension))
-            for other in (replace(ORDER, click_id="a\r\nb"), replace(ORDER, caller_id='"x"\r\nAction: Logoff')):
-                with pytest.raises(RejectedError):
-                    made.dial(other)
-
-            assert not simulator.asked
+        orders = [replace(ORDER, extension=extension) for extension in BAD_EXTENSIONS]
+        orders += [replace(ORDER, click_id="a\r\nb"), replace(ORDER, caller_id='"x"\r\nAction: Logoff')]
+        with asked_nothing(name) as made:
+            for order in orders:
+                refused(made.dial, order)
 
     def test_hostile_names_and_targets_are_refused_and_nothing_is_sent(self, name: str) -> None:
-        with simulated(name) as simulator:
-            made = exchange(name, simulator)
-            for channel in ("", "x\r\nAction: Logoff", "/^PJSIP/", "PJSIP/101-1\0", " ", "no-such-form"):
-                with pytest.raises(RejectedError):
-                    made.hang_up(channel)
-                with pytest.raises(RejectedError):
-                    made.transfer(channel, "101")
-                with pytest.raises(RejectedError):
-                    made.pause_recording(channel, paused=True)
+        with asked_nothing(name) as made:
+            for channel in BAD_CHANNELS:
+                refused(made.hang_up, channel)
+                refused(made.transfer, channel, "101")
+                refused(made.pause_recording, channel, paused=True)
             for number in BAD_NUMBERS:
-                with pytest.raises(RejectedError):
-                    made.transfer("PJSIP/101-00000001", number)
-
-            assert not simulator.asked
+                refused(made.transfer, "PJSIP/101-00000001", number)
 
     def test_an_order_about_a_call_that_is_over_is_gone_or_refused(self, name: str) -> None:
         with simulated(name) as simulator:
@@ -460,14 +472,12 @@ class TestRecordings:
         above = (
             [f"{folder}/../../../../../../etc/passwd", f"{folder}/../../../../../../../outside.wav"] if folder else []
         )
+        with asked_nothing(name) as made:
+            for path in [*UPWARDS, *above]:
+                refused(made.recording_facts, path)
+                refused(made.open_recording, path)
         with simulated(name) as simulator:
             made = exchange(name, simulator)
-            for path in [*UPWARDS, *above]:
-                for look in (made.recording_facts, made.open_recording):
-                    with pytest.raises(RejectedError):
-                        look(path)
-            assert not simulator.asked
-
             for path in ELSEWHERE:
                 for look in (made.recording_facts, made.open_recording):
                     with pytest.raises((RejectedError, GoneError)):

@@ -3,12 +3,13 @@
 import ast
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from hub.connector.simulator import Fault
+from hub.connector.simulator import Fault, Option
 from tests.contract.connectors import FOLDER, NAMES, ROOT, connector, faults
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
@@ -108,6 +109,17 @@ def test_its_faults_are_listed_and_explained(name: str) -> None:
     assert all(isinstance(fault, Fault) and fault.text for fault in listed.values())
     assert not [fault for fault in listed if fault not in readme]
     assert f"hub simulate {name}" in readme
+
+
+def test_what_its_simulator_alone_can_be_told_is_explained(name: str) -> None:
+    module = import_module(f"connectors.{name}.simulator")
+    options: Sequence[Option] = getattr(module, "OPTIONS", ())
+    readme = (FOLDER / name / "README.md").read_text("utf-8")
+
+    assert not [one.name for one in options if not one.text or f"--{one.name}" not in readme]
+    assert not {one.name for one in options} & {"port", "faults", "calls", "help"}
+    if options:
+        assert module.performance({one.name: one.default for one in options}) is None, "unless told, the demo plays"
 
 
 def test_its_readme_says_what_an_administrator_needs(name: str) -> None:

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hub.connector.contract import Account, Hook, Received
+from hub.connector.contract import Account, Received
+from hub.connector.hook import Hook
 from hub.connector.simulator import Harm
 from hub.errors import HookError, HubError, RecordError
 from tests.contract.connectors import (

@@ -503,17 +503,41 @@ def test_a_keyed_customer_number_finds_its_customer(office: Office) -> None:
     assert (view["party"], view["match_basis"]) == (str(customer.public_id), "keyed")
 
 
+def ask(office: Office, call: SimCall, *, keyed: str) -> None:
+    """Ask over FastAGI, as the dialplan does after the caller keyed a number in."""
+    with office.hub.db.read() as session:
+        port = session.get_one(Account, office.account.id).settings["agi_port"]
+    with socket.create_connection(("127.0.0.1", port), 5) as dialplan:
+        dialplan.sendall(f"agi_request: lookup\nagi_arg_1: {call.linked}\nagi_arg_2: {keyed}\n\n".encode())
+        dialplan.recv(1000)  # ends with the connection: nothing is to be set on the desk phone
+
+
+def test_a_customer_number_that_comes_before_the_call_is_known_waits_for_it(office: Office) -> None:
+    customer = office.customer("Early Eli")
+    with office.hub.db.write() as session:
+        session.add(Identifier(party_id=customer.id, kind=CUSTOMER_NUMBER, value="334455", raw="334455"))
+    office.pbx.disconnect()  # its events do not reach us, its questions do
+    try:
+        call = office.pbx.ring(caller=office.number(), extensions=["101"], record=False)
+        ask(office, call, keyed="334455")
+    finally:
+        office.pbx.boot()
+    assert office.rings("101", call.linked)["name"] == "Early Eli"
+    call.answer("101")
+    call.hangup()
+    view = office.finished(call.linked)
+    assert (view["customer_number"], view["party"], view["match_basis"]) == (
+        "334455", str(customer.public_id), "keyed",
+    )  # fmt: skip
+
+
 def test_a_customer_number_told_over_fastagi_finds_its_customer(office: Office) -> None:
     customer = office.customer("Menu Mia")
     with office.hub.db.write() as session:
         session.add(Identifier(party_id=customer.id, kind=CUSTOMER_NUMBER, value="445566", raw="445566"))
     call = office.pbx.ring(caller=office.number(), extensions=["101"], record=False)
     office.rings("101", call.linked)
-    with office.hub.db.read() as session:
-        port = session.get_one(Account, office.account.id).settings["agi_port"]
-    with socket.create_connection(("127.0.0.1", port), 5) as dialplan:
-        dialplan.sendall(f"agi_request: lookup\nagi_arg_1: {call.linked}\nagi_arg_2: 445566\n\n".encode())
-        dialplan.recv(1000)  # ends with the connection: nothing is to be set on the desk phone
+    ask(office, call, keyed="445566")
     until(lambda: office.rings("101", call.linked)["name"] == "Menu Mia", why=lambda: office.told("101", call.linked))
     call.answer("101")
     call.hangup()

@@ -447,7 +447,7 @@ def test_a_paused_account_takes_no_orders(office: Office) -> None:
         assert refused(office, office.number()) == "no_extension"
     finally:
         with office.hub.db.write() as session:
-            accounts.resume(session.get_one(Account, office.account.id))
+            accounts.resume(session, session.get_one(Account, office.account.id), None)
 
 
 # --- a call to one's own phone ------------------------------------------------------------------------------------------

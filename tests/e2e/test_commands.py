@@ -1,5 +1,6 @@
 """The commands of people, programs, connections and records, as somebody at a terminal or a script uses them; on both databases."""
 
+import io
 import json
 from collections.abc import Iterator
 
@@ -101,6 +102,17 @@ def test_a_connection_is_added_checked_paused_and_removed(database: Database, ex
         assert exchange.settings()["secret"] not in str(session.execute(select(Account.secrets)).all())
 
 
+def test_the_check_of_an_exchange_says_what_the_hub_itself_heard(exchange: Simulator) -> None:
+    connect(exchange, "pbx")
+    done("user", "add", "noa@example.com", "--name", "Noa")
+    found = {row["topic"]: row for row in json.loads(done("account", "check", "pbx", "--json"))}
+    assert found["login"]["level"] == "green", "what the connector finds is there as well"
+    assert found["events"]["text"] == "No event of a call was heard yet."
+    assert found["users"]["text"] == "Without a phone, so without cards: Noa."
+    done("extension", "add", "pbx", "101", "--user", "noa@example.com")
+    assert "Every agent has a phone." in done("account", "check", "pbx")
+
+
 def test_a_connection_with_a_wrong_secret_is_told_what_to_mend(exchange: Simulator) -> None:
     added = connect(exchange, "pbx", "wrong")
     assert "refuses user" in added.output
@@ -111,6 +123,25 @@ def test_reading_again_brings_nothing_twice(exchange: Simulator) -> None:
     connect(exchange, "pbx")
     for words in (["sync", "pbx", "--json"], ["sync", "pbx", "--full", "--json"]):
         assert json.loads(done(*words).splitlines()[-1])["new"] == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_how_far_a_long_command_is_shows_on_a_terminal_only(
+    exchange: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(exchange, "pbx")
+    for words in (["sync", "pbx"], ["replay", "pbx"]):
+        assert run(*words).stderr == "", words
+    for words, shown in ((["sync", "pbx"], "calls"), (["replay", "pbx"], "records"), (["replay", "pbx", "--json"], "")):
+        screen = Terminal()
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stderr", screen)
+            cli(words, standalone_mode=False)
+        assert (shown in screen.getvalue()) if shown else not screen.getvalue(), words
 
 
 def test_a_replay_says_what_could_not_be_taken(database: Database, exchange: Simulator) -> None:

@@ -127,7 +127,7 @@ def test_unknown_addresses_are_a_404(desk: Office) -> None:
     ):
         assert send(desk, {}, path).status_code == 404, path
     with desk.hub.db.write() as session:
-        accounts.remove(session.get_one(Account, desk.account.id))
+        accounts.remove(session, session.get_one(Account, desk.account.id))
     assert send(desk, {"records": [THING]}).status_code == 404
 
 
@@ -139,7 +139,7 @@ def test_a_paused_account_asks_to_come_again(desk: Office) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     assert kept(desk) == []
     with desk.hub.db.write() as session:
-        accounts.resume(session.get_one(Account, desk.account.id))
+        accounts.resume(session, session.get_one(Account, desk.account.id), None)
     assert send(desk, {"records": [THING]}).status_code == 204
 
 

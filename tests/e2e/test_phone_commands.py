@@ -18,6 +18,10 @@ from hub.store.session import Database
 
 WRONG = [
     (["extension", "add", "pbx", "1 01"], phone_plan.set_extension, ("1 01",), {}),
+    (["extension", "add", "pbx", "1x"], phone_plan.set_extension, ("1x",), {}),
+    (["extension", "add", "pbx", "anna"], phone_plan.set_extension, ("anna",), {}),
+    (["extension", "add", "pbx", "+48601234567"], phone_plan.set_extension, ("+48601234567",), {}),
+    (["extension", "add", "pbx", "1" * 21], phone_plan.set_extension, ("1" * 21,), {}),
     (["extension", "add", "pbx", "101/Local"], phone_plan.set_extension, ("101/Local",), {}),
     (["extension", "add", "pbx", "101", "--device", "PJSIP/a b"], phone_plan.set_extension, ("101", None, "PJSIP/a b"), {}),
     (["endpoint", "set", "pbx", "PJSIP/a b", "trunk"], phone_plan.set_endpoint, ("PJSIP/a b", "trunk"), {}),
@@ -63,6 +67,21 @@ def test_a_command_refuses_what_the_console_refuses_in_the_same_words(
     with database.read() as session:
         assert session.scalars(select(Extension.id)).all() == session.scalars(select(EndpointRule.id)).all() == []
         assert session.scalars(select(Audit.id)).all() == []
+
+
+def test_a_name_in_place_of_a_number_is_refused_with_the_way_to_give_it(account: int) -> None:
+    answer = run("extension", "add", "pbx", "anna", "--user", "noa@example.com")
+    assert "digits, * and #" in str(answer.exception)
+    assert "number 101, device PJSIP/anna*" in str(answer.exception)
+    assert run("extension", "add", "pbx", "101", "--device", "PJSIP/anna*", "--user", "noa@example.com").exit_code == 0
+    assert run("extension", "add", "pbx", "*21#").exit_code == 0
+
+
+def test_an_exchange_that_posts_its_calls_may_name_people_by_a_login(database: Database, account: int) -> None:
+    done = run("account", "add", "phonehook", "hooks", "--no-check")
+    assert done.exit_code == 0, done.output
+    assert run("extension", "add", "hooks", "anna.n", "--user", "noa@example.com").exit_code == 0
+    assert isinstance(run("extension", "add", "hooks", "anna n").exception, UserError)
 
 
 def test_a_connection_that_is_no_exchange_has_no_phones(database: Database, account: int) -> None:

@@ -396,7 +396,7 @@ def test_a_paused_account_asks_the_sender_to_come_again(desk: Desk) -> None:
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
     with desk.hub.db.write() as session:
-        accounts.resume(session.get_one(Account, desk.account.id))
+        accounts.resume(session, session.get_one(Account, desk.account.id), None)
     assert desk.post("newCall", "c1", user="101").status_code == 200
     desk.post("hangup", "c1", cause="cancel")
     desk.finished("c1")

@@ -1,56 +1,49 @@
 """A real Asterisk 22 with real SIP phones and a carrier: what it does, and what the hub makes of it.
 
 All calls are made once, side by side, while two hubs listen: one with SQLite, over TLS and with few rights, one with
-PostgreSQL over plain TCP. The pair lives in `var/asterisk` (or HUB_TEST_ASTERISK); `make test` builds it.
+PostgreSQL over plain TCP. One module, since the pair, the hubs and the calls are shared by all tests, and each further
+module would start them again, in a worker of its own that waits for the others' pair to end.
 """
 
-import array
-import contextlib
-import fcntl
-import importlib.machinery
-import importlib.util
-import io
-import os
-import random
 import shutil
-import socket
-import subprocess
 import time
-import wave
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from connectors.asterisk import exchange
 from connectors.asterisk.records import history
-from hub import app as hub_app
-from hub.cti import backfill, recordings
+from hub.cti import recordings
 from hub.cti.models import CallRow, Extension
 from hub.errors import UserError
-from hub.intake import accounts
-from hub.intake.models import Account, RawRecord, StreamState
-from hub.security import tokens
-from hub.security.models import Role, User
-from hub.settings import load
+from hub.intake.models import Account, RawRecord
+from hub.security.models import User
 from hub.store.base import now
 from hub.timeline.models import Interaction
-from hub.work.lease import Lease, claim, new_owner
-from tests.e2e import calls
-from tests.e2e.calls import Office
+from tests.e2e import asterisk_pair, asterisk_story, calls
+from tests.e2e.asterisk_office import (
+    PATIENCE_S,
+    RealOffice,
+    click,
+    dialled,
+    everything,
+    found,
+    heard,
+    in_call,
+    listening,
+    read_all,
+    row_of,
+    until,
+)
+from tests.e2e.asterisk_pair import FOLDER, INSTALLED, Pair
+from tests.e2e.asterisk_story import LATE_S, STORIES, problems
 
-SCRIPTS = Path(__file__).parent / "asterisk"
-FOLDER = Path(os.environ.get("HUB_TEST_ASTERISK", str(Path(__file__).parents[2] / "var/asterisk")))
-INSTALLED = (FOLDER / "root/usr/sbin/asterisk").exists() and os.geteuid() == 0
-SPOOL = "/var/spool/asterisk"  # recordings and mailboxes
 WITHHELD = "0549990001"  # number of who does not want to be known
-LATE_S = 1.6  # seconds by which a busy machine may miss the truth
-PATIENCE_S = 60.0
+DATABASES = ["sqlite", "postgresql"]
 
 pytestmark = [
     pytest.mark.asterisk,
@@ -61,142 +54,10 @@ pytestmark = [
 ]
 
 
-# Looking less often leaves the processor to those whose times are measured.
-until = partial(calls.until, every=0.15)
-
-
-def script(name: str, *arguments: str, **environment: str) -> str:
-    done = subprocess.run(
-        [SCRIPTS / name, FOLDER, *arguments], env={**os.environ, **environment}, capture_output=True, text=True, check=False,
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def ring_script() -> ModuleType:
-    """The script that makes calls by hand, as a module."""
-    loader = importlib.machinery.SourceFileLoader("asterisk_ring", str(SCRIPTS / "ring"))
-    spec = importlib.util.spec_from_loader("asterisk_ring", loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-def free_hundred(but: Collection[int]) -> int:
-    """Find a hundred ports (given as port // 100) that nobody uses.
-
-    They are below those that the system gives to outgoing connections: while the exchange is away, the hubs connect
-    again and again, and one of them might get its port.
-    """
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    hundreds = [one for one in range(110, max(lowest // 100, 320)) if one not in but]
-    random.shuffle(hundreds)
-    return next(hundred for hundred in hundreds if all(map(is_free, range(hundred * 100, hundred * 100 + 100))))
-
-
-def is_free(port: int) -> bool:
-    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-        with socket.socket(type=kind) as probe:
-            try:
-                probe.bind(("", port))
-            except OSError:
-                return False
-    return True
-
-
-@dataclass
-class Pair:
-    """The customer's exchange (near), and carrier and phones (far)."""
-
-    ports: dict[str, int]
-    ring: ModuleType = field(default_factory=ring_script)
-    far: Any = None
-
-    def start(self) -> None:
-        script("start")
-        self.far = self.ring.Ami(self.ports["FAR_AMI"], events=False)
-
-    def kill(self) -> None:
-        """Both at once, without a word."""
-        script("stop", "-9")
-        self.far.k.close()
-
-    def stop(self) -> None:
-        script("stop")
-        if self.far is not None:
-            self.far.k.close()
-
-    def forget_everything(self) -> None:
-        """As if it were new: no records, recordings, messages or behaviours of phones are left."""
-        for path in (self.cdr, self.cel, FOLDER / "root/var/far/db/astdb.sqlite3"):
-            path.unlink(missing_ok=True)
-        for folder in ("monitor", "voicemail"):
-            for path in (self.spool / folder).iterdir():
-                shutil.rmtree(path)
-
-    def phone(self, number: str, behaviour: str) -> None:
-        """Say what a phone, or a number outside, does when it is called from now on."""
-        self.far.act(Action="DBPut", Family="b", Key=number, Val=behaviour)
-
-    def forget(self, number: str) -> None:
-        self.far.act(Action="DBDel", Family="b", Key=number)
-
-    def call_in(self, did: str, number: str, *, name: str = "", caller: str = "talk40", to_s: int = 40) -> None:
-        """Somebody outside calls."""
-        self.far.act(
-            Action="Originate", Channel=f"PJSIP/{did}@to-main", Context="far-caller", Exten=caller, Priority=1,
-            Timeout=to_s * 1000, Async="true", CallerID=f'"{name}" <{number}>',
-        )  # fmt: skip
-
-    def call_withheld(self, did: str, *, told: bool) -> None:
-        """Somebody outside calls and does not want to be known; `told`: the carrier tells the exchange all the same."""
-        anonymous = "far-anon" if told else "far-anon2"
-        self.far.act(
-            Action="Originate", Channel=f"Local/{did}@{anonymous}/n", Context="far-caller", Exten="talk40", Priority=1,
-            Timeout=30_000, Async="true",
-        )  # fmt: skip
-
-    def call_out(self, extension: str, number: str, *, to_s: int = 40) -> None:
-        """One of our phones calls."""
-        self.far.act(
-            Action="Originate", Channel=f"PJSIP/{number}@phone{extension}", Context="far-caller", Exten="talk40",
-            Priority=1, CallerID=f"<{extension}>", Timeout=to_s * 1000, Async="true",
-        )  # fmt: skip
-
-    @property
-    def cdr(self) -> Path:
-        return FOLDER / "root/var/log/asterisk/cdr-csv/Master.csv"
-
-    @property
-    def cel(self) -> Path:
-        return FOLDER / "root/var/log/asterisk/cel-custom/Master.csv"
-
-    @property
-    def spool(self) -> Path:
-        return FOLDER / f"root{SPOOL}"
-
-
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    with (FOLDER / "in-use").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one run of these tests at a time
-        hundreds: list[int] = []
-        for _ in range(3):
-            hundreds.append(free_hundred(hundreds))
-        names = ("NEAR_AMI", "NEAR_AMI_TLS", "FAR_AMI", "NEAR_SIP", "FAR_SIP", "UA_SIP", "AGI")
-        ports = {name: hundreds[0] * 100 + number for number, name in enumerate(names)}
-        ports |= {"NEAR_RTP": hundreds[1], "FAR_RTP": hundreds[2]}
-        made = Pair(ports)
-        made.stop()  # what a run that was killed left
-        script("setup", **{f"AST_{name}": str(port) for name, port in ports.items()})
-        made.forget_everything()
-        try:
-            made.start()
-            yield made
-        finally:
-            made.stop()
+    with asterisk_pair.running() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -216,204 +77,30 @@ def soon() -> Iterator[None]:
         yield
 
 
-@dataclass
-class RealOffice(Office):
-    """An office at the real exchange."""
-
-    def hears(self, *, again: bool = False) -> None:
-        before = self._lists() if again else 0
-        until(lambda: self._lists() > before, PATIENCE_S, why=lambda: self.health().health_text)
-
-    def keys(self, *where: ColumnElement[bool]) -> list[str]:
-        """Keys of the calls for which all of this is so."""
-        with self.hub.db.read() as session:
-            return list(session.scalars(select(CallRow.key).where(*where).order_by(CallRow.id)))
-
-    def by_number(self, number: str) -> list[str]:
-        return self.keys((CallRow.caller == number) | (CallRow.callee == number))
-
-    def over(self, number: str) -> dict[str, Any]:
-        """Wait until the one call of a number is over and taken in."""
-        return self._over(lambda: self.by_number(number))
-
-    def over_at(self, did: str, *where: ColumnElement[bool]) -> dict[str, Any]:
-        """Wait until the one call to a number of ours is over and taken in."""
-        return self._over(lambda: self.keys(CallRow.did == did, *where))
-
-    def _over(self, keys: Callable[[], list[str]]) -> dict[str, Any]:
-        key = until(keys, PATIENCE_S, why=self.views)[0]
-        until(lambda: (view := self.view(key)) is not None and not view["open"], PATIENCE_S, why=lambda: self.view(key))
-        view = self.finished(key)
-        assert keys() == [key]
-        return view
-
-
 @pytest.fixture(scope="module")
 def offices(
     pair: Pair, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, RealOffice]]:
     """Two hubs that listen to the same exchange."""
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         made = {}
-        common = {
-            "host": "127.0.0.1",
-            "recordings_root": str(pair.spool),
-            "prefix_map": f"{SPOOL}={pair.spool}",
-            "cdr_source": f"{pair.cdr}?cel={pair.cel}&zone=UTC",
-        }
-        special: dict[str, dict[str, Any]] = {
-            "sqlite": {
-                "port": pair.ports["NEAR_AMI_TLS"], "tls": True, "ca": str(FOLDER / "ami-ca.pem"), "tls_name": "localhost",
-                "username": "hubro", "secret": "rosecret", "agi_port": pair.ports["AGI"], "agi_names": True,
-                "agi_owner": True,
-            },
-            "postgresql": {"port": pair.ports["NEAR_AMI"], "username": "hub", "secret": "hubsecret"},
-        }  # fmt: skip
-        for name, more in special.items():
+        for name in DATABASES:
             home = tmp_path_factory.mktemp(name)
             if name == "sqlite":
                 shutil.copy(request.getfixturevalue("sqlite_template"), home / "hub.db")
                 url = f"sqlite:///{home / 'hub.db'}"
             else:
                 url = request.getfixturevalue("postgres_server").database(request.getfixturevalue("postgres_template"))
-            environment = calls.environment(
-                home, url, HUB_CALLS__SETTLE_S="1.0", HUB_CALLS__BACKFILL_OVERLAP_MIN="0", HUB_WORK__THREADS="2",
-                HUB_CALLS__DIAL_PER_MINUTE="100",
-            )  # fmt: skip
-            hub = stack.enter_context(calls.wired(load(environment)))
-            plain = calls.furnish(hub, Settings({**common, **more}))  # type: ignore[arg-type]  # only its settings count
-            office = RealOffice(plain.hub, plain.pbx, plain.account, plain.people, plain.bus)
-            office.start()
-            stack.callback(office.stop)
-            made[name] = office
+            made[name] = stack.enter_context(listening(pair, home, url, name))
         yield made
-
-
-class Settings:
-    """Stands in for a simulator: only its settings are asked for."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self._values = values
-
-    def settings(self) -> dict[str, Any]:
-        return self._values
-
-
-# Scenario of the script, caller's number. Each has its own, so that they can run side by side.
-STORIES = {
-    "ringgroup": "0611000001",
-    "ringgroup-local": "0611000002",
-    "queue": "0611000003",
-    "busy": "0611000004",
-    "declined": "0611000005",
-    "voicemail": "0611000006",
-    "latin1-name": "0611000007",
-    "ringgroup-abandon": "0611000008",
-    "queue-local": "0611000009",
-    "queue-abandon": "0611000013",
-    "ivr-hangup": "0611000010",
-    "blind": "0611000011",
-    "atxfer-dtmf": "0611000012",
-    "ivr-dtmf": "0611000014",
-    "outgoing": "0201110001",
-    "outgoing-busy": "0201110002",
-    "outgoing-noanswer": "0201110003",
-    "internal": "",
-}
-DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="module")
 def story(pair: Pair, offices: dict[str, RealOffice]) -> dict[str, dict[str, Any]]:
-    """Make all calls, each as soon as the one before has reached its phones; returns their truth."""
-    truths = {}
-    for name, number in STORIES.items():
-        scenario = pair.ring.S[name]
-        truths[name] = pair.ring.norm(scenario["truth"])
-        for phone in scenario["truth"].get("rang", ()):
-            if phone not in scenario["phones"]:
-                pair.forget(phone)
-        for phone, behaviour in scenario["phones"].items():
-            pair.phone(number if phone == "0201234567" else phone, behaviour)
-        if scenario["kind"] == "in":
-            pair.call_in(
-                scenario["did"], number, name=scenario.get("name", "Jan Jansen"), caller=scenario["caller"],
-                to_s=int(scenario["to"]),
-            )  # fmt: skip
-            truths[name]["caller"] = number
-        else:
-            target = number or scenario["to_num"]
-            pair.call_out(scenario["frm"], target, to_s=int(scenario["to"]))
-            truths[name]["number" if number else "callee"] = target
-        watch(offices["sqlite"], name, number or "101", scenario)
-    return truths
+    return asterisk_story.tell(pair, offices["sqlite"])
 
 
-def watch(office: RealOffice, name: str, number: str, scenario: dict[str, Any]) -> None:
-    """Wait until a call has reached whom it rings first: then the phones may be told something else."""
-    wanted = set(pair_rings(name, scenario))
-
-    def reached() -> bool:
-        for key in office.by_number(number):
-            view = office.view(key)
-            if view is not None:
-                rang = {leg["extension"] for leg in view["legs"] if leg["ringing_at"] or leg["ended_at"]}
-                return wanted <= rang or not view["open"]
-        return False
-
-    until(reached, PATIENCE_S, why=lambda: (name, office.views()))
-
-
-def pair_rings(name: str, scenario: dict[str, Any]) -> list[str]:
-    rang = scenario["truth"].get("rang", [])
-    return ["101"] if name in {"blind", "atxfer-dtmf", "busy"} else list(rang)
-
-
-def problems(view: dict[str, Any], truth: dict[str, Any]) -> Iterator[str]:
-    """Everything in which the hub's call is not what really happened."""
-    legs = sorted(view["legs"], key=lambda leg: leg["answered_at"] or leg["offered_at"])
-    ours: dict[str, Any] = {
-        "direction": view["direction"],
-        "caller": view["caller"],
-        "callee": view["callee"],
-        "number": view["callee"],
-        "agent": next((leg["extension"] for leg in legs if leg["origin"] and leg["extension"]), ""),
-        "did": view["did"],
-        "queue": view["queue"],
-        "customer_id": view["customer_number"],
-        "outcome": view["outcome"],
-        "reason": view["reason"],
-        "hangup_by": view["hangup_by"],
-        "rang": sorted({leg["extension"] for leg in legs if leg["extension"] and leg["ringing_at"] and not leg["origin"]}),
-        "answered_by": list(dict.fromkeys(
-            leg["extension"] for leg in legs if leg["extension"] and leg["result"] == "answered" and not leg["origin"]
-        )),
-    }  # fmt: skip
-    for name, mine in ours.items():
-        if name in truth and truth[name] != mine:
-            yield f"{name} is {mine!r}, not {truth[name]!r}"
-    yield from late(view, truth)
-    if "transfer" in truth:
-        made = [{"kind": t["kind"], "from": t["from"], "to": t["to"], "result": t["result"]} for t in view["transfers"]]
-        if made != truth["transfer"]:
-            yield f"transfer is {made}, not {truth['transfer']}"
-    if view["end_estimated"] or view["open"] or view["source"] != "live":
-        yield f"estimated={view['end_estimated']} open={view['open']} source={view['source']}"
-
-
-def late(view: dict[str, Any], truth: dict[str, Any]) -> Iterator[str]:
-    """Every length of time that is not what really happened."""
-    for name in ("ring_s", "wait_s"):
-        if name in truth and abs(view[name] - truth[name]) > LATE_S:
-            yield f"{name} is {view[name]}, not {truth[name]}"
-    talk: dict[str, float] = {}
-    for leg in view["legs"]:
-        if leg["extension"] and leg["talk_s"]:
-            talk[leg["extension"]] = talk.get(leg["extension"], 0) + leg["talk_s"]
-    for extension, wanted in (truth.get("talk_s") or {}).items():
-        mine = talk.get(extension, view["talk_s"] if view["direction"] == "outbound" else 0)
-        if abs(mine - wanted) > LATE_S:
-            yield f"talk_s of {extension} is {mine}, not {wanted}"
+# --- what happens, and what remains of it ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -443,23 +130,6 @@ def test_a_real_call_is_what_really_happened(
     if truth["direction"] == "inbound":
         waits = truth["outcome"] in {"missed", "busy", "abandoned", "voicemail"}
         assert (office.task(key) is not None) is waits
-
-
-def heard(office: RealOffice, recording: str) -> tuple[float, int]:
-    """Listen to a recording by the API, whole and in part: its seconds, and how loud it is."""
-    with office.hub.db.write() as session:
-        secret = tokens.add(session, f"listener {recording}", Role.MANAGER)
-    client, headers = hub_app.create_app(office.hub).test_client(), {"Authorization": f"Bearer {secret}"}
-    whole = client.get(f"/api/v1/recordings/{recording}", buffered=True, headers=headers)
-    assert (whole.status_code, whole.headers["Accept-Ranges"]) == (200, "bytes")
-    for asked, wanted in (("4-43", whole.data[4:44]), ("-1000", whole.data[-1000:]), ("5000-", whole.data[5000:])):
-        part = client.get(
-            f"/api/v1/recordings/{recording}", buffered=True, headers={**headers, "Range": f"bytes={asked}"}
-        )
-        assert (part.status_code, part.data) == (206, wanted)
-    with wave.open(io.BytesIO(whole.data)) as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
-        return file.getnframes() / file.getframerate(), max(map(abs, samples))
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -495,35 +165,6 @@ def test_a_real_message_in_the_mailbox_is_kept_and_heard(
 
 
 # --- what people tell the exchange ----------------------------------------------------------------------------------------
-
-
-def click(pair: Pair, office: RealOffice, number: str, *, extension: str, takes: str) -> str:
-    """Click on a number that does so much when it is called; returns the key of the call."""
-    if takes:
-        pair.phone(number, takes)
-    with office.hub.db.write() as session:
-        order = office.hub.telephone.dial(session, office.person(extension), number)
-    return f"{order.id}-ch"
-
-
-def dialled(
-    pair: Pair, office: RealOffice, number: str, *, extension: str = "201", takes: str = "answer:0.5:30"
-) -> str:
-    """Click on a number and wait until it is picked up there."""
-    pair.phone(extension, "answer:0.5:60")
-    key = click(pair, office, number, extension=extension, takes=takes)
-    until(
-        lambda: (view := office.view(key)) is not None and view["answered_at"] is not None,
-        PATIENCE_S,
-        why=lambda: office.view(key),
-    )
-    return key
-
-
-def row_of(office: RealOffice, key: str) -> CallRow:
-    row = office.row(key)
-    assert row is not None
-    return row
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -663,18 +304,6 @@ def test_ten_real_calls_at_once_are_ten_calls(pair: Pair, offices: dict[str, Rea
 # --- the self-check -------------------------------------------------------------------------------------------------------
 
 
-def found(office: RealOffice, **values: Any) -> dict[str, str]:
-    """What the check of an account with other settings says: the level of each line."""
-    hub, connector = office.hub, office.hub.connectors["asterisk"]
-    row = Account(
-        id=0, public_id=office.account.public_id, name="Check", connector="asterisk", region="IL", time_zone=""
-    )
-    row.settings, row.secrets = dict(office.account.settings), office.account.secrets
-    accounts.update(row, connector, hub.vault, {**row.settings, **values})
-    findings = connector.check(accounts.open_account(row, connector, hub.vault, hub.settings))
-    return {finding.topic: finding.level.value for finding in findings}
-
-
 def test_the_check_proves_the_few_rights_that_are_enough(offices: dict[str, RealOffice]) -> None:
     findings = found(offices["sqlite"])
     assert {topic for topic, level in findings.items() if level != "green"} <= {"system name"}
@@ -699,7 +328,7 @@ def test_the_check_says_what_is_wrong(
     assert {topic: findings.get(topic) for topic in wrong} == wrong
 
 
-# --- calls that the hub did not hear ----------------------------------------------------------------------------------------
+# --- calls that the hub did not hear --------------------------------------------------------------------------------------
 
 
 def test_calls_of_a_time_without_the_hub_come_from_the_exchanges_records(
@@ -760,25 +389,6 @@ def test_calls_of_a_time_without_the_hub_come_from_the_exchanges_records(
     assert [one.event for one in office.bus.told[told:] if one.event == "call.ringing"] == []
 
 
-def everything(office: RealOffice) -> list[dict[str, Any]]:
-    """All calls, but for what goes on changing by itself: the state of a recording."""
-    return [{**view, "recordings": len(view["recordings"])} for view in office.views()]
-
-
-def read_all(office: RealOffice) -> dict[str, int]:
-    """Read all records of the exchange from their beginning, as `hub sync --full` does."""
-
-    def taken() -> Lease | None:
-        with office.hub.db.write() as session:
-            mine = StreamState.stream == backfill.HISTORY
-            leases = claim(session, StreamState, mine, owner=new_owner(), lease_s=60)
-        return leases[0] if leases else None  # a worker may be reading just now
-
-    with office.hub.db.write() as session:
-        backfill.due(session, office.account.id, now())
-    return hub_app.read_history(office.hub, until(taken, PATIENCE_S), full=True)
-
-
 @pytest.mark.parametrize("database", DATABASES)
 def test_all_records_taken_again_change_nothing(offices: dict[str, RealOffice], database: str) -> None:
     office = offices[database]
@@ -792,16 +402,7 @@ def test_all_records_taken_again_change_nothing(offices: dict[str, RealOffice], 
         assert everything(office) == before
 
 
-# --- the exchange dies: last, since nothing is as before afterwards -----------------------------------------------------------
-
-
-def in_call(office: RealOffice, number: str, extension: str, event: str) -> str:
-    """Wait until the call of a number rings or is answered at a phone; returns its key."""
-    key = until(lambda: office.by_number(number), PATIENCE_S)[0]
-    until(
-        lambda: event in office.events(extension, key), PATIENCE_S, why=lambda: (office.view(key), office.bus.told[-9:])
-    )
-    return key
+# --- the exchange dies: last, since nothing is as before afterwards -------------------------------------------------------
 
 
 def test_a_real_exchange_killed_in_calls_loses_them_and_is_heard_again(

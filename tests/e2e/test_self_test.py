@@ -1,5 +1,6 @@
 """The lines of an exchange's self-test that the hub knows by itself: what it heard, and what nobody has told it yet."""
 
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -9,15 +10,19 @@ from sqlalchemy import select
 from hub import app as hub_app
 from hub.connector.contract import Level
 from hub.context import Hub
-from hub.cti import self_test
+from hub.cti import listener, self_test
+from hub.cti.inquiries import Inquiries
+from hub.cti.listener import ASKED, LIVE
 from hub.cti.models import Extension, LegRow, Recording, RecordingState, SeenEndpoint
 from hub.intake import accounts
-from hub.intake.models import Account
+from hub.intake.models import Account, StreamState
 from hub.security import users
 from hub.security.models import Role, User
 from hub.store.base import now
+from tests.e2e import calls
 from tests.fakes.api import add_call
 from tests.fakes.browser import Browser, someone
+from tests.fakes.servers import free_port
 
 
 @pytest.fixture
@@ -99,6 +104,47 @@ def test_the_newest_recording_says_whether_recordings_can_be_read(hub: Hub, exch
         session.add(new)
     level, text = said(hub, exchange)["newest recording"]
     assert (level, "Permission denied" in text) == (Level.AMBER, True)
+
+
+def test_questions_about_callers_are_counted_where_the_exchange_can_ask(hub: Hub, exchange: Account) -> None:
+    assert "questions" not in said(hub, exchange), "nothing to ask us by"
+    with hub.db.write() as session:
+        row = session.get_one(Account, exchange.id)
+        row.settings = {**row.settings, "agi_port": 4573, "agi_names": True}
+    assert said(hub, exchange)["questions"] == (Level.AMBER, "Nothing was asked about a caller in the last day.")
+    asked = Inquiries()
+    asked.add(now().timestamp() - 25 * 3600, 0.001)
+    for seconds in [0.004] * 95 + [0.2] * 4 + [0.9]:
+        asked.add(now().timestamp(), seconds)
+    with hub.db.write() as session:
+        session.add(StreamState(account_id=exchange.id, stream=LIVE, cursor={ASKED: asked.dump()}))
+    level, text = said(hub, exchange)["questions"]
+    assert (level, text) == (
+        Level.GREEN, "Asked about 100 callers in the last day: 95 of 100 answers within 5 ms; 1 came too late.",
+    )  # fmt: skip
+    for _ in range(10):
+        asked.add(now().timestamp(), 2.0)
+    with hub.db.write() as session:
+        state = session.scalars(select(StreamState)).one()
+        state.cursor = {ASKED: asked.dump()}
+    level, text = said(hub, exchange)["questions"]
+    assert (level, "too many answers after 300 ms; 11 came too late" in text) == (Level.AMBER, True)
+
+
+def test_a_question_over_fastagi_is_in_the_self_test_also_after_a_restart(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "FACTS_S", 0.1)
+    with calls.office(hub, agi_port=free_port()) as office:
+        port = office.account.settings["agi_port"]
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", port), 5) as dialplan:
+                dialplan.sendall(b"agi_request: lookup\nagi_callerid: 0541234567\n\n")
+                dialplan.recv(1000)
+            calls.until(lambda: said(hub, office.account)["questions"][0] is Level.GREEN)
+            office.stop()
+            office.start()
+        calls.until(lambda: "Asked about 2 callers" in said(hub, office.account)["questions"][1])
 
 
 def test_the_page_shows_these_lines_with_those_of_the_connector(hub: Hub, exchange: Account, noa: User) -> None:

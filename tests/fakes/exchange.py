@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 
 from pydantic import SecretStr
 
-from hub.connector.contract import Account, AccountSettings, Connector, Delivered, Finding, Hook, Received
+from hub.connector.contract import Account, AccountSettings, Connector, Delivered, Finding, Received
 from hub.connector.exchange import Classify, DialOrder, FileFacts, Greeting, HistoryPage, Inquiry, Sink
+from hub.connector.hook import Hook
 from hub.errors import GoneError, HookError
 from hub.records.telephony import CallEvent, Endpoint, EndpointClass
 
@@ -43,6 +44,7 @@ class FakeExchange:
     before_dial: Callable[[], None] | None = None
     before_act: Callable[[], None] | None = None  # hang up, transfer, pause
     silent_s: float | None = None
+    attends: bool = False
 
     def _may_fail(self) -> None:
         if self.fails is not None:

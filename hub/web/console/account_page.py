@@ -17,7 +17,7 @@ from hub.cti import self_test
 from hub.cti.models import Click, Extension
 from hub.cti.self_test import Step
 from hub.errors import NotFoundError, UserError
-from hub.intake import accounts
+from hub.intake import accounts, read
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.security.models import Audit
 from hub.security.policy import Right
@@ -115,7 +115,7 @@ def resume(account_id: UUID) -> ResponseReturnValue:
     """Go on where it stopped."""
     with current_hub().db.write() as session:
         row = account_of(session, account_id)
-        accounts.resume(row)
+        accounts.resume(session, row, current_hub().connectors.get(row.connector))
         connections.record(session, row, "account.resumed")
     return redirect(url_for(".show", account_id=account_id), 303)
 
@@ -199,6 +199,8 @@ def change(account_id: UUID) -> ResponseReturnValue:
         with hub.db.write() as session:
             row = account_of(session, account_id)
             accounts.update(row, connector, hub.vault, values, name=_free_name(session, row))
+            if hub.remotes.reads(row):
+                read.begin(session, row.id)
             connections.record(session, row, "account.changed", settings=sorted(values))
     except UserError as error:
         return _settings(account_id, values, wrong=error.field, error=connections.reason(error), status=422)
@@ -234,7 +236,7 @@ def remove(account_id: UUID) -> ResponseReturnValue:
     with current_hub().db.write() as session:
         row = account_of(session, account_id)
         connections.record(session, row, "account.removed")
-        accounts.remove(row)
+        accounts.remove(session, row)
     return redirect(url_for("connections.show"), 303)
 
 

@@ -12,7 +12,7 @@ from hub.cti import call_state
 from hub.cti.call_state import CallState
 from hub.errors import ShapeError
 from hub.records.call import Outcome
-from hub.records.telephony import CallEvent, Channel, ChannelStarted, ChannelState, LinkLost, Ticked
+from hub.records.telephony import CallEvent, Channel, ChannelStarted, ChannelState, LinkLost, NumberKeyed, Ticked
 from tests.unit.cti import traces
 from tests.unit.cti.story import START, Story, classify, told
 from tests.unit.cti.traces import Listener, events, trace
@@ -51,6 +51,15 @@ def test_memory_stays_flat_over_many_calls(monkeypatch: pytest.MonkeyPatch) -> N
     assert after - before < 40_000
     assert len(state._gone) <= 60
     assert len(state.keys()) < 10
+
+
+def test_keyed_numbers_that_no_call_asks_for_are_limited() -> None:
+    state = CallState(traces.classify)
+    for number in range(3000):
+        state.feed(NumberKeyed(START, f"{number}." + "x" * 500, "1" * 500))
+    assert list(state._keyed)[-1].startswith("2999.")
+    assert len(state._keyed) <= 1000
+    assert max(len(ref) + len(keyed) for ref, (_, keyed) in state._keyed.items()) <= 400
 
 
 def test_a_finished_calls_keys_are_forgotten_in_the_end() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.cti.call_state import CallState
 from hub.records.call import Call, Direction, HangupBy, LegResult, Outcome
 from hub.records.telephony import (
     Booted,
@@ -622,6 +623,44 @@ def test_a_keyed_number_belongs_to_the_call_of_its_ref() -> None:
     listener = told(INBOUND)
     listener.feed([NumberKeyed(START + 1, "call-1", "123456"), NumberKeyed(START + 1, "nobody", "9")])
     assert [call.keyed for call in listener.final()] == ["123456"]
+
+
+def keyed(*events: CallEvent, after: str = INBOUND) -> list[str]:
+    """The keyed numbers of the calls that a story makes, after these events."""
+    listener = Listener(CallState(classify))
+    listener.feed([*events, *Story().events(after)])
+    return [call.keyed for call in listener.final()]
+
+
+def test_a_number_keyed_before_its_call_is_known_waits_for_it() -> None:
+    early = NumberKeyed(START - 20, "call-1", "123456")
+    assert keyed(early) == ["123456"]
+    assert keyed(early, early) == ["123456"]
+    assert keyed(early, NumberKeyed(START - 10, "call-1", "777")) == ["777"]
+    assert keyed(early, after=f"call call-2\n{INBOUND}") == [""]
+
+
+def test_a_number_keyed_before_a_restart_belongs_to_the_call_that_the_exchange_lists_then() -> None:
+    channel = Channel("trunk-1", "trunk-1", "call-1", "0612345678", "Jan", "5550101")
+    listed = ChannelsListed(START, (ListedChannel(channel, ChannelState.UP, "", 40.0, offered=False),))
+    assert keyed(NumberKeyed(START - 1, "call-1", "123456"), listed, after="") == ["123456"]
+
+
+def test_a_number_keyed_under_the_name_that_a_call_takes_later_is_its_number() -> None:
+    story = f"{INBOUND}0.3 trunk-1 sees call-9"
+    assert keyed(NumberKeyed(START - 1, "call-9", "123456"), after=story) == ["123456"]
+
+
+def test_a_keyed_number_waits_for_a_bounded_time_only() -> None:
+    assert keyed(NumberKeyed(START - 299, "call-1", "123456")) == ["123456"]
+    assert keyed(NumberKeyed(START - 301, "call-1", "123456")) == [""]
+
+
+def test_a_number_keyed_for_a_call_that_is_over_is_nobodys() -> None:
+    listener = told(TALK + GOODBYE)
+    listener.finish()
+    listener.feed([NumberKeyed(START + 60, "call-1", "123456")])
+    assert listener.state._keyed == {}
 
 
 def test_a_click_whose_own_phone_is_not_picked_up_failed_for_that_reason() -> None:

@@ -11,7 +11,8 @@ from connectors.phonehook.exchange import PhoneHookExchange
 from connectors.phonehook.settings import PhoneHookSettings
 from connectors.phonehook.translate import PhoneHookTranslator
 from connectors.phonehook.webhook import receive
-from hub.connector.contract import Account, Hook
+from hub.connector.contract import Account
+from hub.connector.hook import Hook
 from hub.cti.call_state import CallState
 from hub.records.call import Call, LegResult
 from hub.records.telephony import ChannelChanged, ChannelState, EndpointClass, Ticked

@@ -19,8 +19,9 @@ from connectors.phonehook.recordings import address
 from connectors.phonehook.settings import PhoneHookSettings
 from connectors.phonehook.simulator import HookPbx, create
 from connectors.phonehook.webhook import receive
-from hub.connector.contract import Account, Hook
+from hub.connector.contract import Account
 from hub.connector.exchange import DialOrder
+from hub.connector.hook import Hook
 from hub.connector.simulator import Faults
 from hub.errors import GoneError, HubError, RejectedError, RetryLaterError
 

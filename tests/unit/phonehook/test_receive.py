@@ -12,7 +12,8 @@ from connectors.phonehook import CONNECTOR
 from connectors.phonehook.message import HookMessage
 from connectors.phonehook.settings import PhoneHookSettings
 from connectors.phonehook.webhook import receive
-from hub.connector.contract import Account, Hook, Received
+from hub.connector.contract import Account, Received
+from hub.connector.hook import Hook
 from hub.errors import HookError, ShapeError
 
 JSON = "application/json"

@@ -1,12 +1,13 @@
 """Leases: one holder at a time, the dead lose theirs, and who was too slow changes nothing."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
-from hub.intake.models import Account, StreamState
+from hub.intake.models import StreamState
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, claim, database_now, holds, new_owner, release, renew
@@ -16,16 +17,8 @@ LEASE_S = 60.0
 
 
 @pytest.fixture
-def rows(database: Database) -> list[int]:
-    """Five streams that are due."""
-    with database.write() as session:
-        account = Account(name="PBX", connector="x")
-        session.add(account)
-        session.flush()
-        made = [StreamState(account_id=account.id, stream=f"s{n}", due_at=now()) for n in range(5)]
-        session.add_all(made)
-        session.flush()
-        return [row.id for row in made]
+def rows(due_streams: Callable[[int], list[int]]) -> list[int]:
+    return due_streams(5)
 
 
 def take(database: Database, owner: str = "me", limit: int = 1) -> list[Lease]:
@@ -141,7 +134,7 @@ def test_a_crash_before_the_commit_gives_the_row_back(database: Database, rows: 
 def test_what_is_most_urgent_is_claimed_first(database: Database, rows: list[int]) -> None:
     with database.write() as session:
         session.execute(update(StreamState).where(StreamState.id == rows[3]).values(due_at=now() - timedelta(hours=1)))
-        (lease,) = claim(session, StreamState, DUE, owner="me", lease_s=LEASE_S, order_by=StreamState.due_at)
+        (lease,) = claim(session, StreamState, DUE, owner="me", lease_s=LEASE_S, order_by=(StreamState.due_at,))
     assert lease.id == rows[3]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from hub.intake.models import Account, StreamState
+from hub.intake.models import StreamState
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, release
@@ -20,16 +20,8 @@ from hub.work.worker import Job, Sweep, Turn, Workers
 
 
 @pytest.fixture
-def rows(database: Database) -> list[int]:
-    """Three streams that are due."""
-    with database.write() as session:
-        account = Account(name="PBX", connector="x")
-        session.add(account)
-        session.flush()
-        made = [StreamState(account_id=account.id, stream=f"s{n}", due_at=now()) for n in range(3)]
-        session.add_all(made)
-        session.flush()
-        return [row.id for row in made]
+def rows(due_streams: Callable[[int], list[int]]) -> list[int]:
+    return due_streams(3)
 
 
 def due() -> ColumnElement[bool]:

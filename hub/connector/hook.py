@@ -1,0 +1,15 @@
+"""One webhook call, as the web layer hands it on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One webhook call as it arrived. `headers` has lower-case names."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    content_type: str
+    form: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of form posts, parsed by the web layer
+    query: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -1,0 +1,309 @@
+"""What a connector offers that is read in pages and written to: streams, writers, push channels; and what it gets for it.
+
+A stream is one kind of record in one container of an account: the mail of a mailbox, one calendar, the contacts. The
+hub asks it for a page, keeps the page and the cursor behind it in one transaction, and asks for the next. The stream
+itself remembers nothing.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol, Self, runtime_checkable
+
+from hub.connector.hook import Hook
+
+
+class Lane(IntEnum):
+    """What goes first. A person waits for the first; nobody waits for the last."""
+
+    INTERACTIVE = 0
+    INCREMENTAL = 1
+    BACKFILL = 2
+
+
+class Phase(StrEnum):
+    FULL = "full"  # from the beginning; what a complete pass does not show is gone
+    INCREMENTAL = "incremental"  # what changed since `token`
+    SWEEP = "sweep"  # the hub's own: a complete pass is over, what it did not show is being marked
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where to resume reading a stream. All texts are the remote's own and mean nothing to the hub."""
+
+    phase: Phase = Phase.FULL
+    token: str = ""  # what to ask the next incremental pass with
+    page: str = ""  # the next page of this pass; empty: its first
+    anchor: str = ""  # a mark taken before the listing began, so that nothing falls between
+    asked: str = ""  # hash of what was asked for (Stream.asked); another one begins a new epoch
+    opened_at: datetime | None = None  # when the full pass began
+    rest: Mapping[str, Any] = field(default_factory=dict)  # whatever else the stream needs to go on
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the database keeps it."""
+        opened_at = self.opened_at.isoformat() if self.opened_at else None
+        return {**asdict(self), "phase": str(self.phase), "opened_at": opened_at}
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Read what `as_json` wrote."""
+        opened_at = kept.get("opened_at")
+        return cls(
+            phase=Phase(kept.get("phase", Phase.FULL)),
+            token=kept.get("token", ""),
+            page=kept.get("page", ""),
+            anchor=kept.get("anchor", ""),
+            asked=kept.get("asked", ""),
+            opened_at=datetime.fromisoformat(opened_at) if opened_at else None,
+            rest=kept.get("rest", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """A record as it is now. `version` is the remote's own mark (etag, changeKey), for writing back."""
+
+    remote_id: str
+    payload: dict[str, Any]
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The remote said that a record is no more."""
+
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A record left this container. It may be in another one: that it is gone needs proof (`Findable`)."""
+
+    remote_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A record that is not for the hub: only a hash of its id, the reason and the day are kept."""
+
+    remote_id: str
+    reason: str  # a stable word
+    day: date | None = None
+
+
+Change = Upsert | Gone | Left | Filtered
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of changes. The end of a pass is `more=False`, never an empty page."""
+
+    changes: Sequence[Change]
+    next: Cursor
+    more: bool
+    complete: bool = True  # last page of a full pass: everything there is was shown, so the rest is gone
+    expected: int | None = None  # records of this pass, as far as the remote says
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """One kind of record in one container."""
+
+    @property
+    def key(self) -> str:
+        """Unique in the account, such as `calendar:noa@example.com:primary`."""
+
+    @property
+    def title(self) -> str:
+        """What the administrator reads."""
+
+    @property
+    def records(self) -> str:
+        """Kind of record, a colon, and where its ids are unique: `calendar:noa@example.com:primary`, or the kind alone.
+
+        It is the stream of the raw records; the kind is the name of the mapping.
+        """
+
+    @property
+    def mailbox(self) -> str:
+        """Whose it is, where an account has several; requests of one mailbox share its limits."""
+
+    @property
+    def asked(self) -> str:
+        """What is asked for, in short; another text means a pass from the beginning."""
+
+    @property
+    def every(self) -> timedelta:
+        """How often to look."""
+
+    @property
+    def full_every(self) -> timedelta | None:
+        """How often to begin anew, where a remote's tokens die of age."""
+
+    def begin(self) -> Cursor:
+        """Return the cursor of a pass from the beginning; a remote's anchor is asked for here, first.
+
+        Raises:
+            ConnectorError: as of `pull`.
+        """
+
+    def pull(self, cursor: Cursor) -> Page:
+        """Return the page at a cursor.
+
+        Raises:
+            CursorExpired: the remote forgot it; the hub begins anew.
+            LimitedError, RetryLaterError: the same again later.
+            AuthError, ScopeError, DisabledError: a person is needed.
+        """
+
+
+@runtime_checkable
+class Findable(Protocol):
+    """What a stream may offer besides: single records by their ids, and which ids there are."""
+
+    def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
+        """Return these records as they are now; of one that is no more, Gone."""
+
+    def present(self, since: datetime) -> frozenset[str]:
+        """Return the ids of all records of this stream since a moment: for the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a write."""
+
+    remote_id: str
+    version: str = ""
+    payload: dict[str, Any] | None = None  # the record as the remote answered it, where it did
+
+
+class Writer(Protocol):
+    """Writes records of one kind. Each write can be repeated: the same key, the same effect, once."""
+
+    def create(self, values: Mapping[str, Any], *, key: str) -> Written:
+        """Make a record. `key` is the same however often it is tried; where it is there already, that one is returned.
+
+        Raises:
+            RejectedError: never again; the remote refused it.
+        """
+
+    def update(self, remote_id: str, values: Mapping[str, Any], *, version: str, key: str) -> Written:
+        """Change fields of a record; those not given stay.
+
+        Raises:
+            ConflictError: it changed since `version`; read it again and merge.
+            GoneError: it is no more.
+        """
+
+    def delete(self, remote_id: str, *, version: str, key: str) -> None:
+        """Take a record away; of one that is no more this is success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A push channel as it is now."""
+
+    key: str  # of the stream it hints at
+    expires_at: datetime | None
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what is needed to renew or stop it
+
+
+class Push(Protocol):
+    """Notifications of a remote. They are hints: lost, doubled or forged they cost a look, never a record."""
+
+    def ensure(self, streams: Sequence[Stream], channels: Sequence[Channel], address: str) -> Sequence[Channel]:
+        """Open what is missing and renew what ends soon; returns all channels. `address` is our hook's, or empty."""
+
+    def stop(self, channels: Sequence[Channel]) -> None:
+        """Close them; one that is closed already is fine."""
+
+    def hinted(self, hook: Hook, channels: Sequence[Channel]) -> Sequence[str]:
+        """Return the keys of the streams that a notification speaks of.
+
+        Raises:
+            HookError: it is not from whom it says.
+        """
+
+    def fetch(self) -> Sequence[str]:
+        """Return the keys hinted at in a queue that is asked instead (Pub/Sub pull); empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What OAuth gave: tokens, and what for. Sealed at rest."""
+
+    refresh_token: str
+    access_token: str = ""
+    expires_at: datetime | None = None  # of the access token
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A remote's limit: so many units in a minute, shared by everybody who spends under this name."""
+
+    name: str  # such as `google:project:123` or `google:gmail:noa@example.com`
+    per_minute: int
+
+
+class Tools(Protocol):
+    """What the hub gives to a connector that reads and writes."""
+
+    @property
+    def lane(self) -> Lane:
+        """Who waits for this."""
+
+    def spend(self, limits: Sequence[Limit], units: int) -> None:
+        """Take units from every limit before a request.
+
+        Raises:
+            LimitedError: not now; says when.
+        """
+
+    def limited(self, limits: Sequence[Limit], retry_after: float) -> None:
+        """Say that the remote wants silence; nobody spends from these limits before."""
+
+    def access_token(
+        self, refresh: Callable[[Grant], Grant], *, refused: str = "", mailbox: str = "", first: Grant | None = None
+    ) -> str:
+        """Return an access token that is good for a while; refreshed once, however many ask at the same time.
+
+        Args:
+            refresh: asks the remote; may be called once, by one of those who ask.
+            refused: a token that the remote just refused, although it should be good.
+            first: what to begin with where nobody has to consent: the remote knows a key of ours.
+
+        Raises:
+            AuthError: there is no grant, or the remote took it back.
+        """
+
+    def known(self, addresses: Collection[str]) -> frozenset[str]:
+        """Return which of these e-mail addresses (normal form) belong to customers."""
+
+    def customers_since(self, moment: datetime | None) -> Sequence[str]:
+        """Return the addresses that became known to the hub since a moment; None: all of them."""
+
+
+class Remote(Protocol):
+    """An account that is open for reading and writing."""
+
+    def streams(self) -> Sequence[Stream]:
+        """Return what there is to read; may ask the remote which calendars or folders it has."""
+
+    def stream(self, key: str) -> Stream:
+        """Return one stream by its key, without asking the remote.
+
+        Raises:
+            GoneError: the settings no longer want it.
+        """
+
+    def writer(self, records: str, mailbox: str = "") -> Writer:
+        """Return what writes records of a kind.
+
+        Raises:
+            RejectedError: nothing is written of this kind.
+        """
+
+    def push(self) -> Push | None:
+        """Return the account's notifications; None where the remote has none."""

@@ -1,0 +1,78 @@
+"""How an account is, in one word and one sentence: computed from its streams, never set by hand."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub.intake.models import Account, AccountState, Health, RawRecord, RawState, StreamState
+from hub.store.base import now
+
+LATE_FACTOR = 3  # times the usual gap without a good look
+LATE_LEAST = timedelta(minutes=15)
+ALARM = timedelta(hours=4)  # of failing until it is more than a hiccup
+_PERSON = {"auth", "disabled", "defect"}  # troubles that nobody but a person ends; see read.Trouble
+
+
+def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
+    """Return how one stream is, and what to say of it. Pure."""
+    if state.trouble in _PERSON:
+        return Health.NEEDS_YOU, state.last_error
+    if state.trouble == "scope":
+        return Health.WARNINGS, state.last_error
+    if state.failing_since is not None and moment - state.failing_since > ALARM:
+        return Health.WARNINGS, state.last_error
+    if state.last_ok_at is None and state.last_run_at is None:
+        return Health.NEVER_RUN, ""
+    if state.phase in {"full", "sweep"}:
+        return Health.WORKING, ""
+    if state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
+        return Health.LATE, state.last_error
+    return Health.HEALTHY, ""
+
+
+def _patience(state: StreamState) -> timedelta:
+    return max(LATE_LEAST, timedelta(seconds=LATE_FACTOR * max(state.usual_gap_s, state.every_s)))
+
+
+# The worst first.
+_ORDER = (Health.NEEDS_YOU, Health.WARNINGS, Health.LATE, Health.WORKING, Health.NEVER_RUN, Health.HEALTHY)
+
+
+def of_account(streams: Sequence[StreamState], set_aside: int, moment: datetime) -> tuple[Health, str]:
+    """Return how an account is: as its worst stream, and amber while records are set aside. Pure."""
+    found = [(*of_stream(state, moment), state.title or state.stream) for state in streams]
+    if not found:
+        return Health.NEVER_RUN, ""
+    worst, text, title = min(found, key=lambda one: _ORDER.index(one[0]))
+    if set_aside and _ORDER.index(worst) > _ORDER.index(Health.WARNINGS):
+        return Health.WARNINGS, f"{set_aside} records are set aside; see Failures."
+    return worst, f"{title}: {text}" if text else ""
+
+
+def refresh(session: Session, account_id: int) -> Health:
+    """Bring an account's health up to date."""
+    account = session.get_one(Account, account_id)
+    if account.state != AccountState.ACTIVE:
+        return Health(account.health)
+    streams = session.scalars(
+        select(StreamState).where(StreamState.account_id == account_id, StreamState.wanted, StreamState.records != "")
+    ).all()
+    aside = session.scalar(
+        select(func.count()).where(RawRecord.account_id == account_id, RawRecord.state == RawState.SET_ASIDE)
+    )
+    health, text = of_account(streams, aside or 0, now())
+    if (account.health, account.health_text) != (health, text):
+        account.health, account.health_text = health, text
+    last = max((state.last_ok_at for state in streams if state.last_ok_at), default=None)
+    if last is not None:
+        account.last_event_at = last
+    return health
+
+
+def refresh_all(session: Session) -> None:
+    """Look at every account: one that is late is late because nothing happens."""
+    query = select(StreamState.account_id).where(StreamState.records != "").distinct()
+    for account_id in session.scalars(query).all():
+        refresh(session, account_id)

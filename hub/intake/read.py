@@ -1,0 +1,535 @@
+"""Read streams: one page, one transaction. A process that dies at any line repeats a page, and that changes nothing.
+
+A worker holds the lease of a stream's row. It asks the remote for the page at the kept cursor, outside any transaction,
+and then keeps the records, what became of them and the next cursor together, under the fence of the lease. The cursor
+never stands behind anything that was not kept. A lost cursor begins a new epoch: nothing is wiped, and what a complete
+pass did not show is marked as gone afterwards.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from hub import log
+from hub.connector.contract import Delivered
+from hub.connector.stream import (
+    Change,
+    Cursor,
+    Filtered,
+    Findable,
+    Gone,
+    Lane,
+    Left,
+    Page,
+    Phase,
+    Remote,
+    Stream,
+    Upsert,
+)
+from hub.errors import (
+    AuthError,
+    ConnectorError,
+    CursorExpired,
+    DisabledError,
+    GoneError,
+    LimitedError,
+    RetryLaterError,
+    ScopeError,
+    ShapeError,
+)
+from hub.intake import health, receive
+from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, RawState, Reading, StreamState
+from hub.intake.receive import Fate, Shown
+from hub.store.base import now
+from hub.store.session import DATABASE_AWAY, Database
+from hub.work.lease import Lease, holds, release
+
+LISTING = "streams"  # the stream that tells which streams an account has
+LIST_EVERY_S = 3600
+SLICE_S = 20.0  # a stream with much to read lets others go first after so long
+SWEEP = 500  # records marked as gone in one transaction
+FIRST_BACKOFF_S = 15.0
+LONGEST_BACKOFF_S = 3600.0
+LOOK_AGAIN_H = 6  # whether somebody mended what only the remote's administrator can
+_log = log.get(__name__)
+
+
+class Trouble(StrEnum):
+    """Why a stream stands still, by what happens next."""
+
+    NONE = ""
+    LIMITED = "limited"  # waits as long as the remote said; no failure
+    AWAY = "away"  # tried again, later each time
+    AUTH = "auth"  # a person must connect again
+    SCOPE = "scope"  # a person must grant a permission; the other streams go on
+    DISABLED = "disabled"  # the remote's administrator must switch something on
+    DEFECT = "defect"  # ours: the stream stands still and keeps its cursor
+
+
+class FencedError(Exception):
+    """Another worker took the stream over; what this one read is dropped."""
+
+
+class Taker(Protocol):
+    """Where records go from here: mapping, identity, timeline."""
+
+    def take(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+        """Take new and changed records; each one's state says afterwards what became of it."""
+
+    def gone(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+        """Follow that records are no more at the remote."""
+
+    def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+        """Take back what turned out not to be for the hub: a label, a block. Nothing of its content stays."""
+
+
+class Progress(Protocol):
+    """Whoever watches: a progress bar, or nobody."""
+
+    def page(self, stream: str, counts: Counter[str], expected: int | None) -> None:
+        """A page was kept; the counts are those of this run so far."""
+
+    def wait(self, stream: str, seconds: float, why: str) -> None:
+        """The stream must wait."""
+
+
+class Unwatched:
+    """Nobody watches."""
+
+    def page(self, stream: str, counts: Counter[str], expected: int | None) -> None: ...
+
+    def wait(self, stream: str, seconds: float, why: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Run:
+    """What one run of a stream has done so far."""
+
+    lease: Lease
+    stream: Stream
+    state: StreamState
+    account: Account
+    began_at: datetime = field(default_factory=now)
+    counts: Counter[str] = field(default_factory=Counter)
+    phases: set[str] = field(default_factory=set)
+    pages: set[tuple[str, str]] = field(default_factory=set)  # (phase, page) asked for in this run: the loop guard
+    expired: int = 0  # cursors lost in a row without a page between
+
+    @property
+    def shown(self) -> Shown:
+        return Shown(self.stream.key, self.state.epoch)
+
+
+class Reader:
+    """Reads the streams of all accounts."""
+
+    def __init__(
+        self,
+        db: Database,
+        open_remote: Callable[[Account, Lane], Remote],
+        taker: Taker,
+        *,
+        progress: Progress | None = None,
+        slice_s: float = SLICE_S,
+    ) -> None:
+        self._db = db
+        self._open = open_remote
+        self._taker = taker
+        self._progress = progress or Unwatched()
+        self._slice_s = slice_s
+
+    def read(self, lease: Lease) -> Counter[str]:
+        """Read one stream until nothing is left, its time is over or something is in the way; say when next."""
+        with self._db.read() as session:
+            state = session.get_one(StreamState, lease.id)
+            account = session.get_one(Account, state.account_id)
+        if account.state != AccountState.ACTIVE or not state.wanted:
+            with self._db.write() as session:
+                release(session, StreamState, lease, due_at=None)
+            return Counter()
+        run: Run | None = None
+        trouble, error = Trouble.NONE, ""
+        due_at: datetime | None = now() + _every(state)
+        try:
+            remote = self._open(account, Lane(state.lane))
+            if state.stream == LISTING:
+                self._list(lease, account, remote)
+            else:
+                run = Run(lease, remote.stream(state.stream), state, account)
+                if self._all(run):
+                    due_at = now()  # there is more, and others go first
+        except FencedError:
+            _log.warning("another worker took the stream over", account=account.name, stream=state.stream)
+            return run.counts if run else Counter()
+        except DATABASE_AWAY:
+            raise
+        except GoneError as gone:
+            return self._unwanted(lease, str(gone))
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it stops this stream alone, visibly
+            trouble, error = _trouble(fault, account.name, state.stream), _said(fault)
+            due_at = _again(trouble, fault, state.failures)
+            self._progress.wait(state.stream, max(0.0, (due_at - now()).total_seconds()) if due_at else 0.0, error)
+        self._end(lease, state, run, trouble, error, due_at)
+        return run.counts if run else Counter()
+
+    def _list(self, lease: Lease, account: Account, remote: Remote) -> None:
+        streams = remote.streams()
+        with self._db.write() as session:
+            if not holds(session, StreamState, lease, lock=True):
+                raise FencedError
+            enrol(session, account.id, streams)
+
+    def _all(self, run: Run) -> bool:
+        """Read page after page; True: there is more, but the time is over."""
+        deadline = time.monotonic() + self._slice_s
+        if self._must_begin(run):
+            self._begin(run)
+        while True:
+            cursor = Cursor.of_json(run.state.cursor or {})
+            run.phases.add(cursor.phase)
+            go_on = self._sweep if cursor.phase is Phase.SWEEP else self._page
+            if not go_on(run, cursor):
+                return False
+            if time.monotonic() > deadline:
+                return True
+
+    def _must_begin(self, run: Run) -> bool:
+        """Say whether a pass from the beginning is due: never done, lost, asked otherwise, or grown old."""
+        state = run.state
+        if state.cursor is None or state.asked != run.stream.asked:
+            return True
+        if not state.full_every_s or state.last_full_at is None:
+            return False
+        is_idle = Cursor.of_json(state.cursor).phase is Phase.INCREMENTAL
+        return is_idle and now() - state.last_full_at > timedelta(seconds=state.full_every_s)
+
+    def _begin(self, run: Run) -> None:
+        """Begin a pass from the beginning under a new epoch; the records of the old one stay as they are."""
+        cursor = replace(run.stream.begin(), opened_at=now(), asked=run.stream.asked)
+        with self._db.write() as session:
+            self._fence(session, run)
+            self._keep_cursor(session, run, cursor, epoch=run.state.epoch + 1, expected=None)
+        run.pages.clear()
+
+    def _page(self, run: Run, cursor: Cursor) -> bool:
+        try:
+            page = self._pulled(run, cursor)
+            changes = _proven(run.stream, page.changes)
+        except CursorExpired:
+            run.expired += 1
+            if run.expired > 1:
+                raise RetryLaterError("the remote forgot our place twice in a row") from None
+            run.counts["began anew"] += 1
+            self._begin(run)
+            return True
+        run.expired = 0
+        with self._db.write() as session:
+            self._fence(session, run)
+            self._keep(session, run, changes)
+            following = page.next
+            if not page.more and cursor.phase is Phase.FULL:
+                following = replace(following, phase=Phase.SWEEP if page.complete else Phase.INCREMENTAL)
+            self._keep_cursor(session, run, following, expected=page.expected)
+        self._progress.page(run.state.stream, run.counts, run.state.expected)
+        return page.more or following.phase is Phase.SWEEP
+
+    def _pulled(self, run: Run, cursor: Cursor) -> Page:
+        """Ask for a page; one that was asked for in this run already would go round for ever."""
+        place = (cursor.phase, cursor.page or f"token {cursor.token}")
+        if place in run.pages:
+            self._leave_circle(run, cursor)
+            raise RetryLaterError("the remote sends us round in a circle: it named a page that it gave already")
+        run.pages.add(place)
+        page = run.stream.pull(cursor)
+        if not page.more and not page.next.token:
+            raise RetryLaterError("the remote ended its listing without saying where to go on from")
+        if page.more and page.next == cursor:
+            self._leave_circle(run, cursor)
+            raise RetryLaterError("the remote sends us round in a circle: the next page is this page")
+        if not page.more:
+            run.pages.clear()
+        return page
+
+    def _leave_circle(self, run: Run, cursor: Cursor) -> None:
+        """Go back to the first page of this pass: the place where we are leads nowhere, later as well as now."""
+        with self._db.write() as session:
+            self._fence(session, run)
+            if cursor.phase is Phase.FULL:
+                session.execute(update(StreamState).where(StreamState.id == run.lease.id).values(cursor=None))
+            else:
+                self._keep_cursor(session, run, replace(cursor, page=""))
+
+    def _keep(self, session: Session, run: Run, changes: Sequence[Change]) -> None:
+        """Keep what a page said, and take it on; everything here is part of the page's transaction."""
+        account, stream = run.account, run.stream
+        latest = {change.remote_id: change for change in changes}  # the remote may say several things of one record
+        upserts = [one for one in latest.values() if isinstance(one, Upsert)]
+        filtered = [one for one in latest.values() if isinstance(one, Filtered)]
+        delivered = [Delivered(stream.records, one.remote_id, one.payload, one.version) for one in upserts]
+        kept = receive.keep_page(session, account.id, stream.records, delivered, run.shown)
+        run.counts.update(one.fate for one in kept)
+        raws = receive.rows(session, [one for one in kept if one.waits])
+        self._taker.take(session, account, raws)
+        run.counts["set aside"] += sum(raw.state == RawState.SET_ASIDE for raw in raws)
+        run.counts.update(f"filtered: {raw.error}" for raw in raws if raw.state == RawState.FILTERED and raw.error)
+        values = [{"remote_id": one.remote_id, "reason": one.reason, "day": one.day} for one in filtered]
+        receive.filter_out(session, account.id, stream.records, values, run.shown)
+        run.counts.update(f"filtered: {one.reason}" for one in filtered)
+        self._unfilter(session, run, [one.remote_id for one in upserts])
+        self._lose(session, run, [one.remote_id for one in latest.values() if isinstance(one, Gone)])
+        self._leave(session, run, [one.remote_id for one in latest.values() if isinstance(one, Left)])
+        self._taker.withdraw(session, account, self._raws(session, run, [one.remote_id for one in filtered]))
+
+    def _raws(self, session: Session, run: Run, remote_ids: Sequence[str]) -> Sequence[RawRecord]:
+        query = select(RawRecord).where(
+            RawRecord.account_id == run.account.id,
+            RawRecord.stream == run.stream.records,
+            RawRecord.remote_id.in_(remote_ids),
+        )
+        return session.scalars(query.with_for_update()).all() if remote_ids else []
+
+    def _lose(self, session: Session, run: Run, remote_ids: Sequence[str]) -> None:
+        """Mark records as gone at the remote, and let the timeline follow."""
+        self._mark_gone(session, run, [raw for raw in self._raws(session, run, remote_ids) if raw.gone_at is None])
+
+    def _mark_gone(self, session: Session, run: Run, raws: Sequence[RawRecord]) -> None:
+        if not raws:
+            return
+        moment = now()
+        for raw in raws:
+            raw.gone_at = moment
+        self._taker.gone(session, run.account, raws)
+        run.counts["gone"] += len(raws)
+
+    def _leave(self, session: Session, run: Run, remote_ids: Sequence[str]) -> None:
+        """Forget where records are; another stream may show them, and until then they are not called gone."""
+        if remote_ids:
+            session.execute(
+                update(RawRecord)
+                .where(
+                    RawRecord.account_id == run.account.id,
+                    RawRecord.stream == run.stream.records,
+                    RawRecord.remote_id.in_(remote_ids),
+                    RawRecord.container == run.stream.key,
+                )
+                .values(container="")
+                .execution_options(synchronize_session=False)
+            )
+
+    def _unfilter(self, session: Session, run: Run, remote_ids: Sequence[str]) -> None:
+        query = select(FilteredRecord).where(
+            FilteredRecord.account_id == run.account.id,
+            FilteredRecord.stream == run.stream.records,
+            FilteredRecord.id_hash.in_([receive.id_hash(one) for one in remote_ids]),
+        )
+        for row in session.scalars(query) if remote_ids else ():
+            session.delete(row)
+
+    def _sweep(self, run: Run, cursor: Cursor) -> bool:
+        """Mark what a complete pass did not show, a few at a time; then the pass is over."""
+        with self._db.write() as session:
+            self._fence(session, run)
+            query = (
+                select(RawRecord)
+                .where(
+                    RawRecord.account_id == run.account.id,
+                    RawRecord.container == run.stream.key,
+                    RawRecord.epoch < run.state.epoch,
+                    RawRecord.gone_at.is_(None),
+                )
+                .order_by(RawRecord.id)
+                .limit(SWEEP)
+            )
+            unseen = session.scalars(query).all()
+            self._mark_gone(session, run, unseen)
+            if len(unseen) == SWEEP:
+                return True
+            self._keep_cursor(session, run, replace(cursor, phase=Phase.INCREMENTAL, page=""), last_full_at=now())
+        return False
+
+    def _fence(self, session: Session, run: Run) -> None:
+        if not holds(session, StreamState, run.lease, lock=True):
+            raise FencedError
+
+    def _keep_cursor(self, session: Session, run: Run, cursor: Cursor, **values: Any) -> None:
+        kept = {"cursor": cursor.as_json(), "phase": str(cursor.phase), "asked": run.stream.asked, **values}
+        session.execute(
+            update(StreamState)
+            .where(StreamState.id == run.lease.id)
+            .values(**kept)
+            .execution_options(synchronize_session=False)
+        )
+        for name, value in kept.items():
+            setattr(run.state, name, value)
+
+    def _unwanted(self, lease: Lease, why: str) -> Counter[str]:
+        with self._db.write() as session:
+            release(session, StreamState, lease, due_at=None, wanted=False, last_error=why[:1000])
+        return Counter()
+
+    def _end(
+        self, lease: Lease, state: StreamState, run: Run | None, trouble: Trouble, error: str, due_at: datetime | None
+    ) -> None:
+        """Give the stream back, write the log of runs and bring the account's health up to date."""
+        moment = now()
+        counts = run.counts if run else Counter()
+        values: dict[str, Any] = {"due_at": due_at, "trouble": str(trouble), "last_error": error, "last_run_at": moment}
+        is_full = bool(run and run.phases & {Phase.FULL, Phase.SWEEP})
+        values["lane"] = Lane.BACKFILL if state.phase in {Phase.FULL, Phase.SWEEP} else Lane.INCREMENTAL
+        if trouble is Trouble.NONE:
+            values |= {"failures": 0, "failing_since": None, "last_ok_at": moment, "usual_gap_s": _gap(state, moment)}
+        elif trouble is not Trouble.LIMITED:
+            values |= {"failures": state.failures + 1, "failing_since": state.failing_since or moment}
+        with self._db.write() as session:
+            if not holds(session, StreamState, lease, lock=True):
+                return
+            row = session.execute(select(StreamState.due_at, StreamState.lane).where(StreamState.id == lease.id)).one()
+            if row.due_at != state.due_at:  # somebody hinted while we read: what they mean may be behind us
+                values |= {"due_at": row.due_at, "lane": row.lane}
+            release(session, StreamState, lease, **values)
+            if error or is_full or any(name != Fate.UNCHANGED for name, count in counts.items() if count):
+                session.add(_reading(state, run, trouble, error, moment))
+            health.refresh(session, state.account_id)
+
+
+def _reading(state: StreamState, run: Run | None, trouble: Trouble, error: str, moment: datetime) -> Reading:
+    counts = {name: count for name, count in run.counts.items() if count} if run else {}
+    phase = Phase.FULL if run and Phase.FULL in run.phases else Phase.INCREMENTAL
+    return Reading(
+        account_id=state.account_id,
+        stream=state.stream,
+        phase=phase,
+        epoch=state.epoch,
+        began_at=run.began_at if run else moment,
+        ended_at=moment,
+        counts=counts,
+        trouble=str(trouble),
+        error=error,
+    )
+
+
+def _proven(stream: Stream, changes: Sequence[Change]) -> Sequence[Change]:
+    """Ask what became of records that left their container, where the remote can be asked: moved, or gone."""
+    left = [change.remote_id for change in changes if isinstance(change, Left)]
+    if not left or not isinstance(stream, Findable):
+        return changes
+    found = {change.remote_id: change for change in stream.find(left)}
+    return [found.get(change.remote_id, change) if isinstance(change, Left) else change for change in changes]
+
+
+def _trouble(fault: Exception, account: str, stream: str) -> Trouble:
+    """Say what happens next; a fault that nobody foresaw is ours, and the log has all of it."""
+    for kind, trouble in _TROUBLES:
+        if isinstance(fault, kind):
+            return trouble
+    _log.exception("a stream stopped", account=account, stream=stream, exc_info=fault)
+    return Trouble.DEFECT
+
+
+_TROUBLES: Sequence[tuple[type[Exception], Trouble]] = (
+    (LimitedError, Trouble.LIMITED),
+    (RetryLaterError, Trouble.AWAY),
+    (AuthError, Trouble.AUTH),
+    (ScopeError, Trouble.SCOPE),
+    (DisabledError, Trouble.DISABLED),
+    (ShapeError, Trouble.AWAY),  # a page that is none, such as HTML: the remote is being mended
+    (ConnectorError, Trouble.AWAY),
+)
+
+
+def _said(fault: Exception) -> str:
+    text = str(fault) if isinstance(fault, ConnectorError | ShapeError) else f"{type(fault).__name__}: {fault}"
+    return text[:1000]
+
+
+def _again(trouble: Trouble, fault: Exception, failures: int) -> datetime | None:
+    """Return when to try again; None: not before a person did something."""
+    if trouble in {Trouble.AUTH, Trouble.DEFECT}:
+        return None
+    if trouble in {Trouble.SCOPE, Trouble.DISABLED}:
+        return now() + timedelta(hours=LOOK_AGAIN_H)
+    told = fault.retry_after if isinstance(fault, RetryLaterError) else None
+    if trouble is Trouble.LIMITED and told is not None:
+        return now() + timedelta(seconds=told)
+    pause_s = min(FIRST_BACKOFF_S * 2 ** min(failures, 20), LONGEST_BACKOFF_S) * random.uniform(0.5, 1)  # noqa: S311 - spreads, hides nothing
+    return now() + timedelta(seconds=max(pause_s, told or 0.0))
+
+
+def _every(state: StreamState) -> timedelta:
+    """Return the pause until the next look, a little uneven so that accounts spread."""
+    return timedelta(seconds=state.every_s * random.uniform(0.9, 1.1))  # noqa: S311 - as above
+
+
+def _gap(state: StreamState, moment: datetime) -> int:
+    """Return how long it usually takes from one good look to the next: a slow average."""
+    if state.last_ok_at is None:
+        return state.every_s
+    gap = (moment - state.last_ok_at).total_seconds()
+    return round(gap if not state.usual_gap_s else state.usual_gap_s * 0.8 + gap * 0.2)
+
+
+def begin(session: Session, account_id: int) -> None:
+    """Let an account be read from now on, also where it stood still: first, which streams it has."""
+    rows = session.scalars(select(StreamState).where(StreamState.account_id == account_id, StreamState.records != ""))
+    known = {row.stream: row for row in rows}
+    if LISTING not in known:
+        known[LISTING] = StreamState(account_id=account_id, stream=LISTING, records=LISTING, every_s=LIST_EVERY_S)
+        session.add(known[LISTING])
+    known[LISTING].due_at, known[LISTING].lane = now(), Lane.INTERACTIVE
+    for row in known.values():
+        if row.wanted and row.due_at is None:
+            row.due_at = now()
+
+
+def wanted(session: Session, account_id: int) -> Sequence[StreamState]:
+    """Return the streams of an account that are read, by name."""
+    query = select(StreamState).where(StreamState.account_id == account_id, StreamState.wanted)
+    return session.scalars(query.where(StreamState.records.not_in(("", LISTING))).order_by(StreamState.stream)).all()
+
+
+def forget_cursor(session: Session, account_id: int, stream: str) -> None:
+    """Let a stream be read from the beginning; whoever reads it now goes on from a cursor that no longer counts."""
+    session.execute(
+        update(StreamState)
+        .where(StreamState.account_id == account_id, StreamState.stream == stream)
+        .values(cursor=None, attempt=StreamState.attempt + 1, due_at=now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def enrol(session: Session, account_id: int, streams: Iterable[Stream]) -> list[StreamState]:
+    """Write down which streams an account has; those that are new are due now, those that are no more stand still."""
+    query = select(StreamState).where(StreamState.account_id == account_id, StreamState.records.not_in(("", LISTING)))
+    known = {row.stream: row for row in session.scalars(query.with_for_update())}
+    for stream in streams:
+        row = known.pop(stream.key, None)
+        if row is None:
+            row = StreamState(account_id=account_id, stream=stream.key, lane=Lane.BACKFILL, due_at=now())
+            session.add(row)
+        elif not row.wanted:
+            row.wanted, row.due_at = True, now()
+        row.title, row.records, row.mailbox = stream.title, stream.records, stream.mailbox
+        row.every_s = round(stream.every.total_seconds())
+        row.full_every_s = round(stream.full_every.total_seconds()) if stream.full_every else 0
+    for gone in known.values():
+        gone.wanted, gone.due_at = False, None
+    session.flush()
+    return list(wanted(session, account_id))
+
+
+def hint(session: Session, account_id: int, streams: Iterable[str], lane: Lane = Lane.INCREMENTAL) -> None:
+    """Let streams be read now: a notification came, or a person pressed the button."""
+    session.execute(
+        update(StreamState)
+        .where(StreamState.account_id == account_id, StreamState.stream.in_(list(streams)), StreamState.wanted)
+        .values(due_at=now(), lane=lane)
+        .execution_options(synchronize_session=False)
+    )

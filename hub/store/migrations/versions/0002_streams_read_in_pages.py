@@ -1,0 +1,232 @@
+"""Streams that are read in pages, with their records, limits and grants."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+import hub.store.base
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "bucket",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("units", sa.Double(), nullable=False),
+        sa.Column("per_minute", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", hub.store.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("frozen_until", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_bucket")),
+    )
+    op.create_table(
+        "meeting_series",
+        sa.Column("uid", sa.Text(), nullable=False),
+        sa.Column("again_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("uid", name=op.f("pk_meeting_series")),
+    )
+    op.create_index(op.f("ix_meeting_series_again_at"), "meeting_series", ["again_at"], unique=False)
+    op.create_table(
+        "filtered_record",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("container", sa.Text(), nullable=False),
+        sa.Column("id_hash", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=True),
+        sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_filtered_record_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_filtered_record")),
+        sa.UniqueConstraint(
+            "account_id", "stream", "id_hash", name=op.f("uq_filtered_record_account_id_stream_id_hash")
+        ),
+    )
+    op.create_index(
+        op.f("ix_filtered_record_account_id_container_epoch"),
+        "filtered_record",
+        ["account_id", "container", "epoch"],
+        unique=False,
+    )
+    op.create_table(
+        "oauth_grant",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("expires_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("dead", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lease_until", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_oauth_grant_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_oauth_grant")),
+        sa.UniqueConstraint("account_id", "mailbox", name=op.f("uq_oauth_grant_account_id_mailbox")),
+    )
+    op.create_table(
+        "push_channel",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("expires_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "facts", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_push_channel_account_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_push_channel")),
+        sa.UniqueConstraint("account_id", "stream", name=op.f("uq_push_channel_account_id_stream")),
+    )
+    op.create_table(
+        "reading",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("began_at", hub.store.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "counts", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("trouble", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_reading_account_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reading")),
+    )
+    op.create_index(op.f("ix_reading_account_id_began_at"), "reading", ["account_id", "began_at"], unique=False)
+    op.create_table(
+        "meeting_copy",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("raw_record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("uid", sa.Text(), nullable=False),
+        sa.Column("remote_id", sa.Text(), nullable=False),
+        sa.Column("series_id", sa.Text(), nullable=False),
+        sa.Column("begins_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("ends_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column(
+            "fields", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_meeting_copy_account_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["raw_record_id"], ["raw_record.id"], name=op.f("fk_meeting_copy_raw_record_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_meeting_copy_user_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_meeting_copy")),
+        sa.UniqueConstraint("raw_record_id", name=op.f("uq_meeting_copy_raw_record_id")),
+    )
+    op.create_index(op.f("ix_meeting_copy_uid"), "meeting_copy", ["uid"], unique=False)
+    op.create_index(op.f("ix_meeting_copy_user_id_ends_at"), "meeting_copy", ["user_id", "ends_at"], unique=False)
+    op.create_table(
+        "meeting_row",
+        sa.Column("interaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("uid", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["interaction_id"], ["interaction.id"], name=op.f("fk_meeting_row_interaction_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("interaction_id", name=op.f("pk_meeting_row")),
+        sa.UniqueConstraint("key", name=op.f("uq_meeting_row_key")),
+    )
+    op.create_index(op.f("ix_meeting_row_uid"), "meeting_row", ["uid"], unique=False)
+    op.add_column("raw_record", sa.Column("container", sa.Text(), server_default="", nullable=False))
+    op.add_column(
+        "raw_record",
+        sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+    )
+    op.add_column("raw_record", sa.Column("etag", sa.Text(), server_default="", nullable=False))
+    op.add_column("raw_record", sa.Column("gone_at", hub.store.base.UtcDateTime(timezone=True), nullable=True))
+    op.create_index(
+        op.f("ix_raw_record_account_id_container_epoch"),
+        "raw_record",
+        ["account_id", "container", "epoch"],
+        unique=False,
+    )
+    op.add_column("stream_state", sa.Column("title", sa.Text(), server_default="", nullable=False))
+    op.add_column("stream_state", sa.Column("records", sa.Text(), server_default="", nullable=False))
+    op.add_column("stream_state", sa.Column("mailbox", sa.Text(), server_default="", nullable=False))
+    op.add_column("stream_state", sa.Column("wanted", sa.Boolean(), server_default=sa.true(), nullable=False))
+    op.add_column(
+        "stream_state",
+        sa.Column("every_s", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+    )
+    op.add_column(
+        "stream_state",
+        sa.Column(
+            "full_every_s", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+    )
+    op.add_column("stream_state", sa.Column("asked", sa.Text(), server_default="", nullable=False))
+    op.add_column(
+        "stream_state",
+        sa.Column("lane", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="1", nullable=False),
+    )
+    op.add_column("stream_state", sa.Column("trouble", sa.Text(), server_default="", nullable=False))
+    op.add_column(
+        "stream_state",
+        sa.Column("failures", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False),
+    )
+    op.add_column("stream_state", sa.Column("failing_since", hub.store.base.UtcDateTime(timezone=True), nullable=True))
+    op.add_column("stream_state", sa.Column("last_ok_at", hub.store.base.UtcDateTime(timezone=True), nullable=True))
+    op.add_column("stream_state", sa.Column("last_full_at", hub.store.base.UtcDateTime(timezone=True), nullable=True))
+    op.add_column(
+        "stream_state",
+        sa.Column(
+            "usual_gap_s", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), server_default="0", nullable=False
+        ),
+    )
+    op.add_column(
+        "stream_state", sa.Column("expected", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
+
+
+def downgrade() -> None:
+    op.drop_column("stream_state", "expected")
+    op.drop_column("stream_state", "usual_gap_s")
+    op.drop_column("stream_state", "last_full_at")
+    op.drop_column("stream_state", "last_ok_at")
+    op.drop_column("stream_state", "failing_since")
+    op.drop_column("stream_state", "failures")
+    op.drop_column("stream_state", "trouble")
+    op.drop_column("stream_state", "lane")
+    op.drop_column("stream_state", "asked")
+    op.drop_column("stream_state", "full_every_s")
+    op.drop_column("stream_state", "every_s")
+    op.drop_column("stream_state", "wanted")
+    op.drop_column("stream_state", "mailbox")
+    op.drop_column("stream_state", "records")
+    op.drop_column("stream_state", "title")
+    op.drop_index(op.f("ix_raw_record_account_id_container_epoch"), "raw_record")
+    op.drop_column("raw_record", "gone_at")
+    op.drop_column("raw_record", "etag")
+    op.drop_column("raw_record", "epoch")
+    op.drop_column("raw_record", "container")
+    op.drop_index(op.f("ix_meeting_row_uid"), "meeting_row")
+    op.drop_table("meeting_row")
+    op.drop_index(op.f("ix_meeting_copy_user_id_ends_at"), "meeting_copy")
+    op.drop_index(op.f("ix_meeting_copy_uid"), "meeting_copy")
+    op.drop_table("meeting_copy")
+    op.drop_index(op.f("ix_reading_account_id_began_at"), "reading")
+    op.drop_table("reading")
+    op.drop_table("push_channel")
+    op.drop_table("oauth_grant")
+    op.drop_index(op.f("ix_filtered_record_account_id_container_epoch"), "filtered_record")
+    op.drop_table("filtered_record")
+    op.drop_index(op.f("ix_meeting_series_again_at"), "meeting_series")
+    op.drop_table("meeting_series")
+    op.drop_table("bucket")
