@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from hub import flow as flows
 from hub import log
 from hub.connector.contract import Connector
+from hub.connector.stream import Lane
 from hub.context import Hub
 from hub.cti import adopt, backfill, recordings
 from hub.cti.listener import HEARD, Settled
@@ -23,11 +24,12 @@ from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
 from hub.flow import Flow, open_flow, take_calls
-from hub.intake import due, health
+from hub.intake import audit, due, health
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.intake.read import Progress, Reader
 from hub.live.bus import open_bus
 from hub.live.events import Live
+from hub.meetings import take as meetings
 from hub.remotes import Remotes
 from hub.security import sessions
 from hub.security.limits import open_limiter
@@ -42,6 +44,7 @@ from hub.web.auth import in_force, session_of
 from hub.web.factory import make_flask
 from hub.work import schedule
 from hub.work.lease import Lease, release
+from hub.work.trigger import open_trigger
 from hub.work.worker import Job, Sweep, Turn, Workers
 
 HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
@@ -90,13 +93,15 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
         connectors=connectors,
         telephone=Telephone(settings, db, vault, connectors, limiter),
         limiter=limiter,
-        flow=open_flow(settings),
+        flow=open_flow(settings, own={name: one.transforms for name, one in connectors.items() if one.transforms}),
         remotes=remotes,
+        trigger=open_trigger(settings),
     )
 
 
 def close_hub(hub: Hub) -> None:
     """Close connections."""
+    hub.trigger.close()
     hub.bus.close()
     hub.db.close()
 
@@ -147,9 +152,10 @@ async def not_here(
 def start(hub: Hub, *, work: bool = True, listen: bool = True) -> Running:
     """Start the background parts."""
     workers = _workers(hub) if work else None
-    switchboard = _switchboard(hub, workers) if listen else None
+    switchboard = _switchboard(hub) if listen else None
     if workers is not None:
         workers.start()
+        hub.trigger.deliver_to(workers)
     if switchboard is not None:
         switchboard.start()
     return Running(hub, workers, switchboard)
@@ -160,12 +166,11 @@ def settled_of(flow: Flow) -> Settled:
     return partial(take_calls, flow)
 
 
-def _switchboard(hub: Hub, workers: Workers | None) -> Switchboard:
+def _switchboard(hub: Hub) -> Switchboard:
     def history_due(account_id: int) -> None:
         with hub.db.write() as session:
             backfill.due(session, account_id, now())
-        if workers is not None:
-            workers.notify("history")
+        hub.trigger.notify("history")
 
     return Switchboard(hub.settings, hub.db, hub.bus, hub.telephone, settled=settled_of(hub.flow), backfill=history_due)
 
@@ -200,8 +205,14 @@ def _workers(hub: Hub) -> Workers:
             Job("recordings", Recording, _recording_due, look),
             Job("history", StreamState, _history_due, history),
             Job("streams", StreamState, partial(due.due, backfill=work.backfill), reader(hub).read, first=due.first),
+            Job("audit", StreamState, audit.due, partial(run_audit, hub)),
         ],
-        [Turn("nightly", timedelta(days=1), nightly), Turn("health", timedelta(minutes=1), health.refresh_all)],
+        [
+            Turn("nightly", timedelta(days=1), nightly),
+            Turn("health", timedelta(minutes=1), health.refresh_all),
+            Turn("audits", timedelta(hours=1), audit.plan),
+            Turn("meetings", timedelta(minutes=5), partial(_look_at_meetings, hub)),
+        ],
         [
             Sweep(
                 "records",
@@ -216,9 +227,18 @@ def _workers(hub: Hub) -> Workers:
     )
 
 
+def _look_at_meetings(hub: Hub, session: Session) -> None:
+    meetings.look_again(session, zone=hub.settings.hub.time_zone)
+
+
 def reader(hub: Hub, progress: Progress | None = None) -> Reader:
     """Return what reads the streams of all accounts."""
     return Reader(hub.db, hub.remotes.open, flows.Taker(hub.flow), progress=progress)
+
+
+def run_audit(hub: Hub, lease: Lease, *, lane: Lane = Lane.BACKFILL) -> audit.Audit:
+    """Compare one stream with its remote."""
+    return audit.audit(hub.db, lease, hub.remotes.open, reader(hub), lane=lane)
 
 
 def _recording_due() -> ColumnElement[bool]:

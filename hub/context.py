@@ -14,6 +14,7 @@ from hub.remotes import Remotes
 from hub.security.vault import Vault
 from hub.settings import Settings
 from hub.store.session import Database
+from hub.work.trigger import Carrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,4 @@ class Hub:
     limiter: FixedWindowRateLimiter
     flow: Flow
     remotes: Remotes
+    trigger: Carrier  # `notify`: something is due now, whichever process works on it

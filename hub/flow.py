@@ -21,15 +21,17 @@ from hub.cti import missed
 from hub.cti.models import CallRow, LegRow
 from hub.cti.payload import CALLS, to_payload
 from hub.errors import MappingError, RecordError
+from hub.identity import link
 from hub.identity.callers import PHONE
 from hub.identity.models import NumberRule
 from hub.identity.transforms import TRANSFORMS
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState
+from hub.mail import take as mails
 from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.load import read_folder
-from hub.mapping.transforms import Context, Registry
+from hub.mapping.transforms import Context, Function, Registry
 from hub.meetings import take as meetings
 from hub.meetings.transforms import TRANSFORMS as MEETING_TRANSFORMS
 from hub.outbound import outbox
@@ -39,7 +41,7 @@ from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
 from hub.timeline.add import Entry, Part, add
-from hub.timeline.models import Interaction, Kind
+from hub.timeline.models import Interaction, Kind, Note, Participant, Task
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 HUB = "hub"  # folder of mappings for what the hub itself writes
@@ -74,9 +76,18 @@ class Flow:
             return ""
 
 
-def open_flow(settings: Settings, folder: Path = MAPPINGS) -> Flow:
-    """Read all mappings; a wrong one stops the start and is named."""
-    return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS, MEETING_TRANSFORMS)}))
+def open_flow(
+    settings: Settings, folder: Path = MAPPINGS, own: Mapping[str, Mapping[str, Function]] | None = None
+) -> Flow:
+    """Read all mappings; a wrong one stops the start and is named.
+
+    Args:
+        own: transforms that only one connector's mappings may name, by connector.
+    """
+    registries = {
+        connector: Registry(TRANSFORMS, MEETING_TRANSFORMS, transforms) for connector, transforms in (own or {}).items()
+    }
+    return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS, MEETING_TRANSFORMS), **registries}))
 
 
 def take_calls(flow: Flow, session: Session, account: Account, finished: Sequence[tuple[Call, CallRow]]) -> None:
@@ -122,19 +133,24 @@ class Taker:
 
     def gone(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Follow that records are no more at the remote."""
-        kinds: dict[str, list[RawRecord]] = defaultdict(list)
-        for raw in raws:
-            kinds[self.flow.kind(account.connector, raw.stream)].append(raw)
-        for kind, some in kinds.items():
+        for kind, some in self._by_kind(account, raws).items():
             if kind in _LOSES:
                 _LOSES[kind](self.flow, session, account, some)
 
     def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Take back records that are not for the hub after all."""
-        self.gone(session, account, raws)
+        for kind, some in self._by_kind(account, raws).items():
+            if take_back := _WITHDRAWS.get(kind) or _LOSES.get(kind):
+                take_back(self.flow, session, account, some)
         for raw in raws:
             session.execute(delete(Interaction).where(Interaction.raw_record_id == raw.id))
             session.delete(raw)
+
+    def _by_kind(self, account: Account, raws: Sequence[RawRecord]) -> dict[str, list[RawRecord]]:
+        kinds: dict[str, list[RawRecord]] = defaultdict(list)
+        for raw in raws:
+            kinds[self.flow.kind(account.connector, raw.stream)].append(raw)
+        return kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +164,8 @@ class Mapped:
 
 def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequence[Mapped]) -> int:
     """Take records of one kind together; where one of them cannot be taken, one by one, so that the others can."""
+    for one in batch:
+        one.raw.error = ""  # whoever filters one says here why
     try:
         with session.begin_nested():
             states = _RECORDS[kind](flow, session, account, batch)
@@ -157,7 +175,7 @@ def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequ
         _set_aside(batch[0].raw, str(error))
         return 0
     for one, state in zip(batch, states, strict=True):
-        one.raw.state, one.raw.error = state, ""
+        one.raw.state = state
         one.raw.mapping_hash, one.raw.applied_at = one.mapping_hash, now()
     return len(batch)
 
@@ -320,8 +338,57 @@ def _zone(flow: Flow, account: Account) -> str:
     return account.time_zone or flow.settings.hub.time_zone
 
 
-_RECORDS = {"call": _calls, "meeting": _meetings}
-_LOSES = {"meeting": _lose_meetings}
+# --- Mail ---------------------------------------------------------------------------------------------------------
+
+
+def _mails(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put conversations on the timelines of whoever from outside is in them."""
+    del flow
+    mails.take(session, account, [mails.Given(one.raw, one.values) for one in batch])
+    return [RawState.APPLIED] * len(batch)
+
+
+def _lose_mails(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow, account
+    mails.lose(session, raws)
+
+
+def _withdraw_mails(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow, account
+    mails.withdraw(session, raws)
+
+
+# --- People and companies -----------------------------------------------------------------------------------------
+
+
+def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Say whose contacts are: of customers who are there already, or of new ones."""
+    given = [link.Given(one.raw, one.values) for one in batch]
+    return link.take(session, account, given, region=account.region or flow.settings.hub.region)
+
+
+def _lose_parties(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    link.lose(session, account, raws)
+
+
+def _withdraw_parties(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    """Forget who was there only because of these contacts; who has a history with us stays as a name."""
+    del flow
+    bare = link.withdraw(session, account, raws)
+    link.erase(session, set(bare) - _with_history(session, bare))
+
+
+def _with_history(session: Session, party_ids: Sequence[int]) -> set[int]:
+    columns = (Participant.party_id, Note.party_id, Task.party_id, CallRow.party_id)
+    found = (session.scalars(select(column).where(column.in_(party_ids)).distinct()) for column in columns)
+    return {party_id for some in found for party_id in some if party_id is not None}
+
+
+_RECORDS = {"call": _calls, "mail": _mails, "meeting": _meetings, "party": _parties}
+_LOSES = {"mail": _lose_mails, "meeting": _lose_meetings, "party": _lose_parties}
+# Kinds of which more than the copy must go when a record turns out not to be for the hub.
+_WITHDRAWS = {"mail": _withdraw_mails, "party": _withdraw_parties}
 
 
 # --- Again --------------------------------------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """Accounts opened for reading and writing, with what their connectors get for it: tokens, limits, who is known."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from hub.connector.contract import Connector
+from hub.connector.sift import Known, Own, Privacy, Verdict, outsiders, sift
 from hub.connector.stream import Grant, Lane, Limit, Remote
 from hub.errors import AuthError, RejectedError
 from hub.identity.models import Identifier
@@ -15,15 +17,20 @@ from hub.identity.parties import EMAIL
 from hub.intake import accounts
 from hub.intake.grants import Grants
 from hub.intake.models import Account
+from hub.records.address import FREE_DOMAINS, match_key
+from hub.records.mail import Mail
+from hub.security.models import User
 from hub.security.vault import Vault
+from hub.settings import Mail as Rules
 from hub.settings import Settings
 from hub.store.session import Database
 from hub.work import budget
 
+BLOCKS = "mail_blocks"  # in a user's preferences: addresses and domains whose mail is never kept
 SOME = 500  # addresses of one question
-_KNOWN = select(Identifier.value).where(
+_KNOWN = select(Identifier.tail).where(
     Identifier.kind == EMAIL,
-    Identifier.value.in_(bindparam("addresses", expanding=True)),
+    Identifier.tail.in_(bindparam("keys", expanding=True)),
     Identifier.valid_to.is_(None),
     Identifier.blocked.is_(False),
 )
@@ -35,6 +42,7 @@ class HubTools:
 
     db: Database
     grants: Grants
+    rules: Rules
     account_id: int
     lane: Lane
 
@@ -53,23 +61,50 @@ class HubTools:
             self.grants.begin(self.account_id, mailbox, first)
         return self.grants.access_token(self.account_id, refresh, refused=refused, mailbox=mailbox)
 
-    def known(self, addresses: Collection[str]) -> frozenset[str]:
-        asked = sorted(set(addresses))
+    def sift(self, mailbox: str, mails: Sequence[Mail]) -> Sequence[Verdict]:
         with self.db.read() as session:
-            return frozenset(
-                found
-                for begin in range(0, len(asked), SOME)
-                for found in session.scalars(_KNOWN, {"addresses": asked[begin : begin + SOME]})
-            )
+            own = _own(session, mailbox)
+            rules = _privacy(session, self.rules, mailbox)
+            asked = sorted({key for mail in mails for key in outsiders(mail, own)})
+            known = Known(frozenset(_known(session, asked)))
+        return [sift(mail, own, known, rules) for mail in mails]
 
-    def customers_since(self, moment: datetime | None) -> Sequence[str]:
+    def customers(self, since: datetime | None, until: datetime, *, after: str, limit: int) -> Sequence[str]:
         query = select(Identifier.value).where(
-            Identifier.kind == EMAIL, Identifier.valid_to.is_(None), Identifier.blocked.is_(False)
+            Identifier.kind == EMAIL,
+            Identifier.value > after,
+            Identifier.valid_from <= until,
+            Identifier.valid_to.is_(None),
+            Identifier.blocked.is_(False),
         )
-        if moment is not None:
-            query = query.where(Identifier.valid_from > moment)
+        if since is not None:
+            query = query.where(Identifier.valid_from > since)
         with self.db.read() as session:
-            return list(session.scalars(query.order_by(Identifier.value).distinct()))
+            return list(session.scalars(query.distinct().order_by(Identifier.value).limit(limit)))
+
+
+def _known(session: Session, keys: Sequence[str]) -> Iterator[str]:
+    for begin in range(0, len(keys), SOME):
+        yield from session.scalars(_KNOWN, {"keys": keys[begin : begin + SOME]})
+
+
+def _own(session: Session, mailbox: str) -> Own:
+    """Return who we are: everybody who works here, with the domains of those who have one."""
+    addresses = [*session.scalars(select(User.email)), mailbox]
+    keys = frozenset(key for address in addresses if (key := match_key(address)))
+    domains = frozenset(key.rpartition("@")[2] for key in keys) - FREE_DOMAINS
+    return Own(keys, domains)
+
+
+def _privacy(session: Session, rules: Rules, mailbox: str) -> Privacy:
+    """Return what must not be kept: the company's list, and what the mailbox's owner blocked."""
+    owner = session.scalar(select(User).where(User.email == mailbox))
+    blocks = owner.preferences.get(BLOCKS, []) if owner is not None else []
+    return Privacy(
+        user_blocks=frozenset(str(one).lower() for one in blocks),
+        never_log=frozenset(one.lower() for one in rules.never_log),
+        private_labels=frozenset(rules.private_labels),
+    )
 
 
 class Remotes:
@@ -103,4 +138,4 @@ class Remotes:
             opened = accounts.open_account(account, connector, self._vault, self._settings)
         except accounts.BROKEN as error:
             raise AuthError(str(error)) from error
-        return connector.remote(opened, HubTools(self._db, self.grants, account.id, lane))
+        return connector.remote(opened, HubTools(self._db, self.grants, self._settings.mail, account.id, lane))

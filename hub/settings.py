@@ -65,6 +65,7 @@ class Live(Section):
 class Work(Section):
     """Background work and its leases, in seconds."""
 
+    broker: str
     threads: int = Field(ge=0, le=200)
     lease_s: float = Field(gt=0)
     heartbeat_s: float = Field(gt=0)
@@ -72,6 +73,20 @@ class Work(Section):
     backfill: int = Field(ge=1, le=200)
     listener_lease_s: float = Field(gt=0)
     listener_heartbeat_s: float = Field(gt=0)
+
+    @field_validator("broker")
+    @classmethod
+    def _known(cls, broker: str) -> str:
+        if broker and not broker.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+            raise ValueError("must be empty, or a redis:// or amqp:// address")
+        return broker
+
+
+class Mail(Section):
+    """What mail is never kept, whoever it is from or to."""
+
+    never_log: tuple[str, ...]
+    private_labels: tuple[str, ...]
 
 
 class Security(Section):
@@ -138,6 +153,7 @@ class Settings(Section):
     database: Database
     live: Live
     work: Work
+    mail: Mail
     security: Security
     log: Log
     hub: General

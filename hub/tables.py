@@ -3,10 +3,11 @@
 from hub.cti import models as cti
 from hub.identity import models as identity
 from hub.intake import models as intake
+from hub.mail import models as mail
 from hub.meetings import models as meetings
 from hub.outbound import models as outbound
 from hub.security import models as security
 from hub.timeline import models as timeline
 from hub.work import models as work
 
-__all__ = ["cti", "identity", "intake", "meetings", "outbound", "security", "timeline", "work"]
+__all__ = ["cti", "identity", "intake", "mail", "meetings", "outbound", "security", "timeline", "work"]

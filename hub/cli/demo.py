@@ -1,4 +1,4 @@
-"""The demo: three people, a few customers, and a simulated exchange in which people call. Made anew at each start.
+"""The demo: four people, a few customers, and simulated remotes in which people call, write and meet.
 
 It uses no door of its own: accounts, parties, tasks and calls are made as any user or exchange would make them.
 """
@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.cli.simulate import create, demo_of
+from hub.cli.simulate import create, demo_of, prepared
 from hub.connector.simulator import Faults, Simulator, Visitor
 from hub.context import Hub
 from hub.cti.models import EndpointRule, Extension
@@ -20,7 +20,7 @@ from hub.errors import NotFoundError
 from hub.identity import parties
 from hub.identity.callers import PHONE
 from hub.identity.models import Party, PartyKind
-from hub.intake import accounts
+from hub.intake import accounts, read
 from hub.intake.models import Account
 from hub.security import users
 from hub.security.models import Role, User
@@ -80,7 +80,7 @@ class Demo:
         with self._hub.db.write() as session:
             people = {sign.extension: self._person(session, sign) for sign in self._signs}
             for name, simulator in self._simulators:
-                self._exchange(session, name, simulator, people)
+                self._account(session, name, simulator, people)
             if session.scalar(select(Party.id).limit(1)) is None:
                 self._customers(session, next(iter(people.values())))
 
@@ -89,14 +89,20 @@ class Demo:
         users.set_password(session, user, sign.password)
         return user
 
-    def _exchange(self, session: Session, name: str, simulator: Simulator, people: dict[str, User]) -> None:
-        connector = self._hub.connectors[name]
+    def _account(self, session: Session, name: str, simulator: Simulator, people: dict[str, User]) -> None:
+        connector, owner = self._hub.connectors[name], people[self._signs[0].extension]
+        title = PBX if connector.exchange else f"Demo {connector.title}"
+        settings = prepared(name, simulator, owner.email, owner.name)
+        owner_id = None if connector.exchange else owner.id
         try:
-            row = accounts.by_name(session, PBX)
-            accounts.update(row, connector, self._hub.vault, simulator.settings())
+            row = accounts.by_name(session, title)
+            accounts.update(row, connector, self._hub.vault, settings)
         except NotFoundError:
-            row = accounts.create(session, connector, self._hub.vault, PBX, simulator.settings())
-        self._phones(session, row, people)
+            row = accounts.create(session, connector, self._hub.vault, title, settings, owner_id=owner_id)
+        if connector.exchange:
+            self._phones(session, row, people)
+        else:
+            read.begin(session, row.id)
 
     def _phones(self, session: Session, row: Account, people: dict[str, User]) -> None:
         if session.scalar(select(Extension.id).where(Extension.account_id == row.id).limit(1)) is not None:
@@ -132,8 +138,8 @@ class Demo:
             yield f"{sign.role.value:8} {sign.email:22} password {sign.password}"
 
     def start(self) -> None:
-        """Let people call."""
-        visitors = [Visitor(phone.replace(" ", "").replace("-", ""), "") for _, phone, _, _ in PEOPLE]
+        """Let people call and write."""
+        visitors = [Visitor(phone.replace(" ", "").replace("-", ""), "", email) for _, phone, email, _ in PEOPLE]
         visitors[1:1] = STRANGERS
         extensions = [sign.extension for sign in self._signs if sign.extension]
         for name, simulator in self._simulators:

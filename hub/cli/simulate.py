@@ -113,4 +113,10 @@ def demo_of(connector: str) -> Demo | None:
     return run
 
 
+def prepared(connector: str, simulator: Simulator, address: str, name: str) -> dict[str, str]:
+    """Return the settings of a demo account that belongs to somebody."""
+    prepare = getattr(import_module(f"connectors.{connector}.demo"), "prepare", None)
+    return {**simulator.settings(), **(prepare(simulator, address, name) if prepare else {})}
+
+
 COMMANDS = (simulate,)

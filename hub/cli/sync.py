@@ -12,8 +12,9 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.app import read_history, reader
+from hub.app import read_history, reader, run_audit
 from hub.cli.output import as_json, opened, progress, show
+from hub.connector.stream import Lane
 from hub.context import Hub
 from hub.cti import backfill
 from hub.errors import ConnectorError, NotFoundError, RetryLaterError
@@ -151,6 +152,35 @@ def _claimed(hub: Hub, account_id: int, stream: str) -> Lease:
         time.sleep(LOOK_S)
 
 
+@click.command()
+@click.argument("name")
+@click.option("--stream", default="", help="Only this stream.")
+@as_json
+def audit(name: str, stream: str, *, json_: bool) -> None:
+    """Compare an account with its remote, and fetch what is missing; exit status 1 if anything was."""
+    with opened(quiet=True) as hub:
+        with hub.db.read() as session:
+            row = accounts.by_name(session, name)
+            names = [state.stream for state in read.wanted(session, row.id) if stream in ("", state.stream)]
+        if not names:
+            raise NotFoundError(f"{name} has no stream {stream or 'that could be compared'}.")
+        found = [run_audit(hub, _claimed(hub, row.id, one), lane=Lane.INTERACTIVE) for one in names]
+    rows = [
+        {
+            "stream": one.stream,
+            "compared": "-" if one.compared is None else one.compared,
+            "missing": len(one.missing),
+            "fetched": one.fetched,
+            "ids": ", ".join(one.missing[:10]),
+            "error": one.error,
+        }
+        for one in found
+    ]
+    show(rows, json_=json_)
+    if any(one.missing or one.error for one in found):
+        sys.exit(1)
+
+
 def _find(session: Session, account_id: int, stream: str) -> StreamState | None:
     return session.scalar(select(StreamState).where(StreamState.account_id == account_id, StreamState.stream == stream))
 
@@ -192,4 +222,4 @@ def _read(hub: Hub, lease: Lease, *, full: bool, quiet: bool) -> dict[str, int]:
     return counts
 
 
-COMMANDS = (sync,)
+COMMANDS = (sync, audit)

@@ -1,12 +1,13 @@
 """What a connector offers. `connectors/<name>/__init__.py` exports one `CONNECTOR`; that is all the hub knows of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from hub.connector.consent import Consent
 from hub.connector.exchange import Exchange
 from hub.connector.hook import Hook
 from hub.connector.stream import Remote, Tools
@@ -90,6 +91,8 @@ class Connector(Generic[SettingsT]):
     receive: Callable[[Account[SettingsT], Hook], Received] | None = None
     exchange: Callable[[Account[SettingsT]], Exchange] | None = None
     remote: Callable[[Account[SettingsT], Tools], Remote] | None = None  # what is read in pages and written to
+    transforms: Mapping[str, Callable[..., Any]] | None = None  # that only its own mappings may name
+    consent: Consent[SettingsT] | None = None  # where a person allows it on a page of the remote
     help: str = ""  # a short text for the connect page: what to prepare in the remote system
 
 
@@ -99,3 +102,14 @@ class ChecksHistory(Protocol):
 
     def check_history(self, position: dict[str, Any] | None) -> Sequence[Finding]:
         """Say how far behind a saved position is, and whether it can still be gone on from; never raises."""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """What an open account may offer beside `Remote`: the whole self-check, with the access that the hub keeps for it.
+
+    `Connector.check` has the settings alone, so where a person's consent lets us in, it cannot ask what we may do.
+    """
+
+    def check(self) -> Sequence[Finding]:
+        """Look at everything that `Connector.check` looks at, and ask with the kept access; never raises ConnectorError."""

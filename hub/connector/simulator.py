@@ -27,6 +27,27 @@ class Fault:
     harm: Harm
 
 
+class StreamFault(StrEnum):
+    """Names of faults that mean the same in every simulator of a remote that is read in pages."""
+
+    EMPTY_PAGE = "empty_page"  # a page without records, and a next one behind it
+    REPLAY_PAGE = "replay_page"  # a page comes twice
+    REORDER_PAGE = "reorder_page"  # a page's records in another order
+    ENDLESS_PAGE = "endless_page"  # the same next page again and again
+    EXPIRE_CURSOR = "expire_cursor"  # where to go on from is forgotten
+    RESET = "reset"  # the connection breaks in the middle of an answer
+    HTML = "html_instead_of_json"
+    TRUNCATED = "truncated_json"
+    SERVER_ERROR = "server_error"  # 500
+    UNAVAILABLE = "unavailable"  # 503
+    RATE_LIMITED = "rate_limited"  # 429, with a Retry-After of one second
+    HANG = "hang"  # no answer at all
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a fault: 401 to an access token that should live
+    REVOKED = "revoked"  # whoever asks for a new access token is refused for good
+    SCOPE_MISSING = "scope_missing"  # a permission was not granted
+    API_DISABLED = "api_disabled"  # an administrator has to switch something on
+
+
 class Faults:
     """Named faults with how often each is still to happen. Shared by the threads of a simulator.
 
@@ -111,12 +132,63 @@ class ExchangeSimulator(Simulator, Protocol):
         """
 
 
+class Container(Protocol):
+    """Records in one place of a remote, such as a calendar, and what people do with them there.
+
+    A record's text is like no other record's, becomes another with each change, and stands in what the remote answers.
+    """
+
+    stream: str  # key of the stream that reads it, as the connector calls it
+    settings: Mapping[str, str]  # beside the simulator's: read this and one more place of the same account, not limited
+    on_timeline: bool  # a record of a customer stands on his timeline, and the record's text in its summary
+    gone: str  # the text of all records that are listed although they were deleted; empty where none is
+
+    def grow(self, count: int, customer: str) -> Sequence[str]:
+        """Make records that concern an e-mail address; returns their ids."""
+
+    def change(self, remote_id: str) -> None:
+        """Change a record."""
+
+    def remove(self, remote_id: str) -> None:
+        """Delete a record, as people do."""
+
+    def spoil(self, customer: str) -> str:
+        """Make a record that is not as the remote's reference says; returns its id."""
+
+    def mend(self, remote_id: str) -> None:
+        """Make such a record right."""
+
+    def texts(self) -> Mapping[str, str]:
+        """Every record that a listing would show now, by its id."""
+
+    def expire(self) -> None:
+        """Forget every cursor that was given out, and every trace of what was deleted."""
+
+
+class StreamSimulator(Simulator, Protocol):
+    """What the simulator of a remote that is read in pages has besides, so that one suite can try every stream.
+
+    Its module names the kinds of records in `STREAMS`, and has all faults of `StreamFault`.
+    """
+
+    @property
+    def asked(self) -> int:
+        """How many requests came so far, whatever became of them."""
+
+    def container(self, kind: str) -> Container:
+        """Make ready a place with records of one kind, which is empty."""
+
+    def page(self, size: int) -> None:
+        """Give no more records at once than this, whatever is asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Somebody who calls or writes during the demo."""
 
     number: str
     name: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +220,11 @@ class Plan(Protocol):
 
 
 class Demo(Protocol):
-    """What a connector's `demo.py` exports as `run`: life in its simulator, so that a newcomer sees something happen."""
+    """What a connector's `demo.py` exports as `run`: life in its simulator, so that a newcomer sees something happen.
+
+    Where the simulator must know whose account it is, `demo.py` also has `prepare(simulator, address, name)`, which
+    returns further settings of the account.
+    """
 
     def __call__(
         self, simulator: Any, visitors: Sequence[Visitor], extensions: Sequence[str], stop: threading.Event

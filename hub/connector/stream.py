@@ -5,13 +5,15 @@ hub asks it for a page, keeps the page and the cursor behind it in one transacti
 itself remembers nothing.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol, Self, runtime_checkable
 
 from hub.connector.hook import Hook
+from hub.connector.sift import Verdict
+from hub.records.mail import Mail
 
 
 class Lane(IntEnum):
@@ -278,11 +280,11 @@ class Tools(Protocol):
             AuthError: there is no grant, or the remote took it back.
         """
 
-    def known(self, addresses: Collection[str]) -> frozenset[str]:
-        """Return which of these e-mail addresses (normal form) belong to customers."""
+    def sift(self, mailbox: str, mails: Sequence[Mail]) -> Sequence[Verdict]:
+        """Decide for each mail whether it may be kept; who we are, whom we know and what is private, the hub knows."""
 
-    def customers_since(self, moment: datetime | None) -> Sequence[str]:
-        """Return the addresses that became known to the hub since a moment; None: all of them."""
+    def customers(self, since: datetime | None, until: datetime, *, after: str, limit: int) -> Sequence[str]:
+        """Return addresses that became known to the hub in a time (None: ever), in their order, those behind `after`."""
 
 
 class Remote(Protocol):

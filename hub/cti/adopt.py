@@ -1,13 +1,14 @@
 """A number or an address gets an owner: its earlier calls, meetings and mails follow, whoever named it and wherever.
 
-Hung on the insert of an identifier itself, in the same transaction, because every way to name a number (a page, the
-API, a second source, an import) must have this effect and none may forget it.
+Hung on the insert of identifiers itself, in the same transaction, because every way to name a number (a page, the
+API, a second source, an import) must have this effect and none may forget it. All identifiers of a flush are looked at
+together: an address book brings thousands, and from most of them nobody ever called.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, event, func, select, update
-from sqlalchemy.orm import Mapper
+from sqlalchemy import BindParameter, Connection, Executable, bindparam, event, func, select, update
+from sqlalchemy.orm import Session, UOWTransaction
 
 from hub.cti.models import CallRow, MatchBasis
 from hub.identity.callers import PHONE
@@ -15,43 +16,61 @@ from hub.identity.models import Identifier
 from hub.identity.parties import EMAIL
 from hub.timeline.models import Participant, Task
 
+SOME = 1_000  # values of one question
+_KIND: BindParameter[str] = bindparam("of_kind")
+_VALUES: BindParameter[Sequence[str]] = bindparam("values", expanding=True)
+_OF: BindParameter[str] = bindparam("of")
+_PARTY: BindParameter[int] = bindparam("party")
+# Two owners are a list for a person, never a guess.
+_OWNERS = (
+    select(Identifier.value, func.min(Identifier.party_id).label("party_id"))
+    .where(Identifier.kind == _KIND, Identifier.value.in_(_VALUES), Identifier.valid_to.is_(None))
+    .group_by(Identifier.value)
+    .having(func.count(Identifier.party_id.distinct()) == 1)
+)
+_MENTION = (Participant.party_id.is_(None), Participant.identifier_kind == _KIND)
+_CALL = (CallRow.party_id.is_(None), CallRow.match_basis == MatchBasis.NONE)
+_TASK = (Task.party_id.is_(None),)
+# What waits for an owner, and how it gets one.
+_MENTIONS = (
+    select(Participant.value).where(*_MENTION, Participant.value.in_(_VALUES)).distinct(),
+    update(Participant).where(*_MENTION, Participant.value == _OF).values(party_id=_PARTY, origin_party_id=_PARTY),
+)
+_CALLS = (
+    select(CallRow.number).where(*_CALL, CallRow.number.in_(_VALUES)).distinct(),
+    update(CallRow).where(*_CALL, CallRow.number == _OF).values(party_id=_PARTY, match_basis=MatchBasis.NUMBER),
+)
+_TASKS = (
+    select(Task.number).where(*_TASK, Task.number.in_(_VALUES)).distinct(),
+    update(Task).where(*_TASK, Task.number == _OF).values(party_id=_PARTY),
+)
+_WAITING: dict[str, Sequence[tuple[Executable, Executable]]] = {
+    EMAIL: (_MENTIONS,),
+    PHONE: (_MENTIONS, _CALLS, _TASKS),
+}
+
 
 def watch() -> None:
     """Begin to adopt; called once by the wiring."""
-    if not event.contains(Identifier, "after_insert", _adopt):
-        event.listen(Identifier, "after_insert", _adopt)
+    if not event.contains(Session, "after_flush", _adopt):
+        event.listen(Session, "after_flush", _adopt)
 
 
-def _adopt(_: Mapper[Any], connection: Connection, row: Identifier) -> None:
-    if row.kind not in {PHONE, EMAIL} or row.shared or row.blocked or _has_other_owner(connection, row):
-        return
-    connection.execute(
-        update(Participant)
-        .where(Participant.party_id.is_(None), Participant.identifier_kind == row.kind, Participant.value == row.value)
-        .values(party_id=row.party_id, origin_party_id=row.party_id)
-    )
-    if row.kind != PHONE:
-        return
-    connection.execute(
-        update(CallRow)
-        .where(CallRow.party_id.is_(None), CallRow.number == row.value, CallRow.match_basis == MatchBasis.NONE)
-        .values(party_id=row.party_id, match_basis=MatchBasis.NUMBER)
-    )
-    connection.execute(
-        update(Task).where(Task.party_id.is_(None), Task.number == row.value).values(party_id=row.party_id)
-    )
+def _adopt(session: Session, _: UOWTransaction) -> None:
+    """Give what waits for identifiers of this flush to their owners; the session itself is busy, hence its connection."""
+    named = [row for row in session.new if isinstance(row, Identifier) and not row.shared and not row.blocked]
+    for kind, waiting in _WAITING.items():
+        values = sorted({row.value for row in named if row.kind == kind})
+        for begin in range(0, len(values), SOME):
+            _adopt_some(session.connection(), kind, values[begin : begin + SOME], waiting)
 
 
-def _has_other_owner(connection: Connection, row: Identifier) -> bool:
-    """Two owners are a list for a person, never a guess."""
-    query = (
-        select(func.count())
-        .select_from(Identifier)
-        .where(
-            Identifier.kind == row.kind,
-            Identifier.value == row.value,
-            Identifier.party_id != row.party_id,
-            Identifier.valid_to.is_(None),
-        )
-    )
-    return bool(connection.scalar(query))
+def _adopt_some(
+    connection: Connection, kind: str, values: Sequence[str], waiting: Sequence[tuple[Executable, Executable]]
+) -> None:
+    for asked, give in waiting:
+        seen = sorted(set(connection.scalars(asked, {"of_kind": kind, "values": values})))
+        owners = connection.execute(_OWNERS, {"of_kind": kind, "values": seen}).all() if seen else ()
+        if owners:
+            given = [{"of_kind": kind, "of": row.value, "party": row.party_id} for row in owners]
+            connection.execute(give, given)

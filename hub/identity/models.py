@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, ForeignKey, Index, UniqueConstraint, event
+from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from hub.identity.rules import PartyKind
+from hub.records.address import match_key
 from hub.store.base import Base, PublicId, now
 
 __all__ = ["Claim", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus"]
@@ -23,6 +24,7 @@ class Party(PublicId, Base):
     """A person or a company. Its fields are computed from claims, never the only copy."""
 
     __tablename__ = "party"
+    __table_args__ = (Index(None, "kind", "name"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(default=PartyKind.PERSON)
     status: Mapped[str] = mapped_column(default=PartyStatus.ACTIVE)
@@ -41,7 +43,7 @@ class Link(Base):
     """A party and one remote record that speaks of it."""
 
     __tablename__ = "link"
-    __table_args__ = (UniqueConstraint("account_id", "stream", "remote_id"),)
+    __table_args__ = (UniqueConstraint("account_id", "stream", "remote_id"), Index(None, "raw_record_id"))
     id: Mapped[int] = mapped_column(primary_key=True)
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
     origin_party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))  # before any merge; never changes
@@ -50,6 +52,7 @@ class Link(Base):
     remote_id: Mapped[str]
     raw_record_id: Mapped[int | None] = mapped_column(ForeignKey("raw_record.id", ondelete="SET NULL"))
     seen_at: Mapped[datetime] = mapped_column(default=now)
+    gone_at: Mapped[datetime | None]  # the source has the record no more; what it said stays
 
 
 class Identifier(Base):
@@ -68,7 +71,7 @@ class Identifier(Base):
     value: Mapped[str]  # normal form: E.164 (fixed lines with ;ext=), casefolded e-mail, digits
     raw: Mapped[str] = mapped_column(default="")  # as typed
     label: Mapped[str] = mapped_column(default="")  # mobile, fixed, toll_free ...; work, home
-    tail: Mapped[str] = mapped_column(default="")  # phones: the last 9 digits
+    tail: Mapped[str] = mapped_column(default="")  # phones: the last 9 digits; e-mails: records.address.match_key
     possible: Mapped[bool] = mapped_column(default=False)  # not a valid number: found, never merges
     shared: Mapped[bool] = mapped_column(default=False)  # several parties hold it: points to nobody by itself
     blocked: Mapped[bool] = mapped_column(default=False)
@@ -99,3 +102,10 @@ class NumberRule(Base):
     rule: Mapped[str]  # own, ignore, shared
     by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+@event.listens_for(Identifier, "before_insert")
+def _add_match_key(_: Mapper[Any], __: Connection, row: Identifier) -> None:
+    """Give every e-mail what mails are matched by, whoever writes it."""
+    if row.kind == "email" and not row.tail:
+        row.tail = match_key(row.value) or row.value

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
@@ -34,6 +34,20 @@ _HELD = (
     .where(Identifier.party_id == bindparam("party"), Identifier.valid_to.is_(None))
     .order_by(Identifier.id)
 )
+_HOLDING = (
+    select(
+        Identifier.id, Identifier.kind, Identifier.value, Identifier.label, Identifier.shared,
+        Party.kind.label("party_kind"), Party.name,
+    )
+    .join(Party, Party.id == Identifier.party_id)
+    .where(
+        Identifier.kind == bindparam("kind"),
+        Identifier.value.in_(bindparam("values", expanding=True)),
+        Identifier.valid_to.is_(None),
+        Party.status == PartyStatus.ACTIVE,
+    )
+    .order_by(Identifier.id)
+)  # fmt: skip
 _MERGES = 50  # steps from a merged party to the one it is now; a chain is shortened at each merge
 
 
@@ -187,7 +201,7 @@ def remove_identifier(session: Session, person: Person | None, party: Party, ide
     kind, value = row.kind, row.value
     session.delete(row)
     session.flush()
-    _judge_shared(session, kind, value)
+    judge_shared(session, [(kind, value)])
     _touched(session, person, party, "party.identifier_removed", kind=kind)
 
 
@@ -258,11 +272,12 @@ def _add(session: Session, party: Party, given: Given, region: str) -> Identifie
     ).first()
     if known is not None:
         known.valid_to = None
+        known.link_id = None  # a person says so too, and no source takes it back
         return known
     row.party_id, row.raw = party.id, given.raw.strip()
     session.add(row)
     session.flush()
-    _judge_shared(session, row.kind, row.value)
+    judge_shared(session, [(row.kind, row.value)])
     return row
 
 
@@ -307,30 +322,50 @@ def _value(given: Given) -> str:
     raise UserError(f"{given.kind!r} is none of: {', '.join(KINDS)}.", field="kind")
 
 
-def _judge_shared(session: Session, kind: str, value: str) -> None:
-    """Say of all who hold a value whether it still points to one of them by itself."""
-    rows = session.execute(
-        select(Identifier, Party.kind, Party.name)
-        .join(Party, Party.id == Identifier.party_id)
-        .where(Identifier.kind == kind, Identifier.value == value, Party.status == PartyStatus.ACTIVE)
-    ).all()
-    if not rows:
-        return
-    first = rows[0][0]
-    if kind == PHONE and _is_weak(first.label):
-        return
-    owners = [(rules.PartyKind(row[1]), row[2]) for row in rows]
-    shared = len(rows) > 1 and rules.becomes_shared(_rule_kind(first), owners)
-    for row in rows:
-        row[0].shared = shared
-    session.flush()
+def judge_shared(session: Session, keys: Iterable[tuple[str, str]]) -> None:
+    """Say of all who hold these values (kind, normal form) whether they still point to one of them by themselves."""
+    wanted: dict[str, list[str]] = {}
+    for kind, value in sorted(set(keys)):
+        wanted.setdefault(kind, []).append(value)
+    ruled = _ruled_shared(session, wanted.get(PHONE, ()))
+    turned: dict[bool, list[int]] = {True: [], False: []}
+    for kind, values in wanted.items():
+        holders: dict[str, list[Any]] = {}
+        for row in session.execute(_HOLDING, {"kind": kind, "values": values}):
+            holders.setdefault(row.value, []).append(row)
+        for value, rows in holders.items():
+            if kind == PHONE and _is_weak(rows[0].label):
+                continue
+            owners = [(rules.PartyKind(row.party_kind), spoken_name(row.name)) for row in rows]
+            shared = len(rows) > 1 and rules.becomes_shared(rule_kind(rows[0]), owners)
+            shared = shared or value.partition(";")[0] in ruled
+            turned[shared] += [row.id for row in rows if row.shared != shared]
+    for shared, ids in turned.items():
+        if ids:
+            session.execute(update(Identifier).where(Identifier.id.in_(ids)).values(shared=shared))
+
+
+def _ruled_shared(session: Session, values: Sequence[str]) -> set[str]:
+    """Return the numbers of which the company said that many call from them."""
+    numbers = {value.partition(";")[0] for value in values}
+    if not numbers:
+        return set()
+    return set(
+        session.scalars(select(NumberRule.value).where(NumberRule.rule == "shared", NumberRule.value.in_(numbers)))
+    )
+
+
+def spoken_name(name: str) -> str:
+    """Return a party's name; nothing where it stands for one: its address or number."""
+    return name if "@" not in name and any(c.isalpha() for c in name) else ""
 
 
 def _is_weak(label: str) -> bool:
     return label in rules.WEAK_PHONES
 
 
-def _rule_kind(row: Identifier) -> rules.IdentifierKind:
+def rule_kind(row: Identifier | Row[Any]) -> rules.IdentifierKind:
+    """Return what a stored identifier (its kind, value and label) is to the rules."""
     if row.kind == EMAIL:
         email = read_email(row.value)
         return rules.IdentifierKind.ROLE_MAILBOX if email and email.role else rules.IdentifierKind.EMAIL

@@ -5,7 +5,7 @@ beginning of a word finds any part of a number. SQLite: FTS5. PostgreSQL: tsvect
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from hub.identity.words import LONGEST_QUERY, unglued, words
 
 SHORTEST_ENDING = 4
 MOST_WORDS = 8
+MOST_AT_ONCE = 500  # parties written in one step
 # Rows looked at for one question; whoever gets more than these writes another letter.
 MOST_EXACT = 50
 MOST_BEGINNING = 200
@@ -40,20 +41,37 @@ class Hit:
 
 def refresh(session: Session, party_id: int) -> None:
     """Write a party's text anew; of a party that is merged or erased, remove it."""
+    refresh_all(session, [party_id])
+
+
+def refresh_all(session: Session, party_ids: Iterable[int]) -> None:
+    """Write the texts of several parties anew, in as few statements as there are steps."""
     session.flush()
+    wanted = sorted(set(party_ids))
+    for begin in range(0, len(wanted), MOST_AT_ONCE):
+        _refresh(session, wanted[begin : begin + MOST_AT_ONCE])
+
+
+def _refresh(session: Session, party_ids: Sequence[int]) -> None:
     company = aliased(Party)
-    row = session.execute(
-        select(Party.name, company.name.label("company"), Party.status)
+    rows = session.execute(
+        select(Party.id, Party.name, company.name.label("company"))
         .outerjoin(company, company.id == Party.company_id)
-        .where(Party.id == party_id)
-    ).first()
-    if row is None or row.status != PartyStatus.ACTIVE:
-        _remove(session, party_id)
-        return
-    held = select(Identifier.kind, Identifier.value, Identifier.raw).where(
-        Identifier.party_id == party_id, Identifier.valid_to.is_(None)
-    )
-    _write(session, party_id, body(row.name, row.company or "", ((r.kind, r.value) for r in session.execute(held))))
+        .where(Party.id.in_(party_ids), Party.status == PartyStatus.ACTIVE)
+    ).all()
+    held: dict[int, list[tuple[str, str]]] = {row.id: [] for row in rows}
+    for one in session.execute(
+        select(Identifier.party_id, Identifier.kind, Identifier.value)
+        .where(Identifier.party_id.in_(list(held)), Identifier.valid_to.is_(None))
+        .order_by(Identifier.id)
+    ):
+        held[one.party_id].append((one.kind, one.value))
+    gone = party_ids if _is_sqlite(session) else [one for one in party_ids if one not in held]
+    if gone:
+        _remove(session, gone)
+    if rows:
+        documents = {row.id: body(row.name, row.company or "", held[row.id]) for row in rows}
+        _write(session, documents)
 
 
 def body(name: str, company: str, identifiers: Iterable[tuple[str, str]]) -> str:
@@ -159,21 +177,24 @@ def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
     ]
 
 
-def _write(session: Session, party_id: int, document: str) -> None:
+def _write(session: Session, documents: Mapping[int, str]) -> None:
+    """Write texts; on SQLite, those of before are removed already."""
     if _is_sqlite(session):
-        _remove(session, party_id)
         sql = "INSERT INTO party_text (rowid, body) VALUES (:party, :words)"
     else:
         sql = (
             "INSERT INTO party_text (party_id, body) VALUES (:party, :words) "
             "ON CONFLICT (party_id) DO UPDATE SET body = excluded.body"
         )
-    session.execute(text(sql), {"party": party_id, "words": document})
+    session.execute(text(sql), [{"party": party, "words": document} for party, document in documents.items()])
 
 
-def _remove(session: Session, party_id: int) -> None:
+def _remove(session: Session, party_ids: Iterable[int]) -> None:
     key = "rowid" if _is_sqlite(session) else "party_id"
-    session.execute(text(f"DELETE FROM party_text WHERE {key} = :party"), {"party": party_id})  # noqa: S608 - one of our two words
+    session.execute(
+        text(f"DELETE FROM party_text WHERE {key} = :party"),  # noqa: S608 - one of our two words
+        [{"party": party} for party in party_ids],
+    )
 
 
 def _is_sqlite(session: Session) -> bool:

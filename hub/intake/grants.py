@@ -30,10 +30,14 @@ _OWNER = new_owner()
 _NOT_CONNECTED = "Nobody connected this account yet. Open it under Connections and press Connect."
 
 
-def keep(session: Session, vault: Vault, account_id: int, mailbox: str, grant: Grant) -> None:
-    """Keep what a person just granted; a grant that was there before is replaced, also a dead one."""
+def keep(session: Session, vault: Vault, account_id: int, mailbox: str, grant: Grant, *, first: str = "") -> None:
+    """Keep what a person just granted; a grant that was there before is replaced, also a dead one.
+
+    Args:
+        first: what the account's settings began with; another one there later means a new beginning.
+    """
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    values = {"sealed": _sealed(vault, grant), "expires_at": grant.expires_at, "dead": ""}
+    values = {"sealed": _sealed(vault, grant, first), "expires_at": grant.expires_at, "dead": ""}
     statement = insert(OauthGrant).values(
         account_id=account_id, mailbox=mailbox, version=1, owner="", attempt=0, **values
     )
@@ -72,11 +76,15 @@ class Grants:
                 return
         with self._db.write() as session:
             if self._is_wanted(session, account_id, mailbox, first):
-                keep(session, self._vault, account_id, mailbox, first)
+                keep(session, self._vault, account_id, mailbox, first, first=first.refresh_token)
 
     def _is_wanted(self, session: Session, account_id: int, mailbox: str, first: Grant) -> bool:
         row = session.scalar(_of(account_id, mailbox))
-        return row is None or (bool(row.dead) and _opened(self._vault, row).refresh_token != first.refresh_token)
+        if row is None:
+            return True
+        begun_with = self._vault.open(row.sealed).get("first", "")
+        is_other = first.refresh_token != (begun_with or _opened(self._vault, row).refresh_token)
+        return is_other and bool(begun_with or row.dead)
 
     def access_token(
         self, account_id: int, refresh: Callable[[Grant], Grant], *, refused: str = "", mailbox: str = ""
@@ -120,11 +128,12 @@ class Grants:
 
     def _save(self, row: OauthGrant, fresh: Grant) -> None:
         """Save by version and not by lease: a new refresh token must not be lost because the remote was slow."""
+        first = self._vault.open(row.sealed).get("first", "")
         with self._db.write() as session:
             session.execute(
                 update(OauthGrant)
                 .where(OauthGrant.id == row.id, OauthGrant.version == row.version)
-                .values(sealed=_sealed(self._vault, fresh), expires_at=fresh.expires_at, version=row.version + 1)
+                .values(sealed=_sealed(self._vault, fresh, first), expires_at=fresh.expires_at, version=row.version + 1)
             )
 
     def _read(self, account_id: int, mailbox: str) -> tuple[OauthGrant, Grant]:
@@ -151,7 +160,7 @@ def _is_good(grant: Grant, refused: str) -> bool:
     return grant.expires_at is None or grant.expires_at > now() + SPARE
 
 
-def _sealed(vault: Vault, grant: Grant) -> str:
+def _sealed(vault: Vault, grant: Grant, first: str) -> str:
     expires_at = grant.expires_at.isoformat() if grant.expires_at else ""
     return vault.seal(
         {
@@ -159,6 +168,7 @@ def _sealed(vault: Vault, grant: Grant) -> str:
             "access_token": grant.access_token,
             "expires_at": expires_at,
             "scopes": " ".join(grant.scopes),
+            "first": first,
         }
     )
 

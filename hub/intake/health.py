@@ -11,7 +11,6 @@ from hub.store.base import now
 
 LATE_FACTOR = 3  # times the usual gap without a good look
 LATE_LEAST = timedelta(minutes=15)
-ALARM = timedelta(hours=4)  # of failing until it is more than a hiccup
 _PERSON = {"auth", "disabled", "defect"}  # troubles that nobody but a person ends; see read.Trouble
 
 
@@ -19,17 +18,22 @@ def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
     """Return how one stream is, and what to say of it. Pure."""
     if state.trouble in _PERSON:
         return Health.NEEDS_YOU, state.last_error
-    if state.trouble == "scope":
-        return Health.WARNINGS, state.last_error
-    if state.failing_since is not None and moment - state.failing_since > ALARM:
+    if state.trouble in {"scope", "away"}:
         return Health.WARNINGS, state.last_error
     if state.last_ok_at is None and state.last_run_at is None:
         return Health.NEVER_RUN, ""
+    if state.audit and state.audit.get("missing"):
+        return Health.WARNINGS, _missing(state.audit["missing"])
     if state.phase in {"full", "sweep"}:
         return Health.WORKING, ""
     if state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
         return Health.LATE, state.last_error
     return Health.HEALTHY, ""
+
+
+def _missing(ids: Sequence[str]) -> str:
+    shown = ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")
+    return f"The last audit found {len(ids)} records missing and fetched them: {shown}"
 
 
 def _patience(state: StreamState) -> timedelta:

@@ -87,6 +87,9 @@ class StreamState(Base):
     last_full_at: Mapped[datetime | None]  # when the last complete pass ended
     usual_gap_s: Mapped[int] = mapped_column(default=0, server_default="0")  # between good looks, as a rule
     expected: Mapped[int | None]  # records of the present pass, as far as the remote says
+    begun_at: Mapped[datetime] = mapped_column(default=now, server_default="2026-01-01 00:00:00+00")
+    audit_at: Mapped[datetime | None]  # when it is compared with the remote again
+    audit: Mapped[dict[str, Any] | None]  # what the last comparison found: at, compared, missing
 
 
 class RawState(StrEnum):

@@ -6,6 +6,7 @@ never stands behind anything that was not kept. A lost cursor begins a new epoch
 pass did not show is marked as gone afterwards.
 """
 
+import json
 import random
 import time
 from collections import Counter
@@ -120,7 +121,7 @@ class Run:
     began_at: datetime = field(default_factory=now)
     counts: Counter[str] = field(default_factory=Counter)
     phases: set[str] = field(default_factory=set)
-    pages: set[tuple[str, str]] = field(default_factory=set)  # (phase, page) asked for in this run: the loop guard
+    pages: set[str] = field(default_factory=set)  # cursors asked for in this run: the loop guard
     expired: int = 0  # cursors lost in a row without a page between
 
     @property
@@ -180,6 +181,38 @@ class Reader:
         self._end(lease, state, run, trouble, error, due_at)
         return run.counts if run else Counter()
 
+    def catch_up(self, lease: Lease) -> None:
+        """Read a stream to its present end and keep the lease.
+
+        Raises:
+            ConnectorError: the remote cannot be asked.
+        """
+        with self._db.read() as session:
+            state = session.get_one(StreamState, lease.id)
+            account = session.get_one(Account, state.account_id)
+        run = Run(lease, self._open(account, Lane(state.lane)).stream(state.stream), state, account)
+        while self._all(run):
+            pass
+
+    def fetch(self, lease: Lease, remote_ids: Sequence[str]) -> int:
+        """Fetch single records of a stream, past its cursor; returns how many of them there were.
+
+        Raises:
+            ConnectorError: the remote cannot be asked.
+        """
+        with self._db.read() as session:
+            state = session.get_one(StreamState, lease.id)
+            account = session.get_one(Account, state.account_id)
+        stream = self._open(account, Lane(state.lane)).stream(state.stream)
+        if not isinstance(stream, Findable):
+            return 0
+        changes = stream.find(remote_ids)
+        run = Run(lease, stream, state, account)
+        with self._db.write() as session:
+            self._fence(session, run)
+            self._keep(session, run, changes)
+        return sum(isinstance(change, Upsert | Filtered) for change in changes)
+
     def _list(self, lease: Lease, account: Account, remote: Remote) -> None:
         streams = remote.streams()
         with self._db.write() as session:
@@ -216,7 +249,8 @@ class Reader:
         cursor = replace(run.stream.begin(), opened_at=now(), asked=run.stream.asked)
         with self._db.write() as session:
             self._fence(session, run)
-            self._keep_cursor(session, run, cursor, epoch=run.state.epoch + 1, expected=None)
+            first = {"begun_at": cursor.opened_at} if run.state.epoch == 0 else {}
+            self._keep_cursor(session, run, cursor, epoch=run.state.epoch + 1, expected=None, **first)
         run.pages.clear()
 
     def _page(self, run: Run, cursor: Cursor) -> bool:
@@ -243,7 +277,7 @@ class Reader:
 
     def _pulled(self, run: Run, cursor: Cursor) -> Page:
         """Ask for a page; one that was asked for in this run already would go round for ever."""
-        place = (cursor.phase, cursor.page or f"token {cursor.token}")
+        place = json.dumps(cursor.as_json(), sort_keys=True, default=str)
         if place in run.pages:
             self._leave_circle(run, cursor)
             raise RetryLaterError("the remote sends us round in a circle: it named a page that it gave already")

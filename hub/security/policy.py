@@ -1,6 +1,6 @@
 """Who may do and see what: the one place. Pure; tested as a table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -75,13 +75,14 @@ class Seen(StrEnum):
     NOTHING = "nothing"
 
 
-def sees(person: Person, *, visibility: str, owner_id: int | None) -> Seen:
+def sees(person: Person, *, visibility: str, owner_id: int | None, among: Collection[int] = ()) -> Seen:
     """Decide how much of one interaction a person sees.
 
     Args:
         visibility: `all`, `metadata` or `owner` of the interaction.
         owner_id: the user whose mailbox or calendar it came from; None: nobody's own.
+        among: users who are in it themselves: a mail that several got, a meeting of several.
     """
-    if visibility == "all" or (owner_id is not None and owner_id == person.id):
+    if visibility == "all" or (owner_id is not None and owner_id == person.id) or person.id in among:
         return Seen.FULL
     return Seen.METADATA if visibility == "metadata" else Seen.NOTHING

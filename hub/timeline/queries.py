@@ -164,7 +164,7 @@ def item(session: Session, party_ids: Sequence[int], number: int, *, person: Per
     row = session.execute(_columns().where(where).limit(1)).first()
     if row is None:
         return None
-    seen = sees(person, visibility=row.visibility, owner_id=row.owner_id)
+    seen = _seen(person, row)
     return None if seen is Seen.NOTHING else _item(row, seen, _notes(session, [number]).get(number, ()))
 
 
@@ -200,7 +200,7 @@ def _collect(
             if len(chosen) == limit:
                 return chosen, before, None
             before = Cursor(row.started_at, row.id)
-            seen = sees(person, visibility=row.visibility, owner_id=row.owner_id)
+            seen = _seen(person, row)
             if row.id in known or seen is Seen.NOTHING or not _matches(row, seen, notes.get(row.id, ()), wanted):
                 continue
             known.add(row.id)
@@ -210,6 +210,12 @@ def _collect(
             return chosen, None, None
         if looked >= LOOK_MOST:
             return chosen, before, rows[-1].started_at
+
+
+def _seen(person: Person, row: Row[Any]) -> Seen:
+    if row.visibility == "all":  # nearly every one is
+        return Seen.FULL
+    return sees(person, visibility=row.visibility, owner_id=row.owner_id, among=row.detail.get("users", ()))
 
 
 def _matches(row: Row[Any], seen: Seen, notes: Sequence[NoteText], wanted: Wanted) -> bool:

@@ -108,6 +108,14 @@ SENTENCES: Mapping[str, LazyString] = MappingProxyType(
         "exchange_down": lazy_gettext("The telephone exchange cannot be reached."),
         "name_taken": lazy_gettext("There is a connection of this name already."),
         "bad_name": lazy_gettext("A connection needs a name."),
+        "consent_unknown": lazy_gettext(
+            "This answer belongs to no question of yours, or it was used already. Open the connection and press Connect."
+        ),
+        "consent_late": lazy_gettext("The answer came too late. Open the connection and press Connect again."),
+        "consent_other_mailbox": lazy_gettext(
+            "You allowed another mailbox than the one this connection reads. Choose the same one, "
+            "or make a connection of its own for the other."
+        ),
         "not_found": lazy_gettext("There is no such thing, or you may not see it."),
         "forbidden": lazy_gettext("Your role does not allow this. An administrator can give you another role."),
     }

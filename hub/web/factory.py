@@ -15,6 +15,7 @@ from hub.web.console import (
     audit_page,
     calls,
     connections,
+    consent_page,
     customers,
     dial,
     exchange_pages,
@@ -24,6 +25,7 @@ from hub.web.console import (
     search_page,
     settings_page,
     sign_in,
+    stream_page,
 )
 from hub.web.folding import Spoken
 from hub.web.frame import EXTENSION
@@ -94,6 +96,7 @@ def _pages() -> tuple[Blueprint, ...]:
         audit_page.blueprint,
         calls.blueprint,
         connections.blueprint,
+        consent_page.blueprint,
         customers.blueprint,
         dial.blueprint,
         exchange_pages.blueprint,
@@ -103,6 +106,7 @@ def _pages() -> tuple[Blueprint, ...]:
         search_page.blueprint,
         settings_page.blueprint,
         sign_in.blueprint,
+        stream_page.blueprint,
     )
 
 

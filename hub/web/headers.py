@@ -1,8 +1,10 @@
 """What every response says to the browser about safety and caching, and which host names are ours."""
 
+import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask.wrappers import Response
 from werkzeug.exceptions import MisdirectedRequest
 
@@ -13,6 +15,8 @@ CSP = (
     "connect-src 'self'; media-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+OWN_FORMS = "form-action 'self'"
+_HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]")
 YEAR_S = 365 * 24 * 3600
 # Programs on the inside may reach us by another name than people do.
 ANY_HOST = ("/api/", "/hooks/", "/healthz", "/readyz", "/metrics")
@@ -30,14 +34,40 @@ def install(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def protect(response: Response) -> Response:
-        add(response, secure=secure or request.is_secure)
+        add(response, secure=secure or request.is_secure, forms=g.get("forms_lead_to", ()))
         return response
 
 
-def add(response: Response, *, secure: bool) -> None:
-    """Add the headers; what a view has set itself about caching stays."""
+def let_forms_lead_to(*addresses: str) -> None:
+    """Let the forms of the page that is being made end at other sites too, by a redirect: a remote's page of consent.
+
+    Browsers hold `form-action` against every redirect that follows a form.
+    Source: https://www.w3.org/TR/CSP3/#directive-form-action
+    """
+    found = {origin_of(address) for address in addresses} - {""}
+    g.forms_lead_to = tuple(sorted(found | set(g.get("forms_lead_to", ()))))
+
+
+def origin_of(address: str) -> str:
+    """Return scheme, host and port of an address, fit for a policy; empty where it is none.
+
+    An administrator types such addresses: what is no plain host name must not become a part of the policy.
+    """
+    try:
+        parts = urlsplit(address)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except (ValueError, UnicodeError):
+        return ""
+    host = f"[{host}]" if ":" in host else host
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        return ""
+    return f"{parts.scheme}://{host}:{port}" if port else f"{parts.scheme}://{host}"
+
+
+def add(response: Response, *, secure: bool, forms: Collection[str] = ()) -> None:
+    """Add the headers; what a view has set itself about caching stays. `forms`: origins beside our own."""
     headers = response.headers
-    headers["Content-Security-Policy"] = CSP
+    headers["Content-Security-Policy"] = CSP.replace(OWN_FORMS, " ".join([OWN_FORMS, *forms]))
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"

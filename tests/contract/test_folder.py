@@ -1,10 +1,12 @@
 """A connector's folder: what must lie in it, and what it may import."""
 
 import ast
+import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,12 @@ from tests.contract.connectors import FOLDER, NAMES, ROOT, connector, faults
 pytestmark = pytest.mark.parametrize("name", NAMES)
 MAY_KNOW = ("hub.connector", "hub.records", "hub.errors")
 SIMULATOR_MAY_KNOW = "hub.connector.simulator"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def packaged(requirement: str) -> str:
+    """The normal name of a package, without its version."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=!~; ]", requirement)[0]).lower()
 
 
 def modules(folder: Path) -> dict[str, Path]:
@@ -90,15 +98,20 @@ def test_its_simulator_knows_the_remote_and_nothing_of_the_connector(name: str) 
     assert mine.isdisjoint(reach(package, known)), "code that both use shares one misreading of the remote"
 
 
-def test_its_simulator_needs_nothing_but_python(name: str) -> None:
-    known = modules(FOLDER / name)
-    others = {
-        other.partition(".")[0]
-        for module in reach(f"connectors.{name}.simulator", known)
-        for other in imported(known[module], known)
-    }
+def libraries(modules: Iterable[str], known: dict[str, Path]) -> set[str]:
+    """Third-party packages that these modules import."""
+    others = {other.partition(".")[0] for module in modules for other in imported(known[module], known)}
+    return others - sys.stdlib_module_names - {"hub", "connectors"}
 
-    assert others <= sys.stdlib_module_names | {"hub", "connectors"}
+
+def test_its_simulator_uses_no_library_that_the_connector_uses(name: str) -> None:
+    """A library that both speak the remote's language with is one misreading of it, shared."""
+    known = modules(FOLDER / name)
+    simulator = libraries(reach(f"connectors.{name}.simulator", known), known)
+    shipped = {packaged(line) for line in PROJECT["dependencies"]}
+
+    assert simulator.isdisjoint(libraries(reach(f"connectors.{name}", known), known))
+    assert not [one for one in simulator if shipped.isdisjoint(map(packaged, packages_distributions()[one]))]
 
 
 def test_its_faults_are_listed_and_explained(name: str) -> None:

@@ -57,7 +57,7 @@ def test_the_first_visit_is_light(profile: Make, site: Site) -> None:
     assert set(compressed.values()) <= {"br", "gzip"}, compressed
 
 
-@pytest.mark.parametrize("path", ["/", "/search?q=dana", "/calls", "/settings", "/connections"])
+@pytest.mark.parametrize("path", ["/", "/search?q=dana", "/calls", "/settings", "/connections", "/connections/new"])
 def test_the_next_page_is_lighter(profile: Make, site: Site, path: str) -> None:
     page = profile("noa").open("/")
     meter = Meter(page)

@@ -36,9 +36,15 @@ class StreamShape(BaseModel):
     """One kind of record that a connection reads."""
 
     stream: str
-    phase: str
-    due_at: datetime | None
+    title: str = Field(description="What people call it; empty where it has no name of its own")
+    records: str = Field(description="Kind of record; its raw records are listed under this stream")
+    phase: str = Field(description="full: from the beginning; sweep: looking for what is gone; incremental: changes")
+    due_at: datetime | None = Field(description="The next look; null: not before a person did something")
     last_run_at: datetime | None
+    last_ok_at: datetime | None = Field(description="The last look that nothing was in the way of")
+    trouble: str = Field(
+        description="Why it stands still: limited, away, auth, scope, disabled or defect; empty: it does not"
+    )
     last_error: str
     attempt: int
     counts: dict[str, Any]
@@ -96,9 +102,13 @@ def _account(row: Account) -> AccountShape:
 def _stream(row: StreamState) -> StreamShape:
     return StreamShape(
         stream=row.stream,
+        title=row.title,
+        records=row.records,
         phase=row.phase,
         due_at=row.due_at,
         last_run_at=row.last_run_at,
+        last_ok_at=row.last_ok_at,
+        trouble=row.trouble,
         last_error=row.last_error,
         attempt=row.attempt,
         counts=row.counts,

@@ -97,8 +97,8 @@ def typed(connector: Connector[Any], form: MultiDict[str, str], kept: Mapping[st
 def _kind(name: str, field: FieldInfo, *, is_secret: bool) -> str:
     types = _types(field.annotation)
     hint = (field.description or "").lower()
-    # "One per line" and "PEM text" in the description tell that one line would not do.
-    long = "per line" in hint or "pem" in hint or _is_list(field.annotation)
+    # "One per line", "PEM text" and "JSON file" in the description tell that one line would not do.
+    long = any(word in hint for word in ("per line", "each line", "pem", "json file")) or _is_list(field.annotation)
     if is_secret:
         return "secret_text" if long or name.endswith("_key") else "password"
     if bool in types:

@@ -16,18 +16,20 @@ from hub.connector.contract import Connector, Finding
 from hub.cti import self_test
 from hub.cti.models import Click, Extension
 from hub.cti.self_test import Step
-from hub.errors import NotFoundError, UserError
+from hub.errors import ConnectorError, NotFoundError, UserError
 from hub.intake import accounts, read
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.security.models import Audit
 from hub.security.policy import Right
 from hub.store.base import now
-from hub.web import auth
-from hub.web.console import account_form, connections
+from hub.web import auth, headers
+from hub.web.console import account_form, connections, consents
+from hub.web.console import streams as stream_lines
 from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("account_page", __name__, url_prefix="/connections/<uuid:account_id>")
+SKIPPED = "skipped"  # why a record was left out by hand; who did it is in the audit
 MOST = 5000  # records looked at to group failures
 # What differs from record to record in the text of an error: its id, values in quotes, other ids, numbers.
 _VARIABLE = re.compile(r"(?<=record )[^:]+(?=:)|'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
@@ -63,7 +65,8 @@ def check(account_id: UUID) -> ResponseReturnValue:
         opened = accounts.open_account(row, connector, hub.vault, hub.settings)
         position = self_test.position(session, row.id)
         heard = self_test.heard(session, hub.telephone, row, hub.settings.hub.region, now())
-    return _status(account_id, [*connections.check(connector, opened, position), *heard])
+    found = connections.check_kept(connector, row) or connections.check(connector, opened, position)
+    return _status(account_id, [*found, *heard])
 
 
 @blueprint.post("/call-me")
@@ -126,7 +129,9 @@ def failures(account_id: UUID) -> ResponseReturnValue:
     """Show the records that were set aside, grouped by why."""
     with current_hub().db.read() as session:
         row = account_of(session, account_id)
-        return render_template("admin/failures.html", **frame(row, "failures"), causes=_causes(session, row))
+        causes = _causes(session, row)
+        mapped = {cause.stream for cause in causes if current_hub().flow.kind(row.connector, cause.stream)}
+        return render_template("admin/failures.html", **frame(row, "failures"), causes=causes, mapped=mapped)
 
 
 @blueprint.post("/failures")
@@ -141,7 +146,7 @@ def handle_failures(account_id: UUID) -> ResponseReturnValue:
         if one := request.form.get("record", ""):
             ids = _id_of(session, row, one)
         values = (
-            {"state": RawState.FILTERED, "error": f"left out by {current_person().email}"}
+            {"state": RawState.FILTERED, "error": SKIPPED}
             if skip
             else {"state": RawState.KEPT, "error": "", "attempts": 0}
         )
@@ -261,7 +266,13 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
         "connector": connector,
         "connector_title": connector.title if connector else row.connector,
         "is_exchange": connector is not None and connector.exchange is not None,
+        "reads": connector is not None and connector.remote is not None,
     }
+
+
+def refused(account_id: UUID, error: ConnectorError | UserError) -> str:
+    """Show the page of a connection with the reason why nothing was granted."""
+    return _status(account_id, refusal=(consents.why(error), str(error)))
 
 
 def _call_me(account_id: UUID, step: Step, click: str = "", *, error: str = "", detail: str = "") -> str:
@@ -279,7 +290,10 @@ def _phones_of(session: Session, row: Account) -> Sequence[str]:
 
 
 def _status(
-    account_id: UUID, findings: Sequence[Finding] | None = None, called: Mapping[str, str] | None = None
+    account_id: UUID,
+    findings: Sequence[Finding] | None = None,
+    called: Mapping[str, str] | None = None,
+    refusal: tuple[str, str] = ("", ""),
 ) -> str:
     with current_hub().db.read() as session:
         row = account_of(session, account_id)
@@ -289,8 +303,13 @@ def _status(
             ).all()
         )
         streams = session.scalars(
-            select(StreamState).where(StreamState.account_id == row.id).order_by(StreamState.stream)
+            select(StreamState)
+            .where(StreamState.account_id == row.id, StreamState.records == "")
+            .order_by(StreamState.stream)
         ).all()
+        permission = consents.permission(session, row)
+        if permission is not None:
+            headers.let_forms_lead_to(permission.page)
         facts = {name: value for name, value in row.facts.items() if name != "counters"}
         return render_template(
             "admin/account.html",
@@ -303,6 +322,10 @@ def _status(
             counters=_flat(row.facts.get("counters") or {}),
             waiting=waiting,
             streams=streams,
+            lines=stream_lines.lines(session, row),
+            permission=permission,
+            refusal=refusal,
+            connected="connected" in request.args,
         )
 
 

@@ -13,17 +13,18 @@ from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.contract import Account as OpenAccount
-from hub.connector.contract import Connector, Finding, Level
+from hub.connector.contract import Checkable, Connector, Finding, Level
+from hub.connector.stream import Lane
 from hub.cti import self_test
 from hub.cti.models import CallRow
-from hub.errors import ConfigError, NotFoundError, UserError
+from hub.errors import AuthError, ConfigError, NotFoundError, UserError
 from hub.intake import accounts
-from hub.intake.models import Account, Health, RawRecord, RawState
+from hub.intake.models import Account, AccountState, Health, RawRecord, RawState
 from hub.security import audit
 from hub.security.policy import Right
 from hub.store.base import now
-from hub.web import auth
-from hub.web.console import account_form
+from hub.web import auth, headers
+from hub.web.console import account_form, consents, streams
 from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
 
@@ -45,6 +46,20 @@ class Card:
     set_aside: int
     waiting: int
     calls_a_day: int
+    worst: streams.Line | None = None  # of those that are read in pages
+    permission: consents.Permission | None = None
+
+    @property
+    def health(self) -> str:
+        """How it is; amber as soon as something is in the way of a stream, although the account may still be well."""
+        is_amber = self.worst is not None and self.worst.health == Health.WARNINGS
+        return Health.WARNINGS if is_amber and self.account.health == Health.HEALTHY else self.account.health
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether the one button is the one that leads to the remote's page of consent."""
+        needed = self.permission is not None and self.permission.is_needed
+        return needed and self.account.state == AccountState.ACTIVE
 
 
 @blueprint.get("")
@@ -92,11 +107,13 @@ def make(name: str) -> ResponseReturnValue:
             row = accounts.create(session, connector, hub.vault, request.form.get("name", ""), values, owner_id=None)
             token = accounts.rotate_hook_token(row) if connector.receive else ""
             record(session, row, "account.added")
-            public_id, title = row.public_id, row.name
+            permission = consents.permission(session, row)
     except UserError as error:
         return _form(connector, values, wrong=error.field, error=reason(error), status=422)
+    if permission is not None:
+        headers.let_forms_lead_to(permission.page)
     return render_template(
-        "admin/connected.html", connector=connector, account_id=public_id, name=title, hook=hook_address(token)
+        "admin/connected.html", connector=connector, account=row, permission=permission, hook=hook_address(token)
     )
 
 
@@ -140,6 +157,20 @@ def check(
         return [Finding("self-test", Level.RED, "The self-test itself failed.", "Look into the log of the hub.")]
 
 
+def check_kept(connector: Connector[Any], row: Account) -> Sequence[Finding]:
+    """Run the self-test with the access that the hub keeps for a connection; nothing where there is no such test."""
+    if connector.remote is None:
+        return []
+    try:
+        remote = current_hub().remotes.open(row, Lane.INTERACTIVE)
+        return remote.check() if isinstance(remote, Checkable) else []
+    except AuthError:
+        return []  # its settings cannot be used: the other test says what is wrong with them
+    except Exception:  # noqa: BLE001 - as in `check`
+        _log.exception("self-test failed", connector=connector.name, account=row.name)
+        return [Finding("self-test", Level.RED, "The self-test itself failed.", "Look into the log of the hub.")]
+
+
 def is_red(findings: Sequence[Finding]) -> bool:
     return any(finding.level == Level.RED for finding in findings)
 
@@ -157,8 +188,9 @@ def record(session: Session, row: Account, action: str, **detail: object) -> Non
 
 
 def cards(session: Session) -> list[Card]:
-    """Return all connections with what waits of each, in four queries whatever their number."""
-    titles = {connector.name: connector.title for connector in current_hub().connectors.values()}
+    """Return all connections with what waits of each."""
+    hub = current_hub()
+    titles = {connector.name: connector.title for connector in hub.connectors.values()}
     waiting: dict[tuple[int, str], int] = {
         (account_id, state): count
         for account_id, state, count in session.execute(
@@ -181,6 +213,8 @@ def cards(session: Session) -> list[Card]:
             set_aside=waiting.get((row.id, RawState.SET_ASIDE), 0),
             waiting=waiting.get((row.id, RawState.KEPT), 0),
             calls_a_day=calls.get(row.id, 0),
+            worst=streams.worst(session, row) if hub.remotes.reads(row) else None,
+            permission=consents.permission(session, row),
         )
         for row in accounts.listed(session)
     ]
@@ -190,6 +224,7 @@ def _cards(template: str) -> ResponseReturnValue:
     chosen = request.args.get("show", "")
     with current_hub().db.read() as session:
         every = cards(session)
+        headers.let_forms_lead_to(*(card.permission.page for card in every if card.permission is not None))
         shown = [card for card in every if chosen not in FILTERS or card.account.health in FILTERS[chosen]]
         counts = {name: sum(card.account.health in healths for card in every) for name, healths in FILTERS.items()}
         return render_template(template, cards=shown, total=len(every), counts=counts, chosen=chosen)

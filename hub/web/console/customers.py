@@ -16,11 +16,13 @@ from hub.identity import parties, search
 from hub.identity.callers import PHONE
 from hub.identity.models import Link, Party, PartyKind
 from hub.intake.models import Account
+from hub.mail import queries as mail
+from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.timeline import notes, queries, tasks
-from hub.timeline.models import Note, TaskKind
+from hub.timeline.models import Kind, Note, TaskKind
 from hub.timeline.queries import Cursor, Wanted
 from hub.web import auth
 from hub.web.auth import needs
@@ -117,15 +119,19 @@ def page(public_id: UUID) -> ResponseReturnValue:
 @needs(Right.USE)
 def item(public_id: UUID, number: int) -> ResponseReturnValue:
     """Show the body of one row."""
-    person = current_person()
-    with current_hub().db.read() as session:
+    person, hub = current_person(), current_hub()
+    with hub.db.read() as session:
         party = parties.get(session, public_id)
         found = queries.item(session, parties.with_merged(session, party), number, person=person)
         if found is None:
             raise NotFoundError("There is no such row, or it is not for you.")
         call = history.of_items(session, person, [found]).get(number)
+        messages = mail.of_item(session, number) if found.kind == Kind.EMAIL and not found.hidden else []
+    if messages:
+        with hub.db.write() as session:
+            audit.record(session, person, "mail.read", "interaction", found.id, messages=len(messages))
     template = "agent/_item.html" if auth.is_htmx() else "agent/item.html"
-    return render_template(template, party=party, item=found, call=call, wording=wording)
+    return render_template(template, party=party, item=found, call=call, messages=messages, wording=wording)
 
 
 @blueprint.route("/customers/<uuid:public_id>/edit", methods=["GET", "POST"])

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from flask_babel import LazyString, lazy_gettext
 from flask_babel import gettext as _
 
 from hub.cti.history import CallFact
 from hub.errors import UserError
+from hub.mail.body import to_text
 from hub.records.call import Direction, Outcome
 from hub.timeline.models import Kind, TaskKind
 from hub.timeline.queries import Item
@@ -174,6 +176,41 @@ def reason(call: CallFact) -> str:
     """Return why nobody spoke, where the telephone system said it; empty where it did not."""
     known = _REASONS.get(call.reason)
     return "" if known is None else str(known)
+
+
+_RESPONSES: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "accepted": lazy_gettext("comes"),
+        "declined": lazy_gettext("does not come"),
+        "tentative": lazy_gettext("perhaps"),
+        "waiting": lazy_gettext("no answer yet"),
+    }
+)
+_EVERY: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "daily": lazy_gettext("every day"),
+        "weekly": lazy_gettext("every week"),
+        "monthly": lazy_gettext("every month"),
+        "yearly": lazy_gettext("every year"),
+    }
+)
+
+
+def response(said: str) -> str:
+    """Return whether somebody comes to a meeting."""
+    return str(_RESPONSES.get(said, said))
+
+
+def repeats(told: Mapping[str, Any]) -> str:
+    """Return how a series comes round, as far as a few words say it."""
+    if told.get("interval", 1) == 1 and told.get("frequency") in _EVERY:
+        return str(_EVERY[told["frequency"]])
+    return str(_("as a series"))
+
+
+def plain(text: str) -> str:
+    """Return the words of a description; calendars write them as HTML or as text."""
+    return to_text(text) if "<" in text else text
 
 
 def wanted_kinds(chosen: list[str]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class TestSources:
         made = read(config)
 
         assert made.server.port == 8000
-        assert made.hub.connectors == ("asterisk", "phonehook")
+        assert made.hub.connectors == ("asterisk", "phonehook", "google")
         sections = set(Settings.model_fields) - {"home"}
         written = {line.strip("[]\n") for line in (CONFIG / "default.toml").read_text().splitlines() if line[:1] == "["}
         assert written == sections
@@ -109,6 +109,7 @@ class TestRefused:
             ('[hub]\ntime_zone = "Mars/Olympus"\n', "hub.time_zone"),
             ('[hub]\nlanguage = "xx"\n', "hub.language"),
             ('[live]\nbus = "smoke"\n', "live.bus"),
+            ('[work]\nbroker = "smoke"\n', "work.broker"),
             ("[work]\nlease_s = 0\n", "work.lease_s"),
             ('[log]\nlevel = "loud"\n', "log.level"),
             ("[calls]\nqueue = 1\n", "calls.queue"),

@@ -202,9 +202,9 @@ def test_what_is_filtered_later_is_taken_back_with_its_content(desk: Desk, shelf
     ("error", "trouble", "again", "health"),
     [
         (LimitedError("slowly", retry_after=7200), read.Trouble.LIMITED, 7200, Health.HEALTHY),
-        (RetryLaterError("away"), read.Trouble.AWAY, 15, Health.HEALTHY),
-        (RetryLaterError("away", retry_after=500), read.Trouble.AWAY, 500, Health.HEALTHY),
-        (ShapeError("this is HTML"), read.Trouble.AWAY, 15, Health.HEALTHY),
+        (RetryLaterError("away"), read.Trouble.AWAY, 15, Health.WARNINGS),
+        (RetryLaterError("away", retry_after=500), read.Trouble.AWAY, 500, Health.WARNINGS),
+        (ShapeError("this is HTML"), read.Trouble.AWAY, 15, Health.WARNINGS),
         (AuthError("connect again"), read.Trouble.AUTH, None, Health.NEEDS_YOU),
         (ScopeError("calendar was not granted"), read.Trouble.SCOPE, 6 * 3600, Health.WARNINGS),
         (DisabledError("switch the API on"), read.Trouble.DISABLED, 6 * 3600, Health.NEEDS_YOU),

@@ -61,6 +61,16 @@ def test_each_type_gets_its_control() -> None:
     assert (lines["s-port"].value, lines["s-patience_s"].value, lines["s-tls"].value) == ("5038", "5", "false")
 
 
+@pytest.mark.parametrize("hint", ["Addresses, one in each line.", "One per line", "A PEM text", "The JSON file"])
+def test_what_does_not_fit_on_a_line_gets_several(hint: str) -> None:
+    class Long(AccountSettings):
+        text: str = Field("", description=hint)
+        secret: SecretStr = Field(SecretStr(""), description=hint)
+
+    made: Connector[Long] = Connector(name="long", title="Long", docs="", settings=Long, check=lambda _: [])
+    assert [line.kind for line in account_form.settings_of(made, {})] == ["lines", "secret_text"]
+
+
 def test_an_untouched_form_says_only_what_has_no_default() -> None:
     assert account_form.typed(CONNECTOR, form(host=" pbx "), {}) == {"host": "pbx"}
 

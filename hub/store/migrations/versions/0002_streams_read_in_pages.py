@@ -133,6 +133,17 @@ def upgrade() -> None:
     op.create_index(op.f("ix_meeting_copy_uid"), "meeting_copy", ["uid"], unique=False)
     op.create_index(op.f("ix_meeting_copy_user_id_ends_at"), "meeting_copy", ["user_id", "ends_at"], unique=False)
     op.create_table(
+        "mail_thread",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("interaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("visibility", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["interaction_id"], ["interaction.id"], name=op.f("fk_mail_thread_interaction_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_thread")),
+        sa.UniqueConstraint("interaction_id", name=op.f("uq_mail_thread_interaction_id")),
+    )
+    op.create_table(
         "meeting_row",
         sa.Column("interaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("uid", sa.Text(), nullable=False),
@@ -144,6 +155,73 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_meeting_row_key")),
     )
     op.create_index(op.f("ix_meeting_row_uid"), "meeting_row", ["uid"], unique=False)
+    op.create_table(
+        "mail_message",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("at", hub.store.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("snippet", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column(
+            "people", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "attachments", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("outbound", sa.Boolean(), nullable=False),
+        sa.Column(
+            "defects", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("public_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["thread_id"], ["mail_thread.id"], name=op.f("fk_mail_message_thread_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_message")),
+        sa.UniqueConstraint("key", name=op.f("uq_mail_message_key")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_mail_message_public_id")),
+    )
+    op.create_index(op.f("ix_mail_message_thread_id_at"), "mail_message", ["thread_id", "at"], unique=False)
+    op.create_table(
+        "mail_thread_key",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("thread_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["mail_thread.id"], name=op.f("fk_mail_thread_key_thread_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_mail_thread_key")),
+    )
+    op.create_index(op.f("ix_mail_thread_key_thread_id"), "mail_thread_key", ["thread_id"], unique=False)
+    op.create_table(
+        "mail_copy",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("raw_record_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column(
+            "labels", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("visibility", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_mail_copy_account_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["mail_message.id"], name=op.f("fk_mail_copy_message_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["raw_record_id"], ["raw_record.id"], name=op.f("fk_mail_copy_raw_record_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_mail_copy_user_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_copy")),
+        sa.UniqueConstraint("raw_record_id", name=op.f("uq_mail_copy_raw_record_id")),
+    )
+    op.create_index(op.f("ix_mail_copy_message_id"), "mail_copy", ["message_id"], unique=False)
+    op.add_column("link", sa.Column("gone_at", hub.store.base.UtcDateTime(timezone=True), nullable=True))
+    op.create_index(op.f("ix_link_raw_record_id"), "link", ["raw_record_id"], unique=False)
+    op.create_index(op.f("ix_party_kind_name"), "party", ["kind", "name"], unique=False)
     op.add_column("raw_record", sa.Column("container", sa.Text(), server_default="", nullable=False))
     op.add_column(
         "raw_record",
@@ -193,9 +271,28 @@ def upgrade() -> None:
     op.add_column(
         "stream_state", sa.Column("expected", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
+    op.add_column(
+        "stream_state",
+        sa.Column(
+            "begun_at",
+            hub.store.base.UtcDateTime(timezone=True),
+            server_default="2026-01-01 00:00:00+00",
+            nullable=False,
+        ),
+    )
+    op.add_column("stream_state", sa.Column("audit_at", hub.store.base.UtcDateTime(timezone=True), nullable=True))
+    op.add_column(
+        "stream_state",
+        sa.Column(
+            "audit", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=True
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("stream_state", "audit")
+    op.drop_column("stream_state", "audit_at")
+    op.drop_column("stream_state", "begun_at")
     op.drop_column("stream_state", "expected")
     op.drop_column("stream_state", "usual_gap_s")
     op.drop_column("stream_state", "last_full_at")
@@ -216,8 +313,18 @@ def downgrade() -> None:
     op.drop_column("raw_record", "etag")
     op.drop_column("raw_record", "epoch")
     op.drop_column("raw_record", "container")
+    op.drop_index(op.f("ix_party_kind_name"), "party")
+    op.drop_index(op.f("ix_link_raw_record_id"), "link")
+    op.drop_column("link", "gone_at")
+    op.drop_index(op.f("ix_mail_copy_message_id"), "mail_copy")
+    op.drop_table("mail_copy")
+    op.drop_index(op.f("ix_mail_thread_key_thread_id"), "mail_thread_key")
+    op.drop_table("mail_thread_key")
+    op.drop_index(op.f("ix_mail_message_thread_id_at"), "mail_message")
+    op.drop_table("mail_message")
     op.drop_index(op.f("ix_meeting_row_uid"), "meeting_row")
     op.drop_table("meeting_row")
+    op.drop_table("mail_thread")
     op.drop_index(op.f("ix_meeting_copy_user_id_ends_at"), "meeting_copy")
     op.drop_index(op.f("ix_meeting_copy_uid"), "meeting_copy")
     op.drop_table("meeting_copy")

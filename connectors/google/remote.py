@@ -1,0 +1,64 @@
+"""A Google account that is open: which streams it has, and what writes to it."""
+
+from collections.abc import Sequence
+
+from connectors.google import calendar, contacts, mail
+from connectors.google.check import whole
+from connectors.google.client import Client
+from connectors.google.settings import GoogleSettings
+from hub.connector.contract import Account, Finding
+from hub.connector.stream import Push, Stream, Tools, Writer
+from hub.errors import AuthError, GoneError, RejectedError
+
+
+class GoogleRemote:
+    """One account: one mailbox by consent, or those that a service account was given."""
+
+    def __init__(self, account: Account[GoogleSettings], tools: Tools) -> None:
+        self._settings = account.settings
+        self._tools = tools
+        self._clients: dict[str, Client] = {}
+
+    def client(self, mailbox: str) -> Client:
+        """Return the client of a mailbox."""
+        if mailbox not in self._clients:
+            self._clients[mailbox] = Client(self._settings, self._tools, mailbox)
+        return self._clients[mailbox]
+
+    def streams(self) -> Sequence[Stream]:
+        """Return what is read, as the settings say."""
+        if not all(self._settings.wanted_mailboxes):
+            raise AuthError("Nobody connected this account yet. Open it under Connections and press Connect.")
+        found: list[Stream] = []
+        for mailbox in self._settings.wanted_mailboxes:
+            if self._settings.mail:
+                found.append(mail.stream(self.client(mailbox)))
+            if self._settings.calendar:
+                found += calendar.streams(self.client(mailbox))
+            found += contacts.streams(self.client(mailbox))
+        return found
+
+    def stream(self, key: str) -> Stream:
+        """Return one stream; its key is kind, mailbox and container."""
+        kind, _, rest = key.partition(":")
+        mailbox, _, container = rest.partition(":")
+        if mailbox not in self._settings.wanted_mailboxes:
+            raise GoneError(f"The settings no longer want the mailbox {mailbox}.")
+        if kind == mail.RECORDS and self._settings.mail:
+            return mail.stream(self.client(mailbox))
+        if kind == calendar.RECORDS and self._settings.calendar and container in self._settings.wanted_calendars:
+            return calendar.stream(self.client(mailbox), container)
+        if kind == contacts.RECORDS and container in contacts.wanted(self.client(mailbox)):
+            return contacts.stream(self.client(mailbox), container)
+        raise GoneError(f"The settings no longer want {key}.")
+
+    def writer(self, records: str, mailbox: str = "") -> Writer:
+        del mailbox
+        raise RejectedError(f"Nothing is written to Google's {records} yet.")
+
+    def push(self) -> Push | None:
+        return None
+
+    def check(self) -> Sequence[Finding]:
+        """Ask Google with the access that the hub keeps (`hub.connector.contract.Checkable`)."""
+        return whole(self._settings, self.client)

@@ -1,0 +1,503 @@
+"""Link records of sources to parties: whose each one is, what it says, and what counts of everything that is said.
+
+A record that has a link stays with its party, whatever it says now. One without a link joins a party where an exact
+identifier says so and the names agree (`rules`), else it makes a new one; two that may be the same are left to a person.
+A record that is gone at its source keeps its link with `gone_at`, and what it said stays: nobody forgets a customer because
+somebody tidied an address book. A record that turned out not to be for the hub takes along what only it said.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from hub.errors import RecordError
+from hub.identity import claims, search
+from hub.identity.claims import Said
+from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus
+from hub.identity.parties import judge_shared
+from hub.identity.points import Key, Ours, Point, is_colleague, ours, points
+from hub.identity.said import said
+from hub.identity.whose import Known, scope_of
+from hub.intake.models import Account, RawRecord, RawState
+from hub.records.party import Party as Record
+from hub.store.base import now
+
+# Two pages that meet the same new customer at the same time would make two of him: PostgreSQL takes them in turn.
+# SQLite has one writer anyhow. The number is any that nothing else locks by.
+_TURN = 4_019_201
+COLLEAGUE, EMPTY, ERASED = "colleague", "empty", "erased"
+_CLAIM = cast("Table", Claim.__table__)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A record: as it was kept, and what the mapping made of it."""
+
+    raw: RawRecord
+    values: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Card:
+    """A record on its way to its party."""
+
+    raw: RawRecord
+    record: Record
+    points: tuple[Point, ...]
+    link: Link | None = None
+    number: int = 0  # of its party; below zero: it is new
+    before: set[Key] = field(default_factory=set)  # the identifiers that it spoke of until now
+
+
+@dataclass(slots=True)
+class _Work:
+    """A party, and what the page says of it."""
+
+    party: Party
+    cards: list[_Card]
+    said: list[Said] = field(default_factory=list)
+    held: dict[Key, Identifier] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)  # fields of which something else is said now
+    is_new: bool = False
+
+
+def take(session: Session, account: Account, given: Sequence[Given], *, region: str) -> list[RawState]:
+    """Link records to parties, keep what they say and bring the parties up to date; safe to repeat.
+
+    Of a record that is not for the hub, `raw.error` says why: a colleague, a card with nothing on it, somebody erased.
+
+    Args:
+        region: ISO 3166 country in which national numbers are read; may be empty.
+
+    Raises:
+        RecordError: one of them is no person or company.
+    """
+    _in_turn(session)
+    own = ours(session)
+    cards = [_card(one, region, own) for one in given]
+    _find_links(session, account, cards)
+    linked = sorted({card.link.party_id for card in cards if card.link is not None})
+    parties = (
+        {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(linked)))} if linked else {}
+    )
+    states = [_state(session, card, own, parties) for card in cards]
+    taken = [card for card, state in zip(cards, states, strict=True) if state is None]
+    if taken:
+        _take(session, account, taken)
+    return [state or RawState.APPLIED for state in states]
+
+
+def lose(session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    """Write down that a source has records no more; parties keep what they said."""
+    for stream, remote_ids in _by_stream(raws).items():
+        session.execute(
+            update(Link)
+            .where(
+                Link.account_id == account.id,
+                Link.stream == stream,
+                Link.remote_id.in_(remote_ids),
+                Link.gone_at.is_(None),
+            )
+            .values(gone_at=now())
+        )
+
+
+def withdraw(session: Session, account: Account, raws: Sequence[RawRecord]) -> list[int]:
+    """Unlink records that are not for the hub after all, and forget what only they said.
+
+    Returns:
+        Parties of which nobody says anything any more, for `erase`; the caller knows whether they have a history.
+    """
+    _in_turn(session)
+    links = [
+        link
+        for stream, remote_ids in _by_stream(raws).items()
+        for link in _links(session, account.id, stream, remote_ids).values()
+    ]
+    if not links:
+        return []
+    works = _works(session, {link.party_id: [] for link in links}, {})
+    employers = {work.party.company_id for work in works.values()} - {None}
+    for link in links:
+        work = works[link.party_id]
+        work.changed |= {one.field for one in work.said if one.link_id == link.id}
+        work.said = [one for one in work.said if one.link_id != link.id]
+    touched: set[Key] = set()
+    for work in works.values():
+        spoken = claims.speakers(work.said)
+        for key, row in work.held.items():
+            if row.link_id is not None and key not in spoken:
+                session.delete(row)
+                touched.add(key)
+            elif row.link_id is not None:
+                row.link_id = spoken[key]  # without a link it would be a person's word
+    session.flush()
+    for link in links:
+        session.delete(link)
+    session.flush()
+    _settle(session, works.values())
+    _finish(session, works.values(), touched)
+    return _bare(session, {*works, *employers})
+
+
+def erase(session: Session, party_ids: Collection[int]) -> None:
+    """Forget parties of which nothing is left; what pointed to them finds nobody."""
+    numbers = sorted(party_ids)
+    if not numbers:
+        return
+    session.execute(
+        update(Party)
+        .where(Party.id.in_(numbers))
+        .values(status=PartyStatus.ERASED, name="", company_id=None, fields={}, version=Party.version + 1)
+    )
+    search.refresh_all(session, numbers)
+
+
+# --- whose --------------------------------------------------------------------------------------------------------
+
+
+def _in_turn(session: Session) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
+def _card(given: Given, region: str, own: Ours) -> _Card:
+    try:
+        record = said(given.values)
+    except RecordError as error:
+        raise RecordError(f"record {given.raw.remote_id}: {error}") from error
+    return _Card(given.raw, record, points(record, region, own))
+
+
+def _by_stream(raws: Iterable[RawRecord]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for raw in raws:
+        found[raw.stream].append(raw.remote_id)
+    return found
+
+
+def _links(session: Session, account_id: int, stream: str, remote_ids: Iterable[str]) -> dict[str, Link]:
+    query = select(Link).where(
+        Link.account_id == account_id, Link.stream == stream, Link.remote_id.in_(sorted(set(remote_ids)))
+    )
+    return {link.remote_id: link for link in session.scalars(query)}
+
+
+def _find_links(session: Session, account: Account, cards: Sequence[_Card]) -> None:
+    """Find each record's link; a record that got another id at its source takes over the link of the old one.
+
+    Where several records became one there, the oldest link goes on; the others end with their records.
+    """
+    by_stream: dict[str, list[_Card]] = defaultdict(list)
+    for card in cards:
+        by_stream[card.raw.stream].append(card)
+    for stream, some in by_stream.items():
+        wanted = {one for card in some for one in (card.raw.remote_id, *card.record.previous)}
+        known = _links(session, account.id, stream, wanted)
+        for card in some:
+            card.link = known.get(card.raw.remote_id)
+        taken = {card.link.id for card in some if card.link is not None}
+        for card in some:
+            former = [known[one] for one in card.record.previous if one in known and known[one].id not in taken]
+            if card.link is None and former:
+                card.link = min(former, key=lambda link: link.id)
+                taken.add(card.link.id)
+
+
+def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Party]) -> RawState | None:
+    """Return what a record ends as where it goes no further; None: it goes to its party."""
+    if card.link is not None:
+        card.number = _current(session, parties[card.link.party_id])
+        why = "" if card.number else ERASED
+    elif card.raw.gone_at is not None:  # gone before it was ever linked, and here only because somebody replays
+        return RawState.APPLIED
+    elif is_colleague(card.record, own):
+        why = COLLEAGUE
+    else:
+        why = "" if card.record.name or card.points else EMPTY
+    card.raw.error = why
+    return RawState.FILTERED if why else None
+
+
+def _current(session: Session, party: Party) -> int:
+    """Return the party that one is now, after all merges; 0: it was erased."""
+    while party.merged_into is not None:
+        party = session.get_one(Party, party.merged_into)
+    return party.id if party.status == PartyStatus.ACTIVE else 0
+
+
+def _decide(session: Session, account: Account, cards: Sequence[_Card]) -> None:
+    """Give every record the number of its party."""
+    linked = [card for card in cards if card.number]
+    unlinked = [card for card in cards if not card.number]
+    wanted = {point.key for card in unlinked for point in card.points}
+    known = Known(session, wanted, {card.number for card in linked} if unlinked else ())
+    known.expect_companies({card.record.name for card in unlinked if card.record.is_company})
+    # Those that have a party first: what they bring today may be what a new one is known by.
+    for number, card in enumerate((*linked, *unlinked)):
+        scope = scope_of(account.id, card.raw.stream)
+        card.number = card.number or known.whose(card.record, card.points, scope) or -number - 1
+        known.add(card.number, card.record, card.points, scope)
+
+
+# --- what is said -------------------------------------------------------------------------------------------------
+
+
+def _take(session: Session, account: Account, cards: Sequence[_Card]) -> None:
+    _decide(session, account, cards)
+    by_party: dict[int, list[_Card]] = defaultdict(list)
+    for card in cards:
+        by_party[card.number].append(card)
+    fresh = {number: _fresh(some[0]) for number, some in by_party.items() if number < 0}
+    session.add_all(fresh.values())
+    session.flush()
+    works = _works(session, by_party, fresh)
+    _link(session, account, works.values())
+    for work in works.values():
+        _hear(work)
+    _store_claims(session, works.values())
+    touched = _point(session, works.values())
+    _settle(session, works.values())
+    _finish(session, works.values(), touched)
+
+
+def _fresh(card: _Card) -> Party:
+    """Make a party of its first record; where others speak of it on the same page, it is settled again."""
+    said_now = [
+        Said(name, value, 0, card.raw.received_at) for name, value in claims.claims(card.record, card.points).items()
+    ]
+    return Party(
+        kind=PartyKind.COMPANY if card.record.is_company else PartyKind.PERSON,
+        name=claims.display(said_now),
+        fields=claims.fields({}, said_now, [one.field for one in said_now]),
+    )
+
+
+def _works(session: Session, by_party: Mapping[int, list[_Card]], fresh: Mapping[int, Party]) -> dict[int, _Work]:
+    """Return the parties with what is said of them and what they hold; locked, so that nobody edits them meanwhile."""
+    works = {number: _Work(party, by_party[number], is_new=True) for number, party in fresh.items()}
+    numbers = sorted(number for number in by_party if number > 0)
+    if not numbers:
+        return works
+    # NO KEY UPDATE: a call that comes in may point to the party while the page is taken.
+    query = select(Party).where(Party.id.in_(numbers)).order_by(Party.id).with_for_update(key_share=True)
+    for party in session.scalars(query.execution_options(populate_existing=True)):
+        works[party.id] = _Work(party, by_party[party.id])
+    rows = select(Claim.id, Claim.party_id, Claim.field, Claim.value, Claim.link_id, Claim.observed_at)
+    for row in session.execute(rows.where(Claim.party_id.in_(numbers))):
+        works[row.party_id].said.append(Said(row.field, row.value, row.link_id, row.observed_at, row.id))
+    for held in session.scalars(select(Identifier).where(Identifier.party_id.in_(numbers)).order_by(Identifier.id)):
+        works[held.party_id].held[held.kind, held.value] = held
+    return works
+
+
+def _link(session: Session, account: Account, works: Iterable[_Work]) -> None:
+    for work in works:
+        for card in work.cards:
+            raw = card.raw
+            if card.link is None:
+                card.link = Link(
+                    party_id=work.party.id,
+                    origin_party_id=work.party.id,
+                    account_id=account.id,
+                    stream=raw.stream,
+                    remote_id=raw.remote_id,
+                )
+                session.add(card.link)
+            card.link.remote_id, card.link.raw_record_id = raw.remote_id, raw.id
+            card.link.seen_at, card.link.gone_at = raw.received_at, raw.gone_at
+    session.flush()
+
+
+def _hear(work: _Work) -> None:
+    """Compare what the records say now with what they said before."""
+    for card in work.cards:
+        assert card.link is not None, "it was made before"
+        mine = {one.field: one for one in work.said if one.link_id == card.link.id}
+        card.before = claims.keys(mine.values())
+        wanted = claims.claims(card.record, card.points)
+        at = min(card.record.updated_at or card.raw.received_at, card.raw.received_at)
+        for name, value in wanted.items():
+            old = mine.pop(name, None)
+            if old is None:
+                work.said.append(Said(name, value, card.link.id, at))
+            elif old.value != value:
+                old.value, old.observed_at = value, at
+            else:
+                continue
+            work.changed.add(name)
+        for name, old in mine.items():
+            old.value = {}  # said no more
+            work.changed.add(name)
+
+
+def _store_claims(session: Session, works: Iterable[_Work]) -> None:
+    new, other, gone = [], [], []
+    for work in works:
+        for one in work.said:
+            if one.id is None:
+                new.append(
+                    {"party_id": work.party.id, "field": one.field, "value": one.value, "link_id": one.link_id,
+                     "observed_at": one.observed_at}
+                )  # fmt: skip
+            elif not one.value:
+                gone.append(one.id)
+            elif one.field in work.changed and one.link_id is not None:
+                other.append({"row": one.id, "new_value": one.value, "new_at": one.observed_at})
+        work.said = [one for one in work.said if one.value]
+    if new:
+        session.execute(insert(_CLAIM), new)
+    if other:
+        change = update(_CLAIM).where(_CLAIM.c.id == bindparam("row"))
+        session.execute(change.values(value=bindparam("new_value"), observed_at=bindparam("new_at")), other)
+    if gone:
+        session.execute(delete(_CLAIM).where(_CLAIM.c.id.in_(gone)))
+
+
+def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
+    """Give parties the identifiers that records brought, and end those that nobody speaks of any more.
+
+    Only what a record says otherwise than before counts: a number that a person took off stays off.
+    """
+    touched: set[Key] = set()
+    back: list[Identifier] = []
+    made: list[Identifier] = []
+    for work in works:
+        still = claims.keys(work.said)
+        for card in work.cards:
+            assert card.link is not None, "it was made before"
+            for point in card.points:
+                row = work.held.get(point.key)
+                if point.key in card.before or (row is not None and row.valid_to is None):
+                    continue
+                if row is not None:  # inserted anew, so that calls of the time between find it
+                    back.append(row)
+                work.held[point.key] = _identifier(work.party.id, card.link.id, point)
+                made.append(work.held[point.key])
+            for key in card.before - still:
+                row = work.held.get(key)
+                if row is not None and row.link_id is not None and row.valid_to is None:
+                    row.valid_to = now()
+                    touched.add(key)
+    for row in back:
+        session.delete(row)
+    session.flush()
+    session.add_all(made)
+    session.flush()
+    return touched | {(row.kind, row.value) for row in made}
+
+
+def _identifier(party_id: int, link_id: int, point: Point) -> Identifier:
+    return Identifier(
+        party_id=party_id,
+        link_id=link_id,
+        kind=point.kind,
+        value=point.value,
+        raw=point.raw,
+        label=point.label,
+        tail=point.tail,
+        possible=point.possible,
+        shared=point.rule is None,  # toll-free and the like: many call from it
+    )
+
+
+# --- what counts --------------------------------------------------------------------------------------------------
+
+
+def _settle(session: Session, works: Iterable[_Work]) -> None:
+    """Make the fields of parties anew where something else is said of them."""
+    changed = [work for work in works if work.changed]
+    for work in changed:
+        party = work.party
+        if work.changed & {"name", *claims.POINTING}:
+            _set(party, "name", claims.display(work.said) or party.name)
+        _set(party, "fields", claims.fields(party.fields, work.said, work.changed))
+        if "kind" in work.changed:
+            _settle_kind(session, work)
+    session.flush()
+    _settle_companies(session, [work for work in changed if "company" in work.changed])
+
+
+def _settle_kind(session: Session, work: _Work) -> None:
+    """Follow where all sources agree that a party is a company, or a person, and nobody said otherwise here."""
+    kinds = {one.value["value"] for one in work.said if one.field == "kind"}
+    if len(kinds) != 1 or kinds == {work.party.kind} or claims.is_said_here(work.said, "name"):
+        return
+    if session.scalar(select(Party.id).where(Party.company_id == work.party.id).limit(1)) is None:
+        work.party.kind = kinds.pop()
+
+
+def _settle_companies(session: Session, works: Sequence[_Work]) -> None:
+    """Say where people work: at the company of exactly this name, which is made where there is none."""
+    open_ones = [work for work in works if not claims.is_said_here(work.said, "company")]
+    wanted = {work.party.id: str(claims.golden(work.said, "company") or "") for work in open_ones}
+    known = _companies(session, set(wanted.values()) - {""})
+    for work in open_ones:
+        name = wanted[work.party.id]
+        is_person = work.party.kind == PartyKind.PERSON
+        _set(work.party, "company_id", known[name] if name and is_person else None)
+
+
+def _companies(session: Session, names: Collection[str]) -> dict[str, int]:
+    """Return the companies of these names, the oldest where several have one.
+
+    One that is made has no claim of its own: its name is what people's claims say, and a source that knows more of it
+    takes it over (`whose.Known.expect_companies`).
+    """
+    if not names:
+        return {}
+    query = (
+        select(Party.name, func.min(Party.id).label("id"))
+        .where(Party.kind == PartyKind.COMPANY, Party.name.in_(sorted(names)), Party.status == PartyStatus.ACTIVE)
+        .group_by(Party.name)
+    )
+    found = {row.name: int(row.id) for row in session.execute(query)}
+    made = [Party(kind=PartyKind.COMPANY, name=name) for name in sorted(set(names) - found.keys())]
+    session.add_all(made)
+    session.flush()
+    search.refresh_all(session, [party.id for party in made])
+    return found | {party.name: party.id for party in made}
+
+
+def _set(party: Party, name: str, value: Any) -> None:
+    """Set a column only where it changes, so that what is the same again writes nothing."""
+    if getattr(party, name) != value:
+        setattr(party, name, value)
+
+
+def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) -> None:
+    """Say which values are shared now, count the change and write what a search finds."""
+    changed = [work for work in works if work.changed or work.is_new]
+    for work in changed:
+        if not work.is_new:
+            work.party.version += 1
+    session.flush()
+    judge_shared(session, touched)
+    numbers = {work.party.id for work in changed}
+    companies = [work.party.id for work in changed if work.party.kind == PartyKind.COMPANY and not work.is_new]
+    if companies:
+        numbers |= set(session.scalars(select(Party.id).where(Party.company_id.in_(companies))))
+    search.refresh_all(session, numbers)
+
+
+def _bare(session: Session, party_ids: Collection[int | None]) -> list[int]:
+    """Return those of some parties of which nobody says anything: no record, no person, no number, nobody's employer."""
+    if not party_ids:
+        return []
+    staff = aliased(Party)
+    query = select(Party.id).where(
+        Party.id.in_(party_ids),
+        Party.status == PartyStatus.ACTIVE,
+        Party.owner_id.is_(None),
+        ~or_(
+            exists().where(Link.party_id == Party.id),
+            exists().where(Claim.party_id == Party.id),
+            exists().where(Identifier.party_id == Party.id),
+            exists().where(staff.company_id == Party.id),
+        ),
+    )
+    return list(session.scalars(query.order_by(Party.id)))

@@ -1,0 +1,134 @@
+"""Compare what a remote has with what the hub has seen of it: a green status that hides lost records is the worst.
+
+Once a night, for each stream that can say which records there are: every id must be known here, kept or filtered with
+its reason. What is missing is fetched at once, and the account stays amber until an audit finds nothing missing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from hub import log
+from hub.connector.stream import Findable, Lane, Remote
+from hub.errors import ConnectorError
+from hub.intake import health, receive
+from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, StreamState
+from hub.intake.read import LISTING, Reader
+from hub.store.base import now
+from hub.store.session import Database
+from hub.work.lease import Lease, release
+
+WINDOW = timedelta(days=14)  # that is compared; older records were compared before
+EVERY = timedelta(days=1)
+NAMED = 50  # missing ids that are written down
+SOME = 500
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What one audit of a stream found. `compared` is None where the stream cannot be audited."""
+
+    stream: str
+    compared: int | None
+    missing: tuple[str, ...] = ()
+    fetched: int = 0
+    error: str = ""
+
+
+def audit(
+    db: Database, lease: Lease, open_remote: Callable[[Account, Lane], Remote], reader: Reader, *, lane: Lane
+) -> Audit:
+    """Audit one stream, fetch what is missing, write down what was found, and say when next."""
+    with db.read() as session:
+        state = session.get_one(StreamState, lease.id)
+        account = session.get_one(Account, state.account_id)
+    found = _found(db, state, account, open_remote, reader, lease, lane)
+    with db.write() as session:
+        values: dict[str, Any] = {"audit_at": now() + EVERY}
+        if found.compared is not None and not found.error:
+            values["audit"] = {
+                "at": now().isoformat(),
+                "compared": found.compared,
+                "missing": list(found.missing[:NAMED]),
+            }
+        if release(session, StreamState, lease, **values):
+            health.refresh(session, account.id)
+    if found.missing:
+        _log.warning(
+            "an audit found records missing", account=account.name, stream=state.stream, count=len(found.missing)
+        )
+    return found
+
+
+def _found(
+    db: Database,
+    state: StreamState,
+    account: Account,
+    open_remote: Callable[[Account, Lane], Remote],
+    reader: Reader,
+    lease: Lease,
+    lane: Lane,
+) -> Audit:
+    nothing = Audit(state.stream, None)
+    if account.state != AccountState.ACTIVE or not state.wanted or state.last_ok_at is None or state.phase == "full":
+        return nothing
+    try:
+        stream = open_remote(account, lane).stream(state.stream)
+        if not isinstance(stream, Findable):
+            return nothing
+        since = max(now() - WINDOW, state.begun_at)
+        present = stream.present(since)
+        reader.catch_up(lease)  # what came just before the question is no loss
+        with db.read() as session:
+            unseen = sorted(present - _seen(session, account.id, state.records, present))
+        fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
+    except ConnectorError as error:
+        return Audit(state.stream, None, error=str(error)[:500])
+    with db.read() as session:  # what nobody looked at and is not for the hub is no loss either
+        kept = _kept(session, account.id, state.records, unseen)
+    return Audit(state.stream, len(present), tuple(one for one in unseen if one in kept), fetched)
+
+
+def _seen(session: Session, account_id: int, records: str, ids: frozenset[str]) -> set[str]:
+    """Return which of these ids the hub has seen: kept, or filtered."""
+    wanted = sorted(ids)
+    seen = _kept(session, account_id, records, wanted)
+    for begin in range(0, len(wanted), SOME):
+        some = wanted[begin : begin + SOME]
+        hashes = {receive.id_hash(one): one for one in some}
+        filtered = select(FilteredRecord.id_hash).where(
+            FilteredRecord.account_id == account_id,
+            FilteredRecord.stream == records,
+            FilteredRecord.id_hash.in_(hashes),
+        )
+        seen |= {hashes[one] for one in session.scalars(filtered)}
+    return seen
+
+
+def _kept(session: Session, account_id: int, records: str, ids: Sequence[str]) -> set[str]:
+    mine = (RawRecord.account_id == account_id, RawRecord.stream == records)
+    kept: set[str] = set()
+    for begin in range(0, len(ids), SOME):
+        some = RawRecord.remote_id.in_(ids[begin : begin + SOME])
+        kept |= set(session.scalars(select(RawRecord.remote_id).where(*mine, some)))
+    return kept
+
+
+def due() -> Any:
+    """Return which streams are to be audited now."""
+    return StreamState.wanted & (StreamState.records.not_in(("", LISTING))) & (StreamState.audit_at <= now())
+
+
+def plan(session: Session) -> None:
+    """Give streams that were never audited their first night, each at its own minute."""
+    rows: Sequence[int] = session.scalars(
+        select(StreamState.id).where(StreamState.audit_at.is_(None), StreamState.records.not_in(("", LISTING)))
+    ).all()
+    for row_id in rows:
+        moment: datetime = now() + timedelta(hours=20, minutes=row_id * 7 % 480)
+        session.execute(update(StreamState).where(StreamState.id == row_id).values(audit_at=moment))

@@ -1,0 +1,187 @@
+"""What streams are tried with: a wired hub with one account at a connector's simulator, read on demand."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import select, update
+
+from hub.connector.simulator import Container, StreamFault, StreamSimulator
+from hub.connector.stream import Cursor, Remote, Stream
+from hub.context import Hub
+from hub.flow import Taker
+from hub.identity import parties
+from hub.identity.models import PartyKind
+from hub.intake import accounts, grants, read
+from hub.intake.models import Account, OauthGrant, RawRecord, StreamState
+from hub.intake.read import Reader
+from hub.store.base import now
+from hub.timeline.models import Interaction, Participant
+from hub.work.lease import claim, new_owner
+from tests.contract.connectors import NAMES, TIMEOUT_S, connector, simulated
+
+CUSTOMER = "dana@customer.example"
+PAGE = 4  # records of a page, so that a few records are several pages
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+READERS = [name for name in NAMES if connector(name).remote is not None]
+
+
+def kinds(name: str) -> tuple[str, ...]:
+    """The kinds of records that a connector's simulator has containers for."""
+    listed: tuple[str, ...] = import_module(f"connectors.{name}.simulator").STREAMS
+    return listed
+
+
+STREAMS = [(name, kind) for name in READERS for kind in kinds(name)]
+
+
+class Desk:
+    """One account at a simulator, and a worker that reads one of its streams."""
+
+    def __init__(self, hub: Hub, name: str, simulator: StreamSimulator, container: Container) -> None:
+        self.hub, self.simulator, self.container = hub, simulator, container
+        values = {**simulator.settings(), **container.settings}
+        model = connector(name).settings
+        if "timeout_s" in model.model_fields:
+            values.setdefault("timeout_s", str(TIMEOUT_S))
+        with hub.db.write() as session:
+            given = [parties.Given(parties.EMAIL, CUSTOMER)]
+            self.customer = parties.create(session, None, PartyKind.PERSON, "Dana", given, region="IL").id
+            self.account = accounts.create(session, hub.connectors[name], hub.vault, "Contract", values).id
+        self.read(stream=read.LISTING)
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def grow(self, count: int) -> list[str]:
+        return list(self.container.grow(count, CUSTOMER))
+
+    def read(self, *, stream: str = "", slice_s: float = 60.0) -> dict[str, int]:
+        """Claim a stream as a worker does, whoever held it and died, and read it."""
+        which = (StreamState.account_id == self.account) & (StreamState.stream == (stream or self.container.stream))
+        with self.hub.db.write() as session:
+            session.execute(update(StreamState).where(which).values(lease_until=LONG_AGO))
+            session.execute(update(OauthGrant).where(OauthGrant.lease_until.is_not(None)).values(lease_until=LONG_AGO))
+            [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
+        reader = Reader(self.hub.db, self.hub.remotes.open, Taker(self.hub.flow), slice_s=slice_s)
+        return {what: count for what, count in reader.read(lease).items() if count}
+
+    def asking(self) -> int:
+        """Read, and return how many requests that took."""
+        before = self.simulator.asked
+        self.read()
+        return self.simulator.asked - before
+
+    def read_anew(self) -> dict[str, int]:
+        """Read everything from the beginning."""
+        with self.hub.db.write() as session:
+            read.forget_cursor(session, self.account, self.container.stream)
+        return self.read()
+
+    def order(self, fault: str) -> None:
+        self.simulator.faults.add(fault)
+
+    def reconnect(self) -> None:
+        """Let a person allow it once more."""
+        with self.hub.db.write() as session:
+            for row in session.scalars(select(OauthGrant).where(OauthGrant.account_id == self.account)):
+                grant = grants.granted(session, self.hub.vault, self.account, row.mailbox)
+                assert grant is not None
+                grants.keep(session, self.hub.vault, self.account, row.mailbox, grant)
+            read.begin(session, self.account)
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    def open(self) -> tuple[Remote, Stream]:
+        remote = self.hub.remotes.open(self.row)
+        return remote, remote.stream(self.container.stream)
+
+    @property
+    def row(self) -> Account:
+        with self.hub.db.read() as session:
+            return session.get_one(Account, self.account)
+
+    @property
+    def states(self) -> dict[str, StreamState]:
+        with self.hub.db.read() as session:
+            return {state.stream: state for state in read.wanted(session, self.account)}
+
+    @property
+    def state(self) -> StreamState:
+        return self.states[self.container.stream]
+
+    def due_in(self) -> float | None:
+        """Return after how many seconds the stream is read again; None: not by itself."""
+        due_at = self.state.due_at
+        return (due_at - now()).total_seconds() if due_at else None
+
+    @property
+    def cursor(self) -> Cursor:
+        return Cursor.of_json(self.state.cursor or {})
+
+    @property
+    def beside(self) -> str:
+        """The other stream of the account."""
+        return next(stream for stream in self.states if stream != self.container.stream)
+
+    def raws(self) -> dict[str, RawRecord]:
+        with self.hub.db.read() as session:
+            mine = (RawRecord.account_id == self.account, RawRecord.stream == self.state.records)
+            return {raw.remote_id: raw for raw in session.scalars(select(RawRecord).where(*mine))}
+
+    def versions(self) -> dict[str, tuple[int, int, str, datetime | None]]:
+        """What changes when a record is taken again."""
+        return {one: (raw.id, raw.version, raw.state, raw.applied_at) for one, raw in self.raws().items()}
+
+    def timeline(self) -> dict[int, str]:
+        """What stands on the customer's timeline."""
+        with self.hub.db.read() as session:
+            query = select(Interaction.id, Interaction.summary).join(Participant)
+            rows = session.execute(query.where(Participant.party_id == self.customer)).all()
+        assert len({row.id for row in rows}) == len(rows), "one customer takes part twice in the same"
+        return {row.id: row.summary for row in rows}
+
+    def wrong(self) -> list[str]:
+        """Say where the hub differs from the remote."""
+        texts = self.container.texts()
+        known = {
+            one: json.dumps(raw.payload, ensure_ascii=False) for one, raw in self.raws().items() if not raw.gone_at
+        }
+        found = [f"{one} is missing" for one in texts.keys() - known.keys()]
+        found += [f"{one} is no more" for one in known.keys() - texts.keys()]
+        found += [f"{one} is old" for one in texts.keys() & known.keys() if texts[one] not in known[one]]
+        rows = list(self.timeline().values())
+        found += [f"{one!r} stands {count} times on the timeline" for one, count in Counter(rows).items() if count > 1]
+        if self.container.on_timeline:
+            living = [text for text in texts.values() if text != self.container.gone]
+            found += [f"{text!r} is not on the timeline" for text in living if not any(text in row for row in rows)]
+        return found
+
+    def secrets(self) -> list[str]:
+        """What nobody may read: the secrets of the account and the tokens that they brought."""
+        with self.hub.db.read() as session:
+            row = session.get_one(Account, self.account)
+            kept = list(self.hub.vault.open(row.secrets).values())
+            for one in session.scalars(select(OauthGrant).where(OauthGrant.account_id == self.account)):
+                kept += self.hub.vault.open(one.sealed).values()
+        return [secret for secret in kept if len(secret) >= 12 and " " not in secret]
+
+
+@contextmanager
+def reading(hub: Hub, name: str, kind: str, *ordered: str, page: int = PAGE) -> Iterator[Desk]:
+    """A desk at a running simulator with an empty container."""
+    with simulated(name) as simulator:
+        simulator.page(page)
+        desk = Desk(hub, name, simulator, simulator.container(kind))
+        for fault in ordered:
+            desk.order(fault)
+        yield desk
+
+
+def common(faults: Mapping[str, Any]) -> set[str]:
+    """Faults that every such simulator must have and this one lacks."""
+    return {str(one) for one in StreamFault} - set(faults)
