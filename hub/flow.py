@@ -431,7 +431,9 @@ def replay(flow: Flow, session: Session, account: Account, stream: str | None, *
     Returns:
         (id of the last record, applied, set aside); an id of 0: there are no more.
     """
-    query = select(RawRecord).where(RawRecord.account_id == account.id, RawRecord.id > after)
+    query = select(RawRecord).where(
+        RawRecord.account_id == account.id, RawRecord.id > after, RawRecord.gone_at.is_(None)
+    )
     query = query.where(RawRecord.stream == stream) if stream else query.where(_is_mapped(flow))
     rows = session.scalars(query.order_by(RawRecord.id).limit(PAGE)).all()
     applied = process(flow, session, account, rows)

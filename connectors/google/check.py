@@ -43,7 +43,7 @@ class _Api:
 
 
 def _people_limits(client: Client) -> Sequence[Limit]:
-    return (Limit(f"google:people:{client.mailbox}", client.settings.contact_requests_per_minute),)
+    return (Limit(f"google:contacts:{client.mailbox}", client.settings.contact_requests_per_minute),)
 
 
 _APIS = (

@@ -57,6 +57,7 @@ LISTING = "streams"  # the stream that tells which streams an account has
 LIST_EVERY_S = 3600
 SLICE_S = 20.0  # a stream with much to read lets others go first after so long
 SWEEP = 500  # records marked as gone in one transaction
+CHUNK = 200  # records kept in one transaction; some remotes have pages of 2,500
 FIRST_BACKOFF_S = 15.0
 LONGEST_BACKOFF_S = 3600.0
 LOOK_AGAIN_H = 6  # whether somebody mended what only the remote's administrator can
@@ -208,9 +209,10 @@ class Reader:
             return 0
         changes = stream.find(remote_ids)
         run = Run(lease, stream, state, account)
-        with self._db.write() as session:
-            self._fence(session, run)
-            self._keep(session, run, changes)
+        for some in _chunks(changes):
+            with self._db.write() as session:
+                self._fence(session, run)
+                self._keep(session, run, some)
         return sum(isinstance(change, Upsert | Filtered) for change in changes)
 
     def _list(self, lease: Lease, account: Account, remote: Remote) -> None:
@@ -265,9 +267,14 @@ class Reader:
             self._begin(run)
             return True
         run.expired = 0
+        *before, last = _chunks(changes)
+        for some in before:  # a writer that waits for a large page would keep telephones waiting
+            with self._db.write() as session:
+                self._fence(session, run)
+                self._keep(session, run, some)
         with self._db.write() as session:
             self._fence(session, run)
-            self._keep(session, run, changes)
+            self._keep(session, run, last)
             following = page.next
             if not page.more and cursor.phase is Phase.FULL:
                 following = replace(following, phase=Phase.SWEEP if page.complete else Phase.INCREMENTAL)
@@ -302,11 +309,12 @@ class Reader:
                 self._keep_cursor(session, run, replace(cursor, page=""))
 
     def _keep(self, session: Session, run: Run, changes: Sequence[Change]) -> None:
-        """Keep what a page said, and take it on; everything here is part of the page's transaction."""
+        """Keep what a page said, and take it on; everything here is part of one transaction."""
         account, stream = run.account, run.stream
-        latest = {change.remote_id: change for change in changes}  # the remote may say several things of one record
-        upserts = [one for one in latest.values() if isinstance(one, Upsert)]
-        filtered = [one for one in latest.values() if isinstance(one, Filtered)]
+        upserts = [one for one in changes if isinstance(one, Upsert)]
+        filtered = [one for one in changes if isinstance(one, Filtered)]
+        # First what went: something that was deleted and made anew is not two.
+        self._lose(session, run, [one.remote_id for one in changes if isinstance(one, Gone)])
         delivered = [Delivered(stream.records, one.remote_id, one.payload, one.version) for one in upserts]
         kept = receive.keep_page(session, account.id, stream.records, delivered, run.shown)
         run.counts.update(one.fate for one in kept)
@@ -318,8 +326,7 @@ class Reader:
         receive.filter_out(session, account.id, stream.records, values, run.shown)
         run.counts.update(f"filtered: {one.reason}" for one in filtered)
         self._unfilter(session, run, [one.remote_id for one in upserts])
-        self._lose(session, run, [one.remote_id for one in latest.values() if isinstance(one, Gone)])
-        self._leave(session, run, [one.remote_id for one in latest.values() if isinstance(one, Left)])
+        self._leave(session, run, [one.remote_id for one in changes if isinstance(one, Left)])
         self._taker.withdraw(session, account, self._raws(session, run, [one.remote_id for one in filtered]))
 
     def _raws(self, session: Session, run: Run, remote_ids: Sequence[str]) -> Sequence[RawRecord]:
@@ -448,6 +455,16 @@ def _reading(state: StreamState, run: Run | None, trouble: Trouble, error: str, 
         trouble=str(trouble),
         error=error,
     )
+
+
+def _chunks(changes: Sequence[Change]) -> list[list[Change]]:
+    """Cut a page into what one transaction takes, deletions first; at least one chunk, which the cursor goes with.
+
+    The cursor stands behind the last one only: a process that dies in between reads the page again.
+    """
+    latest = {change.remote_id: change for change in changes}  # the remote may say several things of one record
+    ordered = sorted(latest.values(), key=lambda change: not isinstance(change, Gone))
+    return [ordered[begin : begin + CHUNK] for begin in range(0, len(ordered), CHUNK)] or [[]]
 
 
 def _proven(stream: Stream, changes: Sequence[Change]) -> Sequence[Change]:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
@@ -50,8 +51,8 @@ class Shown:
 NOWHERE = Shown()
 _RAW = cast("Table", RawRecord.__table__)
 # Without the payload: of most records only the hash is needed to see that nothing changed.
-_KNOWN: Select[int, str, str, str] = (
-    select(RawRecord.id, RawRecord.remote_id, RawRecord.hash, RawRecord.state)
+_KNOWN: Select[int, str, str, str, datetime | None] = (
+    select(RawRecord.id, RawRecord.remote_id, RawRecord.hash, RawRecord.state, RawRecord.gone_at)
     .where(
         RawRecord.account_id == bindparam("account"),
         RawRecord.stream == bindparam("stream"),
@@ -113,7 +114,9 @@ def keep_page(
     kept = {remote_id: Kept(row_id, Fate.NEW, RawState.KEPT) for remote_id, row_id in made.items()}
     for remote_id, row in known.items():
         fate = Fate.CHANGED if remote_id in changed else Fate.UNCHANGED
-        kept[remote_id] = Kept(row.id, fate, RawState.KEPT if remote_id in changed else row.state)
+        # What had gone and is back unchanged must be taken again too.
+        waits = remote_id in changed or row.gone_at is not None
+        kept[remote_id] = Kept(row.id, fate, RawState.KEPT if waits else row.state)
     return [kept[remote_id] for remote_id in latest]
 
 

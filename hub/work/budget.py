@@ -26,6 +26,8 @@ def spend(session: Session, limits: Sequence[Limit], units: int, lane: Lane) -> 
     Raises:
         LimitedError: not now; `retry_after` says when there will be enough.
     """
+    if not limits:
+        return
     moment = database_now(session)
     buckets = [_locked(session, limit, moment) for limit in sorted(limits, key=lambda one: one.name)]
     wait_s, why = max((_wait_s(bucket, units, lane, moment), bucket.name) for bucket in buckets)

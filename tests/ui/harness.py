@@ -44,7 +44,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PASSWORD = "a sentence is good"
-SOON_S = 20.0
+SOON_S = 45.0
 STAYS_S = 0.3  # how long a state is watched before it is believed
 WIDE = (1280, 860)
 NUMBER = "+972542345678"

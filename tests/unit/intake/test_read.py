@@ -1,15 +1,17 @@
 """Reading streams: a page and its cursor together, nothing wiped, nothing called gone without proof."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from hub.connector.stream import Cursor, Filtered, Lane, Left, Page, Phase, Upsert
 from hub.errors import AuthError, DisabledError, LimitedError, RetryLaterError, ScopeError, ShapeError
 from hub.intake import read
-from hub.intake.models import FilteredRecord, Health, RawState, Reading, StreamState
+from hub.intake.models import Account, FilteredRecord, Health, RawRecord, RawState, Reading, StreamState
 from hub.intake.read import FencedError
 from hub.store.base import now
 from hub.store.session import Database
@@ -320,3 +322,32 @@ def test_a_process_that_dies_at_any_statement_loses_and_doubles_nothing(database
         assert len(desk.raws()) == 11
         assert sorted(set(desk.notebook.taken)) == sorted(ELEVEN)
     pytest.fail("the pass never ended without a crash")
+
+
+def test_what_had_gone_and_is_back_unchanged_is_taken_again(desk: Desk, shelf: Shelf) -> None:
+    desk.read()
+    shelf.take_away("thing-05")
+    desk.read()
+    assert "thing-05" not in desk.known()
+    taken = len(desk.notebook.taken)
+    shelf.put("thing-05", 5)
+    desk.read()
+    assert desk.known() == shelf.things
+    assert len(desk.notebook.taken) == taken + 1
+
+
+def test_a_large_page_is_kept_in_chunks_and_the_cursor_stands_behind_the_last(
+    desk: Desk, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "CHUNK", 2)
+    cursors = []
+
+    class Watching(type(desk.notebook)):  # type: ignore[misc]  # the class of a fake
+        def take(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+            cursors.append(session.scalar(select(StreamState.cursor["page"].as_string())))
+            super().take(session, account, raws)
+
+    desk.reader._taker = Watching()
+    desk.read()
+    assert desk.known() == shelf.things
+    assert cursors[:3] == ["", "", "thing-02"]
