@@ -24,7 +24,7 @@ from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
 from hub.flow import Flow, open_flow, take_calls
-from hub.intake import audit, due, health
+from hub.intake import audit, due, health, read
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.intake.read import Progress, Reader
 from hub.live.bus import open_bus
@@ -187,6 +187,7 @@ def _workers(hub: Hub) -> Workers:
         sessions.purge(session, now() - timedelta(days=SESSION_DAYS))
         recordings.purge(session, days=calls.recording_days)
         old = now() - timedelta(days=HEARD_DAYS)
+        read.forget(session)
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
@@ -108,7 +108,7 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
         raw.attempts += 1
         try:
             mapping = flow.mapping(account.connector, raw.stream)
-            if mapping.record not in _RECORDS:
+            if mapping.record not in _KINDS:
                 raise RecordError(f"no kind of record is called {mapping.record!r}")
             context = Context(
                 account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone
@@ -134,14 +134,12 @@ class Taker:
     def gone(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Follow that records are no more at the remote."""
         for kind, some in self._by_kind(account, raws).items():
-            if kind in _LOSES:
-                _LOSES[kind](self.flow, session, account, some)
+            _KINDS[kind].lose(self.flow, session, account, some)
 
     def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Take back records that are not for the hub after all."""
         for kind, some in self._by_kind(account, raws).items():
-            if take_back := _WITHDRAWS.get(kind) or _LOSES.get(kind):
-                take_back(self.flow, session, account, some)
+            _KINDS[kind].withdraw(self.flow, session, account, some)
         for raw in raws:
             session.execute(delete(Interaction).where(Interaction.raw_record_id == raw.id))
             session.delete(raw)
@@ -150,7 +148,7 @@ class Taker:
         kinds: dict[str, list[RawRecord]] = defaultdict(list)
         for raw in raws:
             kinds[self.flow.kind(account.connector, raw.stream)].append(raw)
-        return kinds
+        return {kind: some for kind, some in kinds.items() if kind in _KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequ
         one.raw.error = ""  # whoever filters one says here why
     try:
         with session.begin_nested():
-            states = _RECORDS[kind](flow, session, account, batch)
+            states = _KINDS[kind].take(flow, session, account, batch)
     except RecordError as error:
         if len(batch) > 1:
             return sum(_take(flow, session, account, kind, [one]) for one in batch)
@@ -385,10 +383,39 @@ def _with_history(session: Session, party_ids: Sequence[int]) -> set[int]:
     return {party_id for some in found for party_id in some if party_id is not None}
 
 
-_RECORDS = {"call": _calls, "mail": _mails, "meeting": _meetings, "party": _parties}
-_LOSES = {"mail": _lose_mails, "meeting": _lose_meetings, "party": _lose_parties}
-# Kinds of which more than the copy must go when a record turns out not to be for the hub.
-_WITHDRAWS = {"mail": _withdraw_mails, "party": _withdraw_parties}
+class Take(Protocol):
+    """Takes records of one kind to the timeline; each one's state says what became of it."""
+
+    def __call__(
+        self, flow: Flow, session: Session, account: Account, batch: Sequence[Mapped], /
+    ) -> Sequence[RawState]: ...
+
+
+class Lose(Protocol):
+    """Follows that records of one kind are no more, or not for the hub."""
+
+    def __call__(self, flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord], /) -> None: ...
+
+
+def _nothing(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    """What is made of such a record stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What is done with records of one kind: new or changed, gone at the remote, not for the hub after all."""
+
+    take: Take
+    lose: Lose = _nothing
+    withdraw: Lose = _nothing
+
+
+_KINDS = {
+    "call": Steps(_calls),
+    "mail": Steps(_mails, _lose_mails, _withdraw_mails),
+    "meeting": Steps(_meetings, _lose_meetings, _lose_meetings),
+    "party": Steps(_parties, _lose_parties, _withdraw_parties),
+}
 
 
 # --- Again --------------------------------------------------------------------------------------------------------
@@ -398,7 +425,7 @@ def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
     """Take records that were kept and not applied yet, such as those a person retries; returns how many."""
     query = (
         select(RawRecord)
-        .where(RawRecord.state == RawState.KEPT, _is_mapped(flow))
+        .where(RawRecord.state == RawState.KEPT, RawRecord.gone_at.is_(None), _is_mapped(flow))
         .order_by(RawRecord.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -411,7 +438,7 @@ def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
 
 def has_waiting(flow: Flow, session: Session) -> bool:
     """Say whether any record was kept and not applied yet."""
-    query = select(RawRecord.id).where(RawRecord.state == RawState.KEPT, _is_mapped(flow))
+    query = select(RawRecord.id).where(RawRecord.state == RawState.KEPT, RawRecord.gone_at.is_(None), _is_mapped(flow))
     return session.scalar(query.limit(1)) is not None
 
 

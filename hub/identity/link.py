@@ -25,10 +25,8 @@ from hub.identity.whose import Known, scope_of
 from hub.intake.models import Account, RawRecord, RawState
 from hub.records.party import Party as Record
 from hub.store.base import now
+from hub.store.turn import in_turn
 
-# Two pages that meet the same new customer at the same time would make two of him: PostgreSQL takes them in turn.
-# SQLite has one writer anyhow. The number is any that nothing else locks by.
-_TURN = 4_019_201
 COLLEAGUE, EMPTY, ERASED = "colleague", "empty", "erased"
 _CLAIM = cast("Table", Claim.__table__)
 
@@ -76,7 +74,7 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
     Raises:
         RecordError: one of them is no person or company.
     """
-    _in_turn(session)
+    in_turn(session, Party.__tablename__)  # two pages that meet the same new customer would make two of him
     own = ours(session)
     cards = [_card(one, region, own) for one in given]
     _find_links(session, account, cards)
@@ -112,7 +110,7 @@ def withdraw(session: Session, account: Account, raws: Sequence[RawRecord]) -> l
     Returns:
         Parties of which nobody says anything any more, for `erase`; the caller knows whether they have a history.
     """
-    _in_turn(session)
+    in_turn(session, Party.__tablename__)
     links = [
         link
         for stream, remote_ids in _by_stream(raws).items()
@@ -158,11 +156,6 @@ def erase(session: Session, party_ids: Collection[int]) -> None:
 
 
 # --- whose --------------------------------------------------------------------------------------------------------
-
-
-def _in_turn(session: Session) -> None:
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_TURN)))
 
 
 def _card(given: Given, region: str, own: Ours) -> _Card:

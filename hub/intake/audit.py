@@ -14,16 +14,17 @@ from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.stream import Findable, Lane, Remote
-from hub.errors import ConnectorError
+from hub.errors import ConnectorError, ShapeError
 from hub.intake import health, receive
 from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, StreamState
-from hub.intake.read import LISTING, Reader
+from hub.intake.read import LISTING, FencedError, Reader
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, release
 
 WINDOW = timedelta(days=14)  # that is compared; older records were compared before
 EVERY = timedelta(days=1)
+AGAIN = timedelta(hours=1)  # after one that could not be ended
 NAMED = 50  # missing ids that are written down
 SOME = 500
 _log = log.get(__name__)
@@ -44,12 +45,13 @@ def audit(
     db: Database, lease: Lease, open_remote: Callable[[Account, Lane], Remote], reader: Reader, *, lane: Lane
 ) -> Audit:
     """Audit one stream, fetch what is missing, write down what was found, and say when next."""
-    with db.read() as session:
+    with db.write() as session:
         state = session.get_one(StreamState, lease.id)
         account = session.get_one(Account, state.account_id)
+        state.audit_at = now() + AGAIN  # whatever becomes of this one: it must not be tried all the time
     found = _found(db, state, account, open_remote, reader, lease, lane)
     with db.write() as session:
-        values: dict[str, Any] = {"audit_at": now() + EVERY}
+        values: dict[str, Any] = {} if found.error else {"audit_at": now() + EVERY}
         if found.compared is not None and not found.error:
             values["audit"] = {
                 "at": now().isoformat(),
@@ -87,7 +89,7 @@ def _found(
         with db.read() as session:
             unseen = sorted(present - _seen(session, account.id, state.records, present))
         fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
-    except ConnectorError as error:
+    except (ConnectorError, ShapeError, FencedError) as error:
         return Audit(state.stream, None, error=str(error)[:500])
     with db.read() as session:  # what nobody looked at and is not for the hub is no loss either
         kept = _kept(session, account.id, state.records, unseen)

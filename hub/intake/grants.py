@@ -2,8 +2,9 @@
 
 Some remotes give a new refresh token with each refresh and refuse the old one, so two workers must never refresh at
 the same time: the row is leased, the remote asked outside any transaction, the answer saved under the version that was
-read. A process that dies between the remote's answer and the save loses such a token; the next refresh is then refused
-and the account asks for a reconnect, which is the most that can be done.
+read, and again at the next question where the database was away. A process that dies between the remote's answer and
+the save loses such a token; the next refresh is then refused and the account asks for a reconnect, which is the most
+that can be done.
 """
 
 import threading
@@ -68,6 +69,7 @@ class Grants:
         self._vault = vault
         self._locks: dict[tuple[int, str], threading.Lock] = defaultdict(threading.Lock)
         self._making = threading.Lock()
+        self._unsaved: dict[tuple[int, str], tuple[OauthGrant, Grant]] = {}  # the database was away just then
 
     def begin(self, account_id: int, mailbox: str, first: Grant) -> None:
         """Make sure that there is a grant, for accounts where nobody has to consent; another one replaces a dead one."""
@@ -98,6 +100,9 @@ class Grants:
         with self._making:
             lock = self._locks[account_id, mailbox]
         with lock:  # those of this process wait for each other
+            if unsaved := self._unsaved.get((account_id, mailbox)):
+                self._save(*unsaved)
+                del self._unsaved[account_id, mailbox]
             row, grant = self._read(account_id, mailbox)
             if _is_good(grant, refused):
                 return grant.access_token
@@ -122,7 +127,9 @@ class Grants:
         except BaseException:
             self._release(lease)
             raise
+        self._unsaved[account_id, mailbox] = row, fresh
         self._save(row, fresh)
+        del self._unsaved[account_id, mailbox]
         self._release(lease)
         return fresh.access_token
 

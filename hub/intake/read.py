@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub import log
@@ -41,6 +42,7 @@ from hub.errors import (
     CursorExpired,
     DisabledError,
     GoneError,
+    HubError,
     LimitedError,
     RetryLaterError,
     ScopeError,
@@ -58,6 +60,8 @@ LIST_EVERY_S = 3600
 SLICE_S = 20.0  # a stream with much to read lets others go first after so long
 SWEEP = 500  # records marked as gone in one transaction
 CHUNK = 200  # records kept in one transaction; some remotes have pages of 2,500
+FILTERED_FOR = timedelta(days=60)  # how long it is remembered that a record was not for the hub; audits look back less
+LOGGED_FOR = timedelta(days=90)  # runs in the log
 FIRST_BACKOFF_S = 15.0
 LONGEST_BACKOFF_S = 3600.0
 LOOK_AGAIN_H = 6  # whether somebody mended what only the remote's administrator can
@@ -78,6 +82,9 @@ class Trouble(StrEnum):
 
 class FencedError(Exception):
     """Another worker took the stream over; what this one read is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__("another worker took the stream over")
 
 
 class Taker(Protocol):
@@ -493,12 +500,15 @@ _TROUBLES: Sequence[tuple[type[Exception], Trouble]] = (
     (DisabledError, Trouble.DISABLED),
     (ShapeError, Trouble.AWAY),  # a page that is none, such as HTML: the remote is being mended
     (ConnectorError, Trouble.AWAY),
+    (IntegrityError, Trouble.AWAY),  # somebody else wrote the same at the same moment; the page is read again
 )
 
 
 def _said(fault: Exception) -> str:
-    text = str(fault) if isinstance(fault, ConnectorError | ShapeError) else f"{type(fault).__name__}: {fault}"
-    return text[:1000]
+    """Return what the administrator reads; errors that are none of ours may carry what was to be written."""
+    if isinstance(fault, HubError):
+        return str(fault)[:1000]
+    return f"{type(fault).__name__}: a fault of the hub itself; the log has all of it"
 
 
 def _again(trouble: Trouble, fault: Exception, failures: int) -> datetime | None:
@@ -584,3 +594,9 @@ def hint(session: Session, account_id: int, streams: Iterable[str], lane: Lane =
         .values(due_at=now(), lane=lane)
         .execution_options(synchronize_session=False)
     )
+
+
+def forget(session: Session) -> None:
+    """Drop what no audit compares any more, and old runs of the log."""
+    session.execute(delete(FilteredRecord).where(FilteredRecord.day < (now() - FILTERED_FOR).date()))
+    session.execute(delete(Reading).where(Reading.began_at < now() - LOGGED_FOR))

@@ -24,6 +24,7 @@ from hub.records.interaction import Interaction as Record
 from hub.records.mail import Address, Envelope, Mail, Place
 from hub.security.models import User
 from hub.store.base import now
+from hub.store.turn import in_turn
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note
 
@@ -63,6 +64,7 @@ def take(session: Session, account: Account, given: Sequence[Given]) -> None:
         RecordError: one of them is no mail.
     """
     mails = [_read(one) for one in given]
+    in_turn(session, MailMessage.__tablename__)  # two mailboxes that got the same mail would each make it
     boxes = [_mailbox(one.raw) for one in given]
     users = _users(session)
     keys = [keys_of(mail, f"{account.id}:{box}") for mail, box in zip(mails, boxes, strict=True)]
@@ -91,12 +93,14 @@ def take(session: Session, account: Account, given: Sequence[Given]) -> None:
 
 def lose(session: Session, raws: Sequence[RawRecord]) -> None:
     """A mailbox has a message no more. What was said stays said: the message stays on the timeline."""
+    in_turn(session, MailMessage.__tablename__)
     threads = _dropped(session, raws)[1]
     show(session, threads, users=_users(session))
 
 
 def withdraw(session: Session, raws: Sequence[RawRecord]) -> None:
     """Take back messages that are not for the hub after all; one that another mailbox still shows us stays."""
+    in_turn(session, MailMessage.__tablename__)
     messages, threads = _dropped(session, raws)
     held = set(session.scalars(select(MailCopy.message_id).where(MailCopy.message_id.in_(messages))))
     session.execute(delete(MailMessage).where(MailMessage.id.in_(messages - held)))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub import log
 from hub.errors import RecordError, ShapeError
 from hub.identity.parties import EMAIL, holders_of
 from hub.intake.models import Account, RawRecord
@@ -21,11 +22,12 @@ from hub.records.interaction import Interaction as Record
 from hub.records.meeting import Meeting, WallTime, When
 from hub.security.models import User
 from hub.store.base import now
+from hub.store.turn import in_turn
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note
 
-LOOK_AGAIN = timedelta(days=1)  # at a series, at the latest
 MOST_AGAIN = 200  # series looked at in one transaction
+_log = log.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def take(session: Session, account: Account, given: Sequence[Given], *, zone: st
     Raises:
         RecordError: one of them is no meeting.
     """
+    in_turn(session, MeetingCopy.__tablename__)  # two calendars that have the same meeting would each make its rows
     users = _users(session)
     known = _by_raw(session, [one.raw.id for one in given])
     touched: set[str] = set()
@@ -66,19 +69,39 @@ def take(session: Session, account: Account, given: Sequence[Given], *, zone: st
 
 def lose(session: Session, raws: Sequence[RawRecord], *, zone: str) -> None:
     """Forget copies that calendars no longer have."""
+    in_turn(session, MeetingCopy.__tablename__)
     rows = _by_raw(session, [raw.id for raw in raws]).values()
     uids = {row.uid for row in rows}
     for row in rows:
         session.delete(row)
     session.flush()
-    show(session, uids - {""}, users=_users(session), zone=zone)
+    _show_each(session, uids - {""}, zone)
 
 
 def look_again(session: Session, *, zone: str) -> int:
     """Bring series up to date whose next time has passed; returns how many."""
-    due = session.scalars(select(MeetingSeries.uid).where(MeetingSeries.again_at <= now()).limit(MOST_AGAIN)).all()
-    show(session, due, users=_users(session), zone=zone)
+    in_turn(session, MeetingCopy.__tablename__)
+    due = session.scalars(
+        select(MeetingSeries.uid)
+        .where(MeetingSeries.again_at <= now())
+        .order_by(MeetingSeries.again_at)
+        .limit(MOST_AGAIN)
+    ).all()
+    _show_each(session, due, zone)
     return len(due)
+
+
+def _show_each(session: Session, uids: Iterable[str], zone: str) -> None:
+    """Show meetings where no record could be set aside: one that cannot be reckoned stays as it is shown."""
+    users = _users(session)
+    for uid in sorted(uids):
+        try:
+            with session.begin_nested():
+                show(session, [uid], users=users, zone=zone)
+        except RecordError as error:
+            _log.warning("a meeting stays as it is shown", reason=str(error))
+            if (series := session.get(MeetingSeries, uid)) is not None:
+                series.again_at = None
 
 
 def show(session: Session, uids: Iterable[str], *, users: Mapping[str, int], zone: str) -> None:

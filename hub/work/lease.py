@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.store.base import Base
+from hub.store.turn import in_turn
 
 
 def new_owner() -> str:
@@ -59,8 +60,8 @@ def claim(  # noqa: PLR0913 - the facts of a claim
         counted: `where` counts rows that others hold, so that only one may claim at a time.
     """
     row: Any = table
-    if counted and session.get_bind().dialect.name == "postgresql":  # SQLite has one writer anyway
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(table.__tablename__))))
+    if counted:
+        in_turn(session, f"claim {table.__tablename__}")
     moment = database_now(session)
     free = or_(row.lease_until.is_(None), row.lease_until < moment)
     ids = (

@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from hub import app as hub_app
 from hub.context import Hub
 from hub.cti import wrap_up
 from hub.cti.models import EndpointRule, Extension, LegRow, SeenEndpoint
@@ -27,19 +26,6 @@ from tests.fakes.browser import PASSWORD, Browser, someone
 from tests.fakes.exchange import FakeExchange
 
 ASTERISK = {"s-host": "127.0.0.1", "s-port": "1", "s-username": "hub", "s-secret": "amp-111-geheim"}
-
-
-@pytest.fixture
-def app(hub: Hub) -> Flask:
-    return hub_app.create_app(hub)
-
-
-@pytest.fixture
-def admin(app: Flask, hub: Hub) -> Browser:
-    someone(hub, Role.ADMIN)
-    browser = Browser(app)
-    browser.sign_in("admin@example.com")
-    return browser
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Consent in the browser, against a simulated Google: what is granted is kept, once, for the mailbox it belongs to."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -10,11 +9,8 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from connectors.google import simulator as google_simulator
 from connectors.google.settings import CALENDAR, IDENTITY, MAIL
 from connectors.google.simulator import GoogleSimulator
-from hub import app as hub_app
-from hub.connector.simulator import Faults
 from hub.connector.stream import Cursor, Lane, Phase
 from hub.context import Hub
 from hub.intake import accounts, grants, read
@@ -24,27 +20,6 @@ from hub.store.base import now
 from tests.fakes.browser import Browser, someone
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
-
-
-@pytest.fixture
-def google() -> Iterator[GoogleSimulator]:
-    simulator = google_simulator.create(0, Faults())
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture
-def app(hub: Hub) -> Flask:
-    return hub_app.create_app(hub)
-
-
-@pytest.fixture
-def admin(app: Flask, hub: Hub) -> Browser:
-    someone(hub, Role.ADMIN)
-    browser = Browser(app)
-    browser.sign_in("admin@example.com")
-    return browser
 
 
 class Desk:

@@ -1,17 +1,13 @@
 """Calendars of a simulated Google, read by a wired hub: meetings on the timelines of customers, once, whoever has them."""
 
-import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from connectors.google import simulator as google_simulator
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
-from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.identity import parties
 from hub.identity.models import PartyKind
@@ -22,17 +18,10 @@ from hub.security import users
 from hub.security.models import Role
 from hub.timeline.models import Interaction, Kind, Participant
 from hub.work.lease import claim, new_owner
+from tests.e2e.calls import until
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
 CUSTOMER = "dana@customer.example"
-
-
-@pytest.fixture
-def google() -> Iterator[GoogleSimulator]:
-    simulator = google_simulator.create(0, Faults())
-    simulator.start()
-    yield simulator
-    simulator.stop()
 
 
 class Office:
@@ -210,9 +199,7 @@ def test_what_google_does_wrong_is_told_apart_and_healed(
     office.read()
     assert office.state().trouble == trouble
     google.faults.clear()
-    deadline = time.monotonic() + 30
-    while office.read() and office.state().trouble and time.monotonic() < deadline:  # as long as Google wanted silence
-        time.sleep(0.2)
+    until(lambda: office.read() and not office.state().trouble, every=0.2)  # as long as Google wanted silence
     assert office.state().trouble == ""
     assert len(office.meetings()) == 3
 

@@ -1,18 +1,15 @@
 """Contacts of a simulated Google, read by a wired hub: customers, each once, whoever wrote them down."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from connectors.google import simulator as google_simulator
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
 from hub import flow
-from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.identity import parties, search
 from hub.identity.models import Claim, Identifier, Link, NumberRule, Party, PartyKind, PartyStatus
@@ -27,18 +24,11 @@ from hub.store.base import now
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Participant
 from hub.work.lease import claim, new_owner
+from tests.e2e.calls import until
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
 DANA, MOBILE, MOBILE_E164 = "dana@customer.example", "050-234-5678", "+972502345678"
 CONTACTS, OTHERS = f"contacts:{NOA}:connections", f"contacts:{NOA}:other"
-
-
-@pytest.fixture
-def google() -> Iterator[GoogleSimulator]:
-    simulator = google_simulator.create(0, Faults())
-    simulator.start()
-    yield simulator
-    simulator.stop()
 
 
 class Office:
@@ -380,10 +370,7 @@ def test_what_google_does_wrong_is_told_apart_and_healed(
     office.read()
     assert office.state().trouble == trouble
     google.faults.clear()
-    deadline = time.monotonic() + 30
-    while office.state().trouble and time.monotonic() < deadline:  # as long as Google wanted silence
-        time.sleep(0.2)
-        office.read()
+    until(lambda: office.read() or not office.state().trouble, every=0.2)  # as long as Google wanted silence
     assert office.state().trouble == ""
     assert len(office.parties()) == 3
 

@@ -1,15 +1,14 @@
 """Mail of a simulated Google, read by a wired hub: what concerns customers, once, and nothing else."""
 
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from connectors.google import simulator as google_simulator
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
-from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.identity import parties
 from hub.identity.models import PartyKind
@@ -18,6 +17,7 @@ from hub.mail.models import MailCopy, MailMessage
 from hub.security import sessions
 from hub.security.models import Audit, Role, User
 from hub.security.policy import Person
+from hub.store.base import now
 from hub.timeline import queries
 from hub.timeline.models import Interaction, Kind
 from hub.work.lease import claim, new_owner
@@ -26,19 +26,12 @@ from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA, Office
 STREAM = f"mail:{NOA}"
 
 
-@pytest.fixture
-def google() -> Iterator[GoogleSimulator]:
-    simulator = google_simulator.create(0, Faults())
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
 class MailOffice(Office):
     """The same office, with mail instead of calendars."""
 
     def __init__(self, hub: Hub, google: GoogleSimulator, **settings: Any) -> None:
-        super().__init__(hub, google, mail=True, calendar=False, **settings)
+        fast = {"mail_units_per_minute": 100_000}  # nobody waits here for Google's own limit
+        super().__init__(hub, google, mail=True, calendar=False, **{**fast, **settings})
 
     def threads(self, party: int | None = None) -> list[Interaction]:
         return [row for row in self.interactions(party) if row.kind == Kind.EMAIL]
@@ -275,3 +268,33 @@ def test_the_customers_page_shows_what_was_written_without_its_quotes_and_the_re
     assert "<script>alert" not in page
     with office.hub.db.read() as session:
         assert session.scalars(select(Audit.action).where(Audit.action == "mail.read")).all() == ["mail.read"]
+
+
+def test_two_mailboxes_that_get_the_same_mail_at_the_same_time_make_it_once(hub: Hub, google: GoogleSimulator) -> None:
+    office = MailOffice(hub, google, service_account=google.service_account_json(), mailboxes=f"{NOA}\n{ADAM}")
+    office.read()
+    for number in range(20):
+        name = f"<both-{number}@customer.example>"
+        google.deliver(NOA, ADAM, from_=f"Dana <{CUSTOMER}>", subject=f"To both {number}", body="Hi", message_id=name)
+    streams = (f"mail:{NOA}", f"mail:{ADAM}")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(office.read_one, streams))
+    assert [office.state(stream).trouble for stream in streams] == ["", ""]
+    assert len(office.messages()) == len(office.threads()) == 20
+    with hub.db.read() as session:
+        assert len(session.scalars(select(MailCopy)).all()) == 40
+
+
+def test_an_audit_that_cannot_be_ended_is_tried_again_later_and_not_all_the_time(
+    office: MailOffice, google: GoogleSimulator
+) -> None:
+    office.read()
+    google.faults.add("html_instead_of_json")
+    with office.hub.db.write() as session:
+        which = (StreamState.account_id == office.account) & (StreamState.stream == STREAM)
+        [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
+    assert hub_app.run_audit(office.hub, lease).error
+    state = office.state(STREAM)
+    assert state.owner == ""
+    assert state.audit_at is not None
+    assert timedelta(minutes=50) < state.audit_at - now() < timedelta(minutes=70)

@@ -6,10 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
-from hub import app as hub_app
 from hub.connector.stream import Cursor, Lane, Phase
 from hub.context import Hub
 from hub.intake import accounts, health
@@ -23,27 +21,14 @@ from hub.intake.models import (
     StreamState,
 )
 from hub.intake.read import LISTING
-from hub.security.models import Audit, Role, User
+from hub.security.models import Audit, User
 from hub.store.base import now
 from tests.fakes.api import office
-from tests.fakes.browser import Browser, someone
+from tests.fakes.browser import Browser
 from tests.fakes.exchange import FakeExchange
 
 NOA = "noa@acme.example"
 PRIMARY = f"calendar:{NOA}:primary"
-
-
-@pytest.fixture
-def app(hub: Hub) -> Flask:
-    return hub_app.create_app(hub)
-
-
-@pytest.fixture
-def admin(app: Flask, hub: Hub) -> Browser:
-    someone(hub, Role.ADMIN)
-    browser = Browser(app)
-    browser.sign_in("admin@example.com")
-    return browser
 
 
 class Desk:

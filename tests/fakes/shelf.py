@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from hub.connector.stream import Change, Cursor, Gone, Page, Phase, Remote, Stream, Upsert
-from hub.errors import CursorExpired
+from hub.errors import CursorExpired, RejectedError
 from hub.intake import read
 from hub.intake.models import Account, RawRecord, RawState, StreamState
 from hub.store.session import Database
@@ -114,7 +114,8 @@ class Room:
         return self.shelf
 
     def writer(self, records: str, mailbox: str = "") -> Any:
-        raise NotImplementedError
+        del mailbox
+        raise RejectedError(f"nothing is written to {records}")
 
     def push(self) -> None:
         return None

@@ -284,7 +284,7 @@ class Profile:
 
     def close(self) -> None:
         self.context.close()
-        assert self.errors == []
+        assert self.errors == [], self.errors
 
 
 def online(page: Page, seconds: float = 20) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from hub.connector.stream import Grant
 from hub.context import Hub
@@ -155,3 +156,20 @@ def test_a_fault_in_between_changes_nothing(hub: Hub, account: int) -> None:
     with pytest.raises(RetryLaterError):
         held.access_token(account, fails)
     assert held.access_token(account, authority.refresh) == "access-1"
+
+
+def test_a_new_refresh_token_survives_a_database_that_was_away_just_then(
+    hub: Hub, account: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(hub, account)
+    authority, held = Authority(), Grants(hub.db, hub.vault)
+
+    def away(*_: object) -> None:
+        raise OperationalError("UPDATE", {}, Exception("away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(held, "_save", away)
+        with pytest.raises(OperationalError):
+            held.access_token(account, authority.refresh)
+    assert held.access_token(account, authority.refresh) == "access-1"
+    assert authority.asked == 1
