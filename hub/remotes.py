@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -28,8 +28,6 @@ from hub.work import budget
 
 BLOCKS = "mail_blocks"  # in a user's preferences: addresses and domains whose mail is never kept
 SOME = 500  # addresses of one question
-# How long a transaction may take that writes customers down: those it dates back are asked for once more.
-WRITING = timedelta(minutes=1)
 _KNOWN = select(Identifier.tail).where(
     Identifier.kind == EMAIL,
     Identifier.tail.in_(bindparam("keys", expanding=True)),
@@ -80,7 +78,7 @@ class HubTools:
             Identifier.blocked.is_(False),
         )
         if since is not None:
-            query = query.where(Identifier.valid_from > since - WRITING)
+            query = query.where(Identifier.valid_from > since)
         with self.db.read() as session:
             return list(session.scalars(query.distinct().order_by(Identifier.value).limit(limit)))
 

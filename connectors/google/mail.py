@@ -14,6 +14,7 @@ from typing import Any
 
 from connectors.google import letters
 from connectors.google.client import Client
+from hub.connector import newcomers
 from hub.connector.sift import Verdict
 from hub.connector.stream import Change, Cursor, Filtered, Gone, Limit, Page, Phase, Upsert
 from hub.errors import ConnectorError, CursorExpired, GoneError, ShapeError
@@ -45,7 +46,7 @@ class MailStream:
 
     def begin(self) -> Cursor:
         """Return a cursor whose anchor is older than anything that the listing will miss."""
-        return Cursor(anchor=self._anchor(), rest={"until": datetime.now(UTC).isoformat()})
+        return Cursor(anchor=self._anchor(), rest=newcomers.everybody(datetime.now(UTC)))
 
     def pull(self, cursor: Cursor) -> Page:
         """Return a page: older mail of customers where there are any to ask for, else what changed."""
@@ -53,8 +54,8 @@ class MailStream:
             return self._older(cursor)
         if cursor.rest.get("until"):
             return self._older(cursor)
-        if not cursor.page and (newcomers := self._newcomers(cursor)) is not None:
-            return Page((), newcomers, more=True)
+        if not cursor.page and (rest := self._newcomers(cursor.rest)) is not None:
+            return Page((), replace(cursor, rest=rest), more=True)
         return self._changed(cursor)
 
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
@@ -96,9 +97,8 @@ class MailStream:
 
     def _listed_all(self, cursor: Cursor) -> Page:
         """Go on to what changed. The listing was one of questions: what it did not show is not gone."""
-        following = Cursor(
-            Phase.INCREMENTAL, cursor.token or cursor.anchor, asked=cursor.asked, rest={"known": cursor.rest["until"]}
-        )
+        rest = newcomers.asked(cursor.rest)
+        following = Cursor(Phase.INCREMENTAL, cursor.token or cursor.anchor, asked=cursor.asked, rest=rest)
         is_done = cursor.phase is Phase.FULL
         return Page((), following, more=not is_done, complete=False)
 
@@ -107,15 +107,13 @@ class MailStream:
         until = datetime.fromisoformat(rest["until"])
         return list(self.client.tools.customers(since, until, after=str(rest.get("after", "")), limit=ASKED))
 
-    def _newcomers(self, cursor: Cursor) -> Cursor | None:
-        """Return where to go when customers became known since the last look; their older mail comes first."""
-        known = cursor.rest.get("known")
-        if not known:
-            return None
-        moment = datetime.now(UTC)
-        if not self.client.tools.customers(datetime.fromisoformat(known), moment, after="", limit=1):
-            return None
-        return replace(cursor, rest={"since": known, "until": moment.isoformat()})
+    def _newcomers(self, rest: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return whom to ask for: customers who became known since the last look; their older mail comes first."""
+
+        def exists(since: datetime | None, until: datetime) -> bool:
+            return bool(self.client.tools.customers(since, until, after="", limit=1))
+
+        return newcomers.to_ask(rest, exists, datetime.now(UTC)) if "known" in rest else None
 
     def _list(self, addresses: Sequence[str], page: str) -> dict[str, Any]:
         asked = {"userId": "me", "maxResults": LISTED, "q": _query(addresses), **({"pageToken": page} if page else {})}

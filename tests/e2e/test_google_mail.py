@@ -30,8 +30,7 @@ class MailOffice(Office):
     """The same office, with mail instead of calendars."""
 
     def __init__(self, hub: Hub, google: GoogleSimulator, **settings: Any) -> None:
-        fast = {"mail_units_per_minute": 100_000}  # nobody waits here for Google's own limit
-        super().__init__(hub, google, mail=True, calendar=False, **{**fast, **settings})
+        super().__init__(hub, google, mail=True, calendar=False, **settings)
 
     def threads(self, party: int | None = None) -> list[Interaction]:
         return [row for row in self.interactions(party) if row.kind == Kind.EMAIL]
