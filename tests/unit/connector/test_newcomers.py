@@ -29,7 +29,7 @@ def test_everybody_is_asked_for_and_nobody_more_than_twice(customers: list[tuple
                 found.append(number)
         return found
 
-    moments = sorted(looks) + [1000, 1001, 2000, 2001]
+    moments = [*sorted(looks), 1000, 1001, 2000, 2001]
     first = BEGIN + timedelta(seconds=moments[0])
     times.update(between(None, first, first))
     rest = newcomers.asked(newcomers.everybody(first))
