@@ -1,6 +1,6 @@
 """The one place that wires every part together; also the ASGI app of `hub up`."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -30,6 +30,9 @@ from hub.intake.read import Progress, Reader
 from hub.live.bus import open_bus
 from hub.live.events import Live
 from hub.meetings import take as meetings
+from hub.outbound import deliver
+from hub.outbound.deliver import Deliverer, Kind
+from hub.outbound.models import Outbox
 from hub.remotes import Remotes
 from hub.security import sessions
 from hub.security.limits import open_limiter
@@ -49,6 +52,7 @@ from hub.work.worker import Job, Sweep, Turn, Workers
 
 HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
 SESSION_DAYS = 90  # how long ended sign-ins are kept
+KINDS: Mapping[str, Kind] = {}  # what is written to remotes
 _log = log.get(__name__)
 
 Message = MutableMapping[str, Any]
@@ -188,6 +192,7 @@ def _workers(hub: Hub) -> Workers:
         recordings.purge(session, days=calls.recording_days)
         old = now() - timedelta(days=HEARD_DAYS)
         read.forget(session)
+        deliver.forget(session)
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
@@ -200,6 +205,8 @@ def _workers(hub: Hub) -> Workers:
     def records(session: Session) -> None:
         flows.waiting(hub.flow, session)
 
+    outgoing = deliverer(hub)
+
     return Workers(
         hub.db,
         [
@@ -207,6 +214,7 @@ def _workers(hub: Hub) -> Workers:
             Job("history", StreamState, _history_due, history),
             Job("streams", StreamState, partial(due.due, backfill=work.backfill), reader(hub).read, first=due.first),
             Job("audit", StreamState, audit.due, partial(run_audit, hub)),
+            Job("outbox", Outbox, outgoing.due, outgoing.deliver, first=outgoing.first),
         ],
         [
             Turn("nightly", timedelta(days=1), nightly),
@@ -235,6 +243,11 @@ def _look_at_meetings(hub: Hub, session: Session) -> None:
 def reader(hub: Hub, progress: Progress | None = None) -> Reader:
     """Return what reads the streams of all accounts."""
     return Reader(hub.db, hub.remotes.open, flows.Taker(hub.flow), progress=progress)
+
+
+def deliverer(hub: Hub) -> Deliverer:
+    """Return what sends the outbox."""
+    return Deliverer(hub.db, hub.remotes.open, KINDS)
 
 
 def run_audit(hub: Hub, lease: Lease, *, lane: Lane = Lane.BACKFILL) -> audit.Audit:

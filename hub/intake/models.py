@@ -80,7 +80,7 @@ class StreamState(Base):
     last_run_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(default="")
     counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    trouble: Mapped[str] = mapped_column(default="", server_default="")  # see read.Trouble
+    trouble: Mapped[str] = mapped_column(default="", server_default="")  # see trouble.Trouble
     failures: Mapped[int] = mapped_column(default=0, server_default="0")  # in a row
     failing_since: Mapped[datetime | None]
     last_ok_at: Mapped[datetime | None]

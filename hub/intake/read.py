@@ -13,11 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Protocol
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from hub import log
@@ -36,21 +34,11 @@ from hub.connector.stream import (
     Stream,
     Upsert,
 )
-from hub.errors import (
-    AuthError,
-    ConnectorError,
-    CursorExpired,
-    DisabledError,
-    GoneError,
-    HubError,
-    LimitedError,
-    RetryLaterError,
-    ScopeError,
-    ShapeError,
-)
+from hub.errors import CursorExpired, GoneError, RetryLaterError
 from hub.intake import health, receive
 from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, RawState, Reading, StreamState
 from hub.intake.receive import Fate, Shown
+from hub.intake.trouble import Trouble, again, of_reading, said
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, holds, release
@@ -62,22 +50,7 @@ SWEEP = 500  # records marked as gone in one transaction
 CHUNK = 200  # records kept in one transaction; some remotes have pages of 2,500
 FILTERED_FOR = timedelta(days=60)  # how long it is remembered that a record was not for the hub; audits look back less
 LOGGED_FOR = timedelta(days=90)  # runs in the log
-FIRST_BACKOFF_S = 15.0
-LONGEST_BACKOFF_S = 3600.0
-LOOK_AGAIN_H = 6  # whether somebody mended what only the remote's administrator can
 _log = log.get(__name__)
-
-
-class Trouble(StrEnum):
-    """Why a stream stands still, by what happens next."""
-
-    NONE = ""
-    LIMITED = "limited"  # waits as long as the remote said; no failure
-    AWAY = "away"  # tried again, later each time
-    AUTH = "auth"  # a person must connect again
-    SCOPE = "scope"  # a person must grant a permission; the other streams go on
-    DISABLED = "disabled"  # the remote's administrator must switch something on
-    DEFECT = "defect"  # ours: the stream stands still and keeps its cursor
 
 
 class FencedError(Exception):
@@ -183,8 +156,8 @@ class Reader:
         except GoneError as gone:
             return self._unwanted(lease, str(gone))
         except Exception as fault:  # noqa: BLE001 - whatever it is, it stops this stream alone, visibly
-            trouble, error = _trouble(fault, account.name, state.stream), _said(fault)
-            due_at = _again(trouble, fault, state.failures)
+            trouble, error = of_reading(fault, f"{account.name} {state.stream}"), said(fault)
+            due_at = again(trouble, fault, state.failures)
             self._progress.wait(state.stream, max(0.0, (due_at - now()).total_seconds()) if due_at else 0.0, error)
         self._end(lease, state, run, trouble, error, due_at)
         return run.counts if run else Counter()
@@ -481,47 +454,6 @@ def _proven(stream: Stream, changes: Sequence[Change]) -> Sequence[Change]:
         return changes
     found = {change.remote_id: change for change in stream.find(left)}
     return [found.get(change.remote_id, change) if isinstance(change, Left) else change for change in changes]
-
-
-def _trouble(fault: Exception, account: str, stream: str) -> Trouble:
-    """Say what happens next; a fault that nobody foresaw is ours, and the log has all of it."""
-    for kind, trouble in _TROUBLES:
-        if isinstance(fault, kind):
-            return trouble
-    _log.exception("a stream stopped", account=account, stream=stream, exc_info=fault)
-    return Trouble.DEFECT
-
-
-_TROUBLES: Sequence[tuple[type[Exception], Trouble]] = (
-    (LimitedError, Trouble.LIMITED),
-    (RetryLaterError, Trouble.AWAY),
-    (AuthError, Trouble.AUTH),
-    (ScopeError, Trouble.SCOPE),
-    (DisabledError, Trouble.DISABLED),
-    (ShapeError, Trouble.AWAY),  # a page that is none, such as HTML: the remote is being mended
-    (ConnectorError, Trouble.AWAY),
-    (IntegrityError, Trouble.AWAY),  # somebody else wrote the same at the same moment; the page is read again
-)
-
-
-def _said(fault: Exception) -> str:
-    """Return what the administrator reads; errors that are none of ours may carry what was to be written."""
-    if isinstance(fault, HubError):
-        return str(fault)[:1000]
-    return f"{type(fault).__name__}: a fault of the hub itself; the log has all of it"
-
-
-def _again(trouble: Trouble, fault: Exception, failures: int) -> datetime | None:
-    """Return when to try again; None: not before a person did something."""
-    if trouble in {Trouble.AUTH, Trouble.DEFECT}:
-        return None
-    if trouble in {Trouble.SCOPE, Trouble.DISABLED}:
-        return now() + timedelta(hours=LOOK_AGAIN_H)
-    told = fault.retry_after if isinstance(fault, RetryLaterError) else None
-    if trouble is Trouble.LIMITED and told is not None:
-        return now() + timedelta(seconds=told)
-    pause_s = min(FIRST_BACKOFF_S * 2 ** min(failures, 20), LONGEST_BACKOFF_S) * random.uniform(0.5, 1)  # noqa: S311 - spreads, hides nothing
-    return now() + timedelta(seconds=max(pause_s, told or 0.0))
 
 
 def _every(state: StreamState) -> timedelta:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 
@@ -22,6 +23,9 @@ class Planned:
     object_key: str
     payload: dict[str, Any]
     idempotency_key: str
+    mailbox: str = ""  # that writes it; empty: the account itself
+    user_id: int | None = None  # who wanted it
+    not_before: datetime | None = None  # so long it can be undone
 
 
 def plan(

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from hub.cti.models import CallRow, Pop
 from hub.intake.models import Account, AccountState, RawRecord, StreamState
-from hub.outbound.models import Outbox
+from hub.outbound.models import Outbox, OutboxState
 from hub.security.models import Role
 from hub.store.base import now
 from hub.web.api import access
@@ -159,7 +159,7 @@ def _records(session: Session) -> Iterator[Metric]:
 
 
 def _waiting(session: Session) -> Iterator[Metric]:
-    outbox = select(func.count()).select_from(Outbox).where(Outbox.done_at.is_(None))
+    outbox = select(func.count()).select_from(Outbox).where(Outbox.state == OutboxState.WAITING)
     yield _gauge("hub_outbox_waiting", "What waits to be sent", session.scalar(outbox))
     due = select(func.count()).select_from(StreamState).where(StreamState.due_at <= now())
     yield _gauge("hub_streams_due", "Streams to be read now", session.scalar(due))

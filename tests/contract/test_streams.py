@@ -12,7 +12,7 @@ from hub.connector.simulator import Container, Harm, StreamFault, StreamSimulato
 from hub.connector.stream import Cursor, Findable, Gone, Page, Phase, Remote, Stream, Upsert
 from hub.context import Hub
 from hub.intake.models import Health, RawState, Reading, StreamState
-from hub.intake.read import Trouble
+from hub.intake.trouble import Trouble
 from hub.store.base import now
 from tests.contract.connectors import NAMES, account, connector, faults, ill, secret_fields, simulated, until
 from tests.contract.streams import CUSTOMER, PAGE, READERS, STREAMS, Desk, common, kinds, reading

@@ -17,6 +17,7 @@ from hub.connector.stream import Lane
 from hub.errors import ConnectorError, NotFoundError, UserError
 from hub.intake import accounts, grants, read
 from hub.intake.models import Account, AccountState, OauthGrant, StreamState
+from hub.intake.trouble import Trouble
 from hub.security.models import Choice
 from hub.security.policy import Person
 from hub.security.tokens import digest, new_secret
@@ -51,7 +52,7 @@ _REFUSED = (
     select(StreamState.id)
     .where(
         StreamState.account_id == bindparam("account"),
-        StreamState.trouble == read.Trouble.AUTH,
+        StreamState.trouble == Trouble.AUTH,
         StreamState.due_at.is_(None),
         StreamState.wanted,
     )

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from hub.connector.stream import Cursor, Phase
 from hub.intake import health
 from hub.intake.models import Account, AccountState, FilteredRecord, Health, RawRecord, Reading, StreamState
-from hub.intake.read import LISTING, Trouble
+from hub.intake.read import LISTING
+from hub.intake.trouble import Trouble
 from hub.store.base import now
 
 RECENT = 300  # runs that are looked through for the last one of each stream
@@ -21,7 +22,7 @@ RUNS = 50  # of the log
 _FILTERED = "filtered: "
 WORKING = {Phase.FULL, Phase.SWEEP}
 
-# What happens next, for each trouble (read.Trouble).
+# What happens next, for each trouble (trouble.Trouble).
 _WAITS: Mapping[str, LazyString] = MappingProxyType(
     {
         Trouble.LIMITED: lazy_gettext("The other system asked us to be slower. It goes on by itself."),
@@ -78,7 +79,7 @@ class Line:
     key: str
     title: str
     health: Health
-    trouble: str  # see read.Trouble
+    trouble: str  # see trouble.Trouble
     sentence: str  # what it does or why it waits; empty where all is well
     detail: str  # the remote's own words, as they came
     is_busy: bool  # something happens within seconds: the page looks again

@@ -13,6 +13,7 @@ from hub.errors import AuthError, DisabledError, LimitedError, RetryLaterError, 
 from hub.intake import read
 from hub.intake.models import Account, FilteredRecord, Health, RawRecord, RawState, Reading, StreamState
 from hub.intake.read import FencedError
+from hub.intake.trouble import Trouble
 from hub.store.base import now
 from hub.store.session import Database
 from tests.fakes.shelf import Crash, Desk, FindableShelf, Shelf, crash_at
@@ -125,7 +126,7 @@ def test_a_remote_that_sends_us_in_a_circle_is_left_alone_and_seen(desk: Desk, s
     shelf.trip = circle
     desk.read()
     assert shelf.pulled < 6
-    assert desk.state.trouble == read.Trouble.AWAY
+    assert desk.state.trouble == Trouble.AWAY
     assert "circle" in desk.state.last_error
     shelf.trip = None
     desk.read()
@@ -135,7 +136,7 @@ def test_a_remote_that_sends_us_in_a_circle_is_left_alone_and_seen(desk: Desk, s
 def test_a_listing_that_ends_without_saying_where_to_go_on_is_no_success(desk: Desk, shelf: Shelf) -> None:
     shelf.trip = lambda _, page: page if page.more else replace(page, next=replace(page.next, token=""))
     desk.read()
-    assert desk.state.trouble == read.Trouble.AWAY
+    assert desk.state.trouble == Trouble.AWAY
     assert desk.state.last_ok_at is None
 
 
@@ -203,19 +204,19 @@ def test_what_is_filtered_later_is_taken_back_with_its_content(desk: Desk, shelf
 @pytest.mark.parametrize(
     ("error", "trouble", "again", "health"),
     [
-        (LimitedError("slowly", retry_after=7200), read.Trouble.LIMITED, 7200, Health.HEALTHY),
-        (RetryLaterError("away"), read.Trouble.AWAY, 15, Health.WARNINGS),
-        (RetryLaterError("away", retry_after=500), read.Trouble.AWAY, 500, Health.WARNINGS),
-        (ShapeError("this is HTML"), read.Trouble.AWAY, 15, Health.WARNINGS),
-        (AuthError("connect again"), read.Trouble.AUTH, None, Health.NEEDS_YOU),
-        (ScopeError("calendar was not granted"), read.Trouble.SCOPE, 6 * 3600, Health.WARNINGS),
-        (DisabledError("switch the API on"), read.Trouble.DISABLED, 6 * 3600, Health.NEEDS_YOU),
-        (ZeroDivisionError("oh"), read.Trouble.DEFECT, None, Health.NEEDS_YOU),
+        (LimitedError("slowly", retry_after=7200), Trouble.LIMITED, 7200, Health.HEALTHY),
+        (RetryLaterError("away"), Trouble.AWAY, 15, Health.WARNINGS),
+        (RetryLaterError("away", retry_after=500), Trouble.AWAY, 500, Health.WARNINGS),
+        (ShapeError("this is HTML"), Trouble.AWAY, 15, Health.WARNINGS),
+        (AuthError("connect again"), Trouble.AUTH, None, Health.NEEDS_YOU),
+        (ScopeError("calendar was not granted"), Trouble.SCOPE, 6 * 3600, Health.WARNINGS),
+        (DisabledError("switch the API on"), Trouble.DISABLED, 6 * 3600, Health.NEEDS_YOU),
+        (ZeroDivisionError("oh"), Trouble.DEFECT, None, Health.NEEDS_YOU),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_errors_are_told_apart_by_what_happens_next(
-    desk: Desk, shelf: Shelf, error: Exception, trouble: read.Trouble, again: float | None, health: Health
+    desk: Desk, shelf: Shelf, error: Exception, trouble: Trouble, again: float | None, health: Health
 ) -> None:
     desk.read()
     cursor = desk.state.cursor
@@ -223,14 +224,14 @@ def test_errors_are_told_apart_by_what_happens_next(
     desk.read()
     state = desk.state
     assert state.trouble == trouble
-    assert (type(error).__name__ if trouble is read.Trouble.DEFECT else str(error)) in state.last_error
+    assert (type(error).__name__ if trouble is Trouble.DEFECT else str(error)) in state.last_error
     assert state.cursor == cursor
     if again is None:
         assert state.due_at is None
     else:
         assert state.due_at is not None
         assert again / 2 - 5 <= (state.due_at - now()).total_seconds() <= again + 1
-    assert state.failures == (0 if trouble == read.Trouble.LIMITED else 1)
+    assert state.failures == (0 if trouble == Trouble.LIMITED else 1)
     assert desk.health == health
     desk.read()
     assert (desk.state.trouble, desk.state.failures, desk.state.last_error) == ("", 0, "")
@@ -260,7 +261,7 @@ def test_a_remote_that_forgets_at_once_is_not_asked_for_ever(desk: Desk, shelf: 
     shelf.pulled = 0
     desk.read()
     assert shelf.pulled == 2
-    assert desk.state.trouble == read.Trouble.AWAY
+    assert desk.state.trouble == Trouble.AWAY
 
 
 def test_a_long_listing_lets_others_go_first_and_goes_on_where_it_was(database: Database, shelf: Shelf) -> None:
