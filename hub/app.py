@@ -1,11 +1,13 @@
 """The one place that wires every part together; also the ASGI app of `hub up`."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
+from gettext import NullTranslations
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
@@ -24,15 +26,31 @@ from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
 from hub.flow import Flow, open_flow, take_calls
-from hub.intake import audit, due, health, read
+from hub.identity import in_step
+from hub.identity.write_back import ContactKind
+from hub.intake import accounts, audit, channels, due, health, read
+from hub.intake.channels import Channels
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.intake.read import Progress, Reader
 from hub.live.bus import open_bus
 from hub.live.events import Live
+from hub.mail import blocks, files, write
+from hub.mail.deliver import MailKind
+from hub.mail.models import MailBlock, MailFile
+from hub.mapping.apply import apply
+from hub.mapping.transforms import Context
+from hub.meetings import book
 from hub.meetings import take as meetings
+from hub.meetings.deliver import MeetingKind
+from hub.notice import follow as notices
+from hub.notice.carrier import Carrier
+from hub.notice.models import Notice
+from hub.notice.send import open_smtp
+from hub.notice.tell import Teller
 from hub.outbound import deliver
 from hub.outbound.deliver import Deliverer, Kind
 from hub.outbound.models import Outbox
+from hub.records.mail import Attachment
 from hub.remotes import Remotes
 from hub.security import sessions
 from hub.security.limits import open_limiter
@@ -41,7 +59,7 @@ from hub.settings import Settings
 from hub.store.base import now
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
-from hub.web import assets
+from hub.web import assets, i18n
 from hub.web.api import idempotency
 from hub.web.auth import in_force, session_of
 from hub.web.factory import make_flask
@@ -51,8 +69,8 @@ from hub.work.trigger import open_trigger
 from hub.work.worker import Job, Sweep, Turn, Workers
 
 HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
+PULLERS = 2  # queues that are waited at together; most hubs have one
 SESSION_DAYS = 90  # how long ended sign-ins are kept
-KINDS: Mapping[str, Kind] = {}  # what is written to remotes
 _log = log.get(__name__)
 
 Message = MutableMapping[str, Any]
@@ -66,8 +84,11 @@ class Running:
     hub: Hub
     workers: Workers | None
     switchboard: Switchboard | None
+    pullers: Workers | None = None
 
     def close(self) -> None:
+        if self.pullers is not None:
+            self.pullers.close()
         if self.switchboard is not None:
             self.switchboard.close()
         if self.workers is not None:
@@ -156,13 +177,16 @@ async def not_here(
 def start(hub: Hub, *, work: bool = True, listen: bool = True) -> Running:
     """Start the background parts."""
     workers = _workers(hub) if work else None
+    pullers = _pullers(hub) if work else None
     switchboard = _switchboard(hub) if listen else None
+    if pullers is not None:
+        pullers.start()
     if workers is not None:
         workers.start()
         hub.trigger.deliver_to(workers)
     if switchboard is not None:
         switchboard.start()
-    return Running(hub, workers, switchboard)
+    return Running(hub, workers, switchboard, pullers)
 
 
 def settled_of(flow: Flow) -> Settled:
@@ -193,6 +217,7 @@ def _workers(hub: Hub) -> Workers:
         old = now() - timedelta(days=HEARD_DAYS)
         read.forget(session)
         deliver.forget(session)
+        notices.forget(session)
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
@@ -206,6 +231,7 @@ def _workers(hub: Hub) -> Workers:
         flows.waiting(hub.flow, session)
 
     outgoing = deliverer(hub)
+    told = teller(hub)
 
     return Workers(
         hub.db,
@@ -214,13 +240,21 @@ def _workers(hub: Hub) -> Workers:
             Job("history", StreamState, _history_due, history),
             Job("streams", StreamState, partial(due.due, backfill=work.backfill), reader(hub).read, first=due.first),
             Job("audit", StreamState, audit.due, partial(run_audit, hub)),
+            Job("push", StreamState, channels.due, push_channels(hub).keep),
+            Job("files", MailFile, files.due, fetcher(hub).fetch),
+            Job("blocks", MailBlock, blocks.due, partial(take_back, hub)),
             Job("outbox", Outbox, outgoing.due, outgoing.deliver, first=outgoing.first),
+            *([Job("notices", Notice, told.due, told.tell, first=told.first)] if told else []),
         ],
         [
             Turn("nightly", timedelta(days=1), nightly),
             Turn("health", timedelta(minutes=1), health.refresh_all),
+            Turn("notices", timedelta(minutes=1), partial(follow_incidents, hub, can_tell=told is not None)),
+            Turn("files", timedelta(days=1), partial(_purge_files, hub)),
             Turn("audits", timedelta(hours=1), audit.plan),
+            Turn("push", timedelta(minutes=1), partial(channels.plan, public_url=channels.reached_at(hub.settings))),
             Turn("meetings", timedelta(minutes=5), partial(_look_at_meetings, hub)),
+            Turn("contacts", timedelta(minutes=1), partial(keep_contacts, hub)),
         ],
         [
             Sweep(
@@ -236,8 +270,79 @@ def _workers(hub: Hub) -> Workers:
     )
 
 
+def _pullers(hub: Hub) -> Workers:
+    """Return who waits at queues of notifications: threads of their own, because most of the time nothing comes."""
+    work = hub.settings.work
+    job = Job("pull", StreamState, channels.to_pull, push_channels(hub).fetch)
+    return Workers(
+        hub.db, [job], threads=min(PULLERS, work.threads), lease_s=work.lease_s, heartbeat_s=work.heartbeat_s,
+        look_s=work.reconcile_s,
+    )  # fmt: skip
+
+
+def push_channels(hub: Hub) -> Channels:
+    """Return what opens and hears the push channels of all accounts."""
+    wake = partial(hub.trigger.notify, "streams")
+    return Channels(hub.db, hub.vault, hub.remotes.open, channels.reached_at(hub.settings), wake)
+
+
 def _look_at_meetings(hub: Hub, session: Session) -> None:
     meetings.look_again(session, zone=hub.settings.hub.time_zone)
+
+
+def keep_contacts(hub: Hub, session: Session) -> None:
+    """Keep the contacts of accounts in step that write them back, and forget those of accounts that do not."""
+    for account in accounts.listed(session):
+        if not hub.remotes.reads(account):
+            continue
+        if not in_step.writes(account):
+            in_step.forget(session, account)
+            continue
+        for state in read.wanted(session, account.id):
+            is_contacts = hub.flow.kind(account.connector, state.stream) == "party"
+            if is_contacts and hub.remotes.writes(account, state.stream, state.mailbox):
+                flows.keep_in_step(hub.flow, session, account, state.stream)
+
+
+def follow_incidents(hub: Hub, session: Session, *, can_tell: bool) -> None:
+    """Follow which accounts need a person, and decide who is told."""
+    notices.follow(session, patience=timedelta(minutes=hub.settings.smtp.tell_after_min), can_tell=can_tell)
+
+
+def teller(hub: Hub) -> Teller | None:
+    """Return what tells people that an account needs them; None: there is no way to."""
+    carrier: Carrier | None = open_smtp(hub.settings)
+
+    def page(account: UUID) -> str:
+        return f"{hub.settings.public_url}/connections/{account}"
+
+    return Teller(hub.db, carrier, hub.settings, _catalog, page) if carrier else None
+
+
+@cache
+def _catalog(language: str) -> NullTranslations:
+    return i18n.load(i18n.FOLDER / language / "LC_MESSAGES" / "messages.po")
+
+
+def fetcher(hub: Hub) -> files.Fetcher:
+    """Return what fetches the files of mails."""
+    return files.Fetcher(hub.db, hub.remotes.open, partial(_attachments_of, hub.flow), files.shelf(hub.settings))
+
+
+def _attachments_of(flow: Flow, account: Account, raw: RawRecord) -> Sequence[Attachment]:
+    """Return the files of a mail as one mailbox has it: providers number them each in their own way."""
+    context = Context(account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone)
+    values = apply(flow.mapping(account.connector, raw.stream), raw.payload, context, record_id=raw.remote_id)
+    return files.attachments(values)
+
+
+def take_back(hub: Hub, lease: Lease) -> None:
+    """Take back the stored mail of what somebody blocked."""
+    blocks.take_back(hub.db, lease, flows.Taker(hub.flow).withdraw)
+
+
+def _purge_files(hub: Hub, session: Session) -> None:
+    files.purge(session, files.shelf(hub.settings))
 
 
 def reader(hub: Hub, progress: Progress | None = None) -> Reader:
@@ -247,7 +352,20 @@ def reader(hub: Hub, progress: Progress | None = None) -> Reader:
 
 def deliverer(hub: Hub) -> Deliverer:
     """Return what sends the outbox."""
-    return Deliverer(hub.db, hub.remotes.open, KINDS)
+    kinds: Mapping[str, Kind] = {
+        write.KIND: MailKind(hub.db, partial(flows.take_written, hub.flow)),
+        book.KIND: MeetingKind(
+            hub.db, flows.Taker(hub.flow), partial(flows.values_of, hub.flow), hub.settings.hub.time_zone
+        ),
+    }
+    kinds = {**kinds, in_step.KIND: contact_kind(hub)}
+    return Deliverer(hub.db, hub.remotes.open, kinds)
+
+
+def contact_kind(hub: Hub) -> ContactKind:
+    """Return what brings contacts in step."""
+    take = partial(flows.take_shared, hub.flow)
+    return ContactKind(hub.db, hub.flow.mapping, take, hub.settings.hub.region, hub.settings.hub.time_zone)
 
 
 def run_audit(hub: Hub, lease: Lease, *, lane: Lane = Lane.BACKFILL) -> audit.Audit:

@@ -9,6 +9,7 @@ HubError
 │   ├── AuthError        pause the account, ask for a reconnect
 │   ├── ScopeError       this stream only: a permission is missing, say which
 │   ├── DisabledError    an administrator of the remote must switch something on; say what
+│   ├── BrakeError       stand still until a person agrees: so much at once may be a fault
 │   ├── CursorExpired    start a new epoch, wipe nothing
 │   ├── RetryLaterError  same request again after `retry_after`
 │   │   └── LimitedError we asked too much; waiting is no failure
@@ -74,6 +75,10 @@ class ScopeError(ConnectorError):
 
 class DisabledError(ConnectorError):
     """The remote's own administrator must do something first; the message says what and where."""
+
+
+class BrakeError(ConnectorError):
+    """What the remote says would change so much at once that a person must agree first."""
 
 
 class CursorExpired(ConnectorError):  # noqa: N818 - a state of the remote, not a fault of ours

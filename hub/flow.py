@@ -17,13 +17,15 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Delivered
+from hub.connector.stream import Written
 from hub.cti import missed
 from hub.cti.models import CallRow, LegRow
 from hub.cti.payload import CALLS, to_payload
 from hub.errors import MappingError, RecordError
-from hub.identity import link
+from hub.identity import in_step, link
 from hub.identity.callers import PHONE
 from hub.identity.models import NumberRule
+from hub.identity.said import said
 from hub.identity.transforms import TRANSFORMS
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState
@@ -97,6 +99,14 @@ def take_calls(flow: Flow, session: Session, account: Account, finished: Sequenc
     process(flow, session, account, receive.rows(session, [one for one in kept if one.state != RawState.APPLIED]))
 
 
+def take_written(flow: Flow, session: Session, account_id: int, records: str, written: Written) -> None:
+    """Take a record in that the hub itself wrote, as the remote answered it; the sync will find nothing new in it."""
+    account = session.get_one(Account, account_id)
+    delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
+    kept = receive.keep_page(session, account.id, records, [delivered])
+    process(flow, session, account, receive.rows(session, [one for one in kept if one.waits]))
+
+
 def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> int:
     """Take raw records of one account to the timeline and plan what must be written back.
 
@@ -105,20 +115,28 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
     """
     kinds: dict[str, list[Mapped]] = defaultdict(list)
     for raw in raws:
-        raw.attempts += 1
         try:
             mapping = flow.mapping(account.connector, raw.stream)
             if mapping.record not in _KINDS:
                 raise RecordError(f"no kind of record is called {mapping.record!r}")
-            context = Context(
-                account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone
-            )
-            values = apply(mapping, raw.payload, context, record_id=raw.remote_id)
+            values = values_of(flow, account, raw.stream, raw.payload, raw.remote_id)
         except RecordError as error:
             _set_aside(raw, str(error))
         else:
             kinds[mapping.record].append(Mapped(raw, values, mapping.sha256))
     return sum(_take(flow, session, account, kind, batch) for kind, batch in kinds.items())
+
+
+def values_of(
+    flow: Flow, account: Account, stream: str, payload: Mapping[str, Any], remote_id: str
+) -> Mapping[str, Any]:
+    """Return what the active mapping makes of a payload.
+
+    Raises:
+        MappingError: there is no mapping, or it cannot be mapped.
+    """
+    region, zone = account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone
+    return apply(flow.mapping(account.connector, stream), payload, Context(region, zone), record_id=remote_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +181,8 @@ class Mapped:
 def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequence[Mapped]) -> int:
     """Take records of one kind together; where one of them cannot be taken, one by one, so that the others can."""
     for one in batch:
-        one.raw.error = ""  # whoever filters one says here why
+        if one.raw.error:
+            one.raw.error = ""  # whoever filters one says here why
     try:
         with session.begin_nested():
             states = _KINDS[kind].take(flow, session, account, batch)
@@ -172,13 +191,16 @@ def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequ
             return sum(_take(flow, session, account, kind, [one]) for one in batch)
         _set_aside(batch[0].raw, str(error))
         return 0
+    settled: dict[tuple[RawState, str], list[RawRecord]] = defaultdict(list)
     for one, state in zip(batch, states, strict=True):
-        one.raw.state = state
-        one.raw.mapping_hash, one.raw.applied_at = one.mapping_hash, now()
+        settled[state, one.mapping_hash].append(one.raw)
+    for (state, mapping_hash), some in settled.items():
+        receive.settle(session, some, state, mapping_hash)
     return len(batch)
 
 
 def _set_aside(raw: RawRecord, why: str) -> None:
+    raw.attempts += 1
     raw.state, raw.error = RawState.SET_ASIDE, why[:1000]
 
 
@@ -362,11 +384,55 @@ def _withdraw_mails(flow: Flow, session: Session, account: Account, raws: Sequen
 def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
     """Say whose contacts are: of customers who are there already, or of new ones."""
     given = [link.Given(one.raw, one.values) for one in batch]
-    return link.take(session, account, given, region=account.region or flow.settings.hub.region)
+    both_ways = _both_ways(flow, account, batch[0].raw.stream)
+    first = in_step.is_first_pass(session, account, batch[0].raw.stream)
+    return link.take(session, account, given, region=_region(flow, account), both_ways=both_ways, first=first)
+
+
+def take_shared(flow: Flow, session: Session, account_id: int, records: str, written: Written) -> None:
+    """Take in a contact that we wrote or looked at to write it: whatever of it is news there counts here."""
+    account = session.get_one(Account, account_id)
+    delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
+    [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered]))
+    mapping, region = flow.mapping(account.connector, records), _region(flow, account)
+    values = apply(mapping, raw.payload, Context(region, _zone(flow, account)), record_id=raw.remote_id)
+    both_ways, raw.error = _both_ways(flow, account, records), ""
+    [raw.state] = link.take(
+        session, account, [link.Given(raw, values)], region=region, both_ways=both_ways, writing=True
+    )
+    raw.mapping_hash, raw.applied_at = mapping.sha256, now()
+
+
+def keep_in_step(flow: Flow, session: Session, account: Account, stream: str) -> None:
+    """Begin to keep the contacts of an address book in step, as they are now; those that are already stay as they are."""
+    context, after = Context(_region(flow, account), _zone(flow, account)), 0
+    while strangers := in_step.strangers(session, account, stream, after=after):
+        ours = in_step.of_parties(session, {party for _, _, party in strangers})
+        for one, raw, party in strangers:
+            try:
+                values = apply(flow.mapping(account.connector, raw.stream), raw.payload, context)
+                in_step.begin(session, one, said(values), ours[party.id])
+            except RecordError:
+                continue  # it waits, visibly, and is kept in step when it could be read
+        session.flush()
+        after = strangers[-1][0].id
+
+
+def _both_ways(flow: Flow, account: Account, stream: str) -> AbstractSet[str]:
+    """Return the fields of contacts that an account also writes to."""
+    if not in_step.writes(account):
+        return frozenset()
+    return in_step.policies(flow.mapping(account.connector, stream), "").keys()
+
+
+def _region(flow: Flow, account: Account) -> str:
+    return account.region or flow.settings.hub.region
 
 
 def _lose_parties(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
     del flow
+    if in_step.writes(account):
+        in_step.brake(session, account, raws)
     link.lose(session, account, raws)
 
 

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from hub.connector.contract import Connector
 from hub.connector.sift import Known, Own, Privacy, Verdict, outsiders, sift
 from hub.connector.stream import Grant, Lane, Limit, Remote
-from hub.errors import AuthError, RejectedError
+from hub.errors import AuthError, ConnectorError, RejectedError
 from hub.identity.models import Identifier
 from hub.identity.parties import EMAIL
 from hub.intake import accounts
 from hub.intake.grants import Grants
 from hub.intake.models import Account
+from hub.mail import blocks
 from hub.records.address import FREE_DOMAINS, match_key
 from hub.records.mail import Mail
 from hub.security.models import User
@@ -26,7 +27,6 @@ from hub.settings import Settings
 from hub.store.session import Database
 from hub.work import budget
 
-BLOCKS = "mail_blocks"  # in a user's preferences: addresses and domains whose mail is never kept
 SOME = 500  # addresses of one question
 _KNOWN = select(Identifier.tail).where(
     Identifier.kind == EMAIL,
@@ -64,7 +64,7 @@ class HubTools:
     def sift(self, mailbox: str, mails: Sequence[Mail]) -> Sequence[Verdict]:
         with self.db.read() as session:
             own = _own(session, mailbox)
-            rules = _privacy(session, self.rules, mailbox)
+            rules = _privacy(session, self.rules, mailbox, self.account_id)
             asked = sorted({key for mail in mails for key in outsiders(mail, own)})
             known = Known(frozenset(_known(session, asked)))
         return [sift(mail, own, known, rules) for mail in mails]
@@ -96,12 +96,15 @@ def _own(session: Session, mailbox: str) -> Own:
     return Own(keys, domains)
 
 
-def _privacy(session: Session, rules: Rules, mailbox: str) -> Privacy:
-    """Return what must not be kept: the company's list, and what the mailbox's owner blocked."""
-    owner = session.scalar(select(User).where(User.email == mailbox))
-    blocks = owner.preferences.get(BLOCKS, []) if owner is not None else []
+def _privacy(session: Session, rules: Rules, mailbox: str, account_id: int) -> Privacy:
+    """Return what must not be kept: the company's list, and what the mailbox's owner blocked.
+
+    Who connected a mailbox that is nobody's address here, such as a private one, is its owner (as in mail/take.py).
+    """
+    owner_id = session.scalar(select(User.id).where(User.email == mailbox))
+    owner_id = owner_id or session.scalar(select(Account.owner_id).where(Account.id == account_id))
     return Privacy(
-        user_blocks=frozenset(str(one).lower() for one in blocks),
+        user_blocks=blocks.words(session, owner_id) if owner_id is not None else frozenset(),
         never_log=frozenset(one.lower() for one in rules.never_log),
         private_labels=frozenset(rules.private_labels),
     )
@@ -123,6 +126,14 @@ class Remotes:
         """Say whether an account has streams to read at all."""
         connector = self._connectors.get(account.connector)
         return connector is not None and connector.remote is not None
+
+    def writes(self, account: Account, records: str, mailbox: str = "") -> bool:
+        """Say whether records of a kind may be written in an account, as far as is known without asking it."""
+        try:
+            self.open(account).writer(records, mailbox)
+        except ConnectorError:
+            return False
+        return True
 
     def open(self, account: Account, lane: Lane = Lane.INCREMENTAL) -> Remote:
         """Open an account.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from hub.errors import ConfigError
 
@@ -83,10 +83,30 @@ class Work(Section):
 
 
 class Mail(Section):
-    """What mail is never kept, whoever it is from or to."""
+    """What mail is never kept, whoever it is from or to; and the files that come with it."""
 
     never_log: tuple[str, ...]
     private_labels: tuple[str, ...]
+    files: str
+    largest_file_mb: int = Field(ge=1, le=200)
+    refused_files: tuple[str, ...]
+    scan_command: tuple[str, ...]
+    scan_s: float = Field(gt=0, le=3600)
+    undo_s: float = Field(ge=0, le=300)
+
+
+class Smtp(Section):
+    """The mail server through which the hub tells people what needs them; what must go together, notice.send checks."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"]
+    user: str
+    password: SecretStr
+    from_: str = Field(alias="from")
+    ca_file: str
+    timeout_s: float = Field(gt=0, le=600)
+    tell_after_min: float = Field(ge=0)
 
 
 class Security(Section):
@@ -154,6 +174,7 @@ class Settings(Section):
     live: Live
     work: Work
     mail: Mail
+    smtp: Smtp
     security: Security
     log: Log
     hub: General
@@ -166,6 +187,11 @@ class Settings(Section):
     @property
     def key_file(self) -> Path:
         return Path(self.security.key_file) if self.security.key_file else self.home / "secret.key"
+
+    @property
+    def mail_files(self) -> Path:
+        """Where files that came with mails are kept."""
+        return Path(self.mail.files) if self.mail.files else self.home / "files"
 
     @property
     def public_url(self) -> str:

@@ -5,9 +5,10 @@ from hub.identity import models as identity
 from hub.intake import models as intake
 from hub.mail import models as mail
 from hub.meetings import models as meetings
+from hub.notice import models as notice
 from hub.outbound import models as outbound
 from hub.security import models as security
 from hub.timeline import models as timeline
 from hub.work import models as work
 
-__all__ = ["cti", "identity", "intake", "mail", "meetings", "outbound", "security", "timeline", "work"]
+__all__ = ["cti", "identity", "intake", "mail", "meetings", "notice", "outbound", "security", "timeline", "work"]

@@ -3,6 +3,8 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -16,6 +18,7 @@ from hub.settings import load as load_settings
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
 from hub.web import assets
+from hub.web.folding import Spoken
 from tests.fakes.servers import Postgres, Valkey
 
 DATABASES = ["sqlite", "postgresql"]
@@ -26,6 +29,23 @@ def cheap_passwords() -> None:
     """Argon2 with parameters for tests: the real ones cost 64 MB and a good part of a second for each sign-in."""
     passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=512, parallelism=1)
     passwords._NOBODY = passwords.hashed("nobody has this password")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once() -> Iterator[None]:
+    """Nearly every test has an app of its own, and their templates are the same."""
+    compiled: dict[tuple[str, str, str], CodeType] = {}
+    compile_anew = Spoken.compile
+
+    def compile_once(self: Spoken, source: Any, name: Any = None, *given: Any, **named: Any) -> CodeType:
+        key = (self.language() if self.overlayed else "", str(name), str(source))
+        if key not in compiled:
+            compiled[key] = compile_anew(self, source, name, *given, **named)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Spoken, "compile", compile_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -67,13 +87,14 @@ def postgres_template(postgres_server: Postgres) -> str:
 
 
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, migrated database; each test that asks for it runs on SQLite and on PostgreSQL."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database; each test that asks for it runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "hub.db")
-        return f"sqlite:///{tmp_path / 'hub.db'}"
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
     server: Postgres = request.getfixturevalue("postgres_server")
-    return server.database(request.getfixturevalue("postgres_template"))
+    yield from server.lent(request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture(scope="session")

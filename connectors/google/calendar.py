@@ -89,8 +89,12 @@ class CalendarStream:
 
     @property
     def limits(self) -> Sequence[Limit]:
-        settings = self.client.settings
-        return (Limit(f"google:calendar:{self.mailbox}", settings.calendar_requests_per_minute),)
+        return limits(self.client)
+
+
+def limits(client: Client) -> Sequence[Limit]:
+    """Return what requests to a mailbox's calendars are counted by, for reading, writing and questions alike."""
+    return (Limit(f"google:calendar:{client.mailbox}", client.settings.calendar_requests_per_minute),)
 
 
 def streams(client: Client) -> list[CalendarStream]:

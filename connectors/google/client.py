@@ -7,7 +7,7 @@ https://developers.google.com/workspace/calendar/api/guides/errors
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from importlib import resources
 from typing import Any
@@ -37,13 +37,20 @@ from hub.errors import (
 )
 
 BATCH = 50  # requests of one batch; more are allowed and not recommended: developers.google.com/workspace/gmail/api/guides/batch
+BLOCK = 1 << 16  # bytes of a body read at once
+LARGEST_REFUSAL = 1 << 20  # bytes of an answer that says why not
 LARGEST = 60 * 2**20  # bytes of one answer: a mail of 30 MB grows by a third in base64
 _LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _DAILY = {"dailyLimitExceeded"}
 _SWITCHED_OFF = {"accessNotConfigured", "SERVICE_DISABLED", "mailServiceNotEnabled", "domainPolicy"}
 _SCOPES = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientScopes"}
+_UNSUPPORTED = {"pushNotSupportedForRequestedResource"}
 _NOT_OURS = {"forbiddenForNonOrganizer", "requiredAccessLevel", "calendarIsReadOnly"}
 _USUAL_PAUSE_S = 5.0  # where Google says "too much" and not for how long
+
+
+class UnsupportedError(RejectedError):
+    """Google has this, and not for what was asked."""
 
 
 class Session(requests.Session):
@@ -89,6 +96,36 @@ class Transport:
             raise ShapeError(f"Google's answer is larger than {LARGEST} bytes")
         values = {name.lower(): value for name, value in answer.headers.items()}
         return httplib2.Response({**values, "status": str(answer.status_code)}), content
+
+    def blocks(self, uri: str) -> Iterator[bytes]:
+        """Send one request for a body that is read block by block; a refusal is raised here, before the first of them.
+
+        Raises:
+            HttpError: Google refused.
+            RetryLaterError: no answer; while the blocks are read, half of one.
+        """
+        sent = {"authorization": f"Bearer {self._token()}"}
+        try:
+            answer = self._session.get(uri, headers=sent, timeout=self._timeout_s, stream=True, allow_redirects=False)
+        except (requests.RequestException, OSError) as error:
+            raise RetryLaterError(f"Google cannot be reached: {type(error).__name__}") from error
+        if answer.status_code != requests.codes.ok:
+            with answer:
+                content = b"".join(_read(answer, LARGEST_REFUSAL))
+            values = {name.lower(): value for name, value in answer.headers.items()}
+            raise HttpError(httplib2.Response({**values, "status": str(answer.status_code)}), content, uri=uri)
+        return _read(answer, LARGEST)
+
+
+def _read(answer: requests.Response, largest: int) -> Iterator[bytes]:
+    """Read a body; what is more than the largest is left."""
+    try:
+        with answer:
+            while largest > 0 and (block := answer.raw.read(min(BLOCK, largest), decode_content=True)):
+                largest -= len(block)
+                yield block
+    except Exception as error:  # as above
+        raise RetryLaterError(f"Google's answer broke off: {type(error).__name__}") from error
 
 
 class Client:
@@ -199,6 +236,19 @@ class Client:
         self._execute(partial(_send_batch, batch))
         return found
 
+    def blocks(self, request: HttpRequest, limits: Sequence[Limit], units: int = 1) -> Iterator[bytes]:
+        """Make one request and return its answer's body as it arrives, for what is too large to hold twice.
+
+        Raises:
+            ConnectorError: as of `call`, before the first block; RetryLaterError also in the middle.
+        """
+        self.tools.spend(limits, units)
+        try:
+            yield from self._execute(lambda transport: transport.blocks(request.uri))
+        except LimitedError as error:
+            self.tools.limited(limits, error.retry_after or _USUAL_PAUSE_S)
+            raise
+
     def _execute(self, send: Callable[[Transport], Any]) -> Any:
         """Send; a token that is refused although it should be good is refreshed once."""
         for last in (False, True):
@@ -262,6 +312,8 @@ def _error(error: HttpError) -> ConnectorError:
         return DisabledError(f"{text} Switch the API on in the Google Cloud console of your project.")
     if reasons & _SCOPES:
         return ScopeError(f"{text} Connect again and grant this permission.")
+    if reasons & _UNSUPPORTED:
+        return UnsupportedError(text)
     if reasons & _NOT_OURS:
         return ReadOnlyError(text)
     if "EXPIRED_SYNC_TOKEN" in reasons or "fullSyncRequired" in reasons:

@@ -30,8 +30,11 @@ MOST_AT_ONCE = 200  # people of one batch get
 # A token dies seven days after the pass from the beginning that it goes back to, however often it was used.
 FULL_EVERY = timedelta(days=6)
 FIELDS = (
-    "addresses,biographies,birthdays,emailAddresses,memberships,metadata,names,organizations,phoneNumbers,photos,urls"
+    "addresses,biographies,birthdays,clientData,emailAddresses,memberships,metadata,names,organizations,phoneNumbers,"
+    "photos,urls"
 )
+MARKER = "hub"  # key of the client data that says by which of our writes a contact was made
+EVERYBODY = "contactGroups/myContacts"
 OTHER_FIELDS = "emailAddresses,metadata,names,phoneNumbers,photos"  # more there is not
 _NOT_THERE = 404
 
@@ -54,7 +57,7 @@ class ContactStream:
 
     def begin(self) -> Cursor:
         """Return the beginning. Groups are looked up by name once for each pass, so that renaming one changes nothing."""
-        return Cursor(rest={"groups": self._group_ids()} if self.groups else {})
+        return Cursor(rest={"groups": self.group_ids()} if self.groups else {})
 
     def pull(self, cursor: Cursor) -> Page:
         """Return a page of people. All parameters are the same in every request: Google refuses a token otherwise."""
@@ -79,9 +82,9 @@ class ContactStream:
 
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
         """Return single people; of other contacts Google gives only the whole list."""
-        wanted = frozenset(self._group_ids()) if self.groups else None
+        wanted = frozenset(self.group_ids()) if self.groups else None
         if self.container == OTHER:
-            people = {str(one["resourceName"]): one for one in self._everybody(OTHER_FIELDS)}
+            people = {str(one["resourceName"]): one for one in self.everybody(OTHER_FIELDS)}
             return [_change(people[one], wanted) if one in people else Gone(one) for one in remote_ids]
         found: list[Change] = []
         for begin in range(0, len(remote_ids), MOST_AT_ONCE):
@@ -91,9 +94,9 @@ class ContactStream:
     def present(self, since: datetime) -> frozenset[str]:
         """Return the ids of all people that are wanted; a contact has no time, so `since` does not matter."""
         del since
-        wanted = frozenset(self._group_ids()) if self.groups else None
+        wanted = frozenset(self.group_ids()) if self.groups else None
         fields = "metadata" if self.container == OTHER else "metadata,memberships"
-        changes = (_change(one, wanted) for one in self._everybody(fields))
+        changes = (_change(one, wanted) for one in self.everybody(fields))
         return frozenset(change.remote_id for change in changes if isinstance(change, Upsert))
 
     @property
@@ -117,8 +120,10 @@ class ContactStream:
             raise ShapeError("Google's list of contacts has entries that are none")
         return people
 
-    def _everybody(self, fields: str) -> list[dict[str, Any]]:
-        return [one for answer in self._pages(partial(self._listing, fields)) for one in self._people(answer)]
+    def everybody(self, fields: str = "") -> Iterator[dict[str, Any]]:
+        """Yield all people, page by page."""
+        for answer in self._pages(partial(self._listing, fields)):
+            yield from self._people(answer)
 
     def _pages(self, request: Callable[..., HttpRequest]) -> Iterator[dict[str, Any]]:
         """Yield all pages of a listing.
@@ -153,12 +158,14 @@ class ContactStream:
     def _wanted(self, cursor: Cursor) -> frozenset[str] | None:
         return frozenset(cursor.rest.get("groups", ())) if self.groups else None
 
-    def _group_ids(self) -> list[str]:
-        """Return the resource names of the wanted groups.
+    def group_ids(self) -> list[str]:
+        """Return the resource names of the wanted groups; none where everybody is wanted.
 
         Raises:
             DisabledError: there is no such group; to go on would take everybody out of the hub.
         """
+        if not self.groups:
+            return []
         known: dict[str, str] = {}
         listing = partial(self.client.people.contactGroups().list, pageSize=PAGE, groupFields="name,groupType")
         for group in (one for answer in self._pages(listing) for one in answer.get("contactGroups", [])):
@@ -206,6 +213,13 @@ def stream(client: Client, container: str) -> ContactStream:
         every=timedelta(seconds=client.settings.every_s),
         asked=f"{container} 1: {fields}" + (f" of {'|'.join(sorted(groups))}" if groups else ""),
     )
+
+
+def marker(person: dict[str, Any]) -> str:
+    """Return by which of our writes a contact was made; empty: somebody else made it."""
+    listed = person.get("clientData", [])
+    data = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return next((str(one.get("value", "")) for one in data if one.get("key") == MARKER), "")
 
 
 def _change(person: dict[str, Any], groups: frozenset[str] | None) -> Change:

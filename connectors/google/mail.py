@@ -6,18 +6,18 @@ Sources: https://developers.google.com/workspace/gmail/api/guides/sync,
 https://support.google.com/mail/answer/7190 (search operators)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from connectors.google import letters
+from connectors.google import files, letters
 from connectors.google.client import Client
 from hub.connector import newcomers
 from hub.connector.sift import Verdict
 from hub.connector.stream import Change, Cursor, Filtered, Gone, Limit, Page, Phase, Upsert
-from hub.errors import ConnectorError, CursorExpired, GoneError, ShapeError
+from hub.errors import ConnectorError, CursorExpired, GoneError, RejectedError, ShapeError
 from hub.records.mail import Mail
 
 RECORDS = "mail"
@@ -25,7 +25,7 @@ LISTED = 500  # the most that one page of ids may have
 ASKED = 20  # customers of one query
 FETCHED = 50  # messages of one page: one batch
 # Units: https://developers.google.com/workspace/gmail/api/reference/quota
-COST = {"profile": 1, "history": 2, "list": 5, "get": 20, "labels": 1}
+COST = {"profile": 1, "history": 2, "list": 5, "get": 20, "file": 20, "labels": 1}
 _KINDS = ["messageAdded", "messageDeleted", "labelAdded", "labelRemoved"]
 # Labels that come and go while people read; they say nothing that the hub keeps.
 _PASSING = {"UNREAD", "STARRED", "IMPORTANT"}
@@ -75,6 +75,22 @@ class MailStream:
             if answer.get("nextPageToken", "") in {"", page}:
                 return frozenset(ids)
             page = answer["nextPageToken"]
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    def file(self, remote_id: str, number: str) -> Iterator[bytes]:
+        """Return a file of a message; Gmail names it anew at each reading, so the message is asked for first."""
+        api = self.client.gmail.users().messages()
+        message = self.client.call(api.get(userId="me", id=remote_id, format="full"), self.limits, COST["get"])
+        body = files.body(message.get("payload"), number)
+        if isinstance(data := body.get("data"), str):
+            yield from files.decoded([data.encode("ascii", "replace")])
+        elif name := body.get("attachmentId"):
+            wanted = api.attachments().get(userId="me", messageId=remote_id, id=str(name))
+            answer = self.client.blocks(wanted, self.limits, COST["file"])
+            yield from files.decoded(files.data_of(answer))
+        elif body.get("size"):
+            raise RejectedError(f"Gmail has no content for part {number} of this mail.")
 
     # --- older mail of known customers ----------------------------------------------------------------------------
 

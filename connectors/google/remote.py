@@ -1,10 +1,12 @@
 """A Google account that is open: which streams it has, and what writes to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
-from connectors.google import calendar, contacts, mail
+from connectors.google import calendar, calendar_busy, calendar_writer, contacts, contacts_writer, mail, mail_writer
 from connectors.google.check import whole
 from connectors.google.client import Client
+from connectors.google.push import GooglePush
 from connectors.google.settings import GoogleSettings
 from hub.connector.contract import Account, Finding
 from hub.connector.stream import Push, Stream, Tools, Writer
@@ -53,12 +55,29 @@ class GoogleRemote:
         raise GoneError(f"The settings no longer want {key}.")
 
     def writer(self, records: str, mailbox: str = "") -> Writer:
-        del mailbox
-        raise RejectedError(f"Nothing is written to Google's {records} yet.")
+        make = _WRITERS.get(records.partition(":")[0])
+        if make is None:
+            raise RejectedError(f"Nothing is written to Google's {records}.")
+        return make(self.client(mailbox), records)
+
+    def busy(
+        self, mailbox: str, addresses: Sequence[str], since: datetime, until: datetime
+    ) -> Mapping[str, Sequence[tuple[datetime, datetime]]]:
+        """Return when people are busy, as far as a mailbox may ask (`hub.meetings.busy.Askable`)."""
+        return calendar_busy.busy(self.client(mailbox), addresses, since, until)
 
     def push(self) -> Push | None:
-        return None
+        """Return the notifications of mail and calendars."""
+        return GooglePush(self._settings, self._tools, self.client)
 
     def check(self) -> Sequence[Finding]:
         """Ask Google with the access that the hub keeps (`hub.connector.contract.Checkable`)."""
         return whole(self._settings, self.client)
+
+
+# By the kind of records: what writes them for one mailbox.
+_WRITERS: Mapping[str, Callable[[Client, str], Writer]] = {
+    calendar.RECORDS: calendar_writer.writer,
+    contacts.RECORDS: contacts_writer.writer,
+    mail.RECORDS: mail_writer.writer,
+}

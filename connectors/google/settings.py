@@ -12,6 +12,7 @@ MAIL = "https://www.googleapis.com/auth/gmail.modify"
 CALENDAR = "https://www.googleapis.com/auth/calendar"
 CONTACTS = "https://www.googleapis.com/auth/contacts"
 OTHER_CONTACTS = "https://www.googleapis.com/auth/contacts.other.readonly"
+PUBSUB = "https://www.googleapis.com/auth/pubsub"
 IDENTITY = ("openid", "https://www.googleapis.com/auth/userinfo.email")
 
 
@@ -47,6 +48,11 @@ class GoogleSettings(AccountSettings):
     contacts: bool = Field(
         default=True, title="Contacts", description="Contacts become customers and follow their changes."
     )
+    contacts_back: bool = Field(
+        default=False,
+        title="Write contacts back",
+        description="What changes in the hub from now on is also changed in these contacts; none is ever deleted.",
+    )
     other_contacts: bool = Field(
         default=False, title="Other contacts", description="Also addresses that Google collected from sent mail."
     )
@@ -58,14 +64,43 @@ class GoogleSettings(AccountSettings):
     calendars: str = Field(
         "", title="Calendars", description="Ids, one in each line; empty = the main calendar of each mailbox."
     )
+    writable_calendars: str = Field(
+        "primary",
+        title="Calendars written to",
+        description="Ids, one in each line; meetings made in the hub go to the first that is read; empty = none is written.",
+    )
     every_s: int = Field(
         300, title="Look every (seconds)", description="How often Google is asked what changed.", ge=10, le=3600
     )
     topic: str = Field(
-        "", title="Pub/Sub topic", description="For push of mail: projects/…/topics/…; empty = only polling."
+        "",
+        title="Pub/Sub topic",
+        description="Mail arrives at once: projects/…/topics/…, where gmail-api-push@system.gserviceaccount.com may publish; empty = only polling.",
     )
     subscription: str = Field(
-        "", title="Pub/Sub subscription", description="That we pull from; empty = Google posts to us."
+        "",
+        title="Pub/Sub subscription",
+        description="That we pull from, projects/…/subscriptions/…; needs no public address; empty = Google posts to us.",
+    )
+    pubsub_key: SecretStr = Field(
+        SecretStr(""),
+        title="Key of the Pub/Sub subscriber",
+        description="JSON file of a service account that may read the subscription; empty = the one above, or the person who consents.",
+    )
+    push_sender: str = Field(
+        "",
+        title="Sender of posted messages",
+        description="Where Google posts to us: e-mail address of the service account that signs for the subscription.",
+    )
+    push_audience: str = Field(
+        "",
+        title="Audience of posted messages",
+        description="As the subscription says; empty = the address of our hook.",
+    )
+    push_token: SecretStr = Field(
+        SecretStr(""),
+        title="Token of posted messages",
+        description="If set, the address that Google posts to must end with ?token= and this.",
     )
     base_url: str = Field("", title="Address of all APIs", description="For a test server; empty = Google.")
     gmail_url: str = Field("", title="Address of Gmail", description="Where it differs from the one above.")
@@ -73,6 +108,11 @@ class GoogleSettings(AccountSettings):
     people_url: str = Field("", title="Address of People", description="Where it differs from the one above.")
     pubsub_url: str = Field("", title="Address of Pub/Sub", description="Where it differs from the one above.")
     oauth_url: str = Field("", title="Address of OAuth", description="Where it differs from the one above.")
+    certs_url: str = Field(
+        "",
+        title="Address of certificates",
+        description="That signatures of posted messages are checked with; empty = Google's.",
+    )
     ca: str = Field(
         "", title="CA certificate", description="File that certificates are checked against; empty = the usual."
     )
@@ -103,6 +143,8 @@ class GoogleSettings(AccountSettings):
         key = self.service_account.get_secret_value()
         if key and not _is_key(key):
             raise ValueError("service_account: this is not the JSON key file of a service account")
+        if (reader := self.pubsub_key.get_secret_value()) and not _is_key(reader):
+            raise ValueError("pubsub_key: this is not the JSON key file of a service account")
         if key and not self.wanted_mailboxes:
             raise ValueError("mailboxes: say which mailboxes the service account reads, one in each line")
         return self
@@ -120,6 +162,12 @@ class GoogleSettings(AccountSettings):
         )
 
     @property
+    def calendars_written(self) -> tuple[str, ...]:
+        """The calendars that the hub may write to; one that is not read is not among them."""
+        listed = dict.fromkeys(line.strip() for line in self.writable_calendars.splitlines() if line.strip())
+        return tuple(one for one in listed if one in self.wanted_calendars)
+
+    @property
     def wanted_groups(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(line.strip() for line in self.contact_groups.splitlines() if line.strip()))
 
@@ -131,8 +179,14 @@ class GoogleSettings(AccountSettings):
             CALENDAR: self.calendar,
             CONTACTS: self.contacts,
             OTHER_CONTACTS: self.other_contacts,
+            # Only where nobody else reads the subscription: delegation refuses every token with a scope too many.
+            PUBSUB: self.mail and bool(self.topic and self.subscription) and not (self.key or self.has_pubsub_key),
         }
         return (*IDENTITY, *(scope for scope, is_wanted in wanted.items() if is_wanted))
+
+    @property
+    def has_pubsub_key(self) -> bool:
+        return bool(self.pubsub_key.get_secret_value())
 
     @property
     def key(self) -> dict[str, Any] | None:

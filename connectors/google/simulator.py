@@ -56,6 +56,8 @@ FAULTS = {
     "forbidden_for_non_organizer": Fault("lets nobody change an event", Harm.DENIED),
     "dropped_notification": Fault("loses a push notification", Harm.CUT),
     "duplicated_notification": Fault("sends a push notification twice", Harm.NOISE),
+    "delayed_notification": Fault("sends a push notification a minute late", Harm.NOISE),
+    "reordered_notification": Fault("sends a push notification after the next one", Harm.NOISE),
 }
 STREAMS = tuple(CONTAINERS)
 WORKSPACE = "acme.example"

@@ -16,6 +16,7 @@ from hub.context import Hub
 from hub.errors import HubError
 from hub.intake import accounts
 from hub.intake.models import Health, RawRecord, RawState
+from hub.notice import queries as notices
 from hub.security import users
 from hub.store import copies, migrate
 from hub.store.session import DATABASE_AWAY, Database, open_engine
@@ -75,6 +76,7 @@ def doctor(*, json_: bool) -> None:
             rows += _database(hub)
             rows += _people(hub)
             rows += _accounts(hub)
+            rows += _mail(hub)
     except HubError as error:
         rows.append(_line(Level.RED, "start", str(error), "Correct the setting."))
     except DATABASE_AWAY as error:
@@ -124,6 +126,19 @@ def _accounts(hub: Hub) -> list[dict[str, Any]]:
         lines.append(_line(level, f"account {row.name}", f"{row.health} {row.health_text}".strip(),
                            f"Run: hub account check {row.name}" if bad or late else ""))  # fmt: skip
     return lines
+
+
+def _mail(hub: Hub) -> list[dict[str, Any]]:
+    smtp = hub.settings.smtp
+    if not smtp.host:
+        text_ = "Nobody can be told by mail when a connection needs a person."
+        return [_line(Level.AMBER, "mail", text_, "Set [smtp], see config/default.toml; then: hub mail check")]
+    with hub.db.read() as session:
+        post = notices.post(session)
+    if post.waiting or post.lost:
+        text_ = f"{post.waiting} mails to people wait for the mail server, {post.lost} did not go. {post.error}".strip()
+        return [_line(Level.AMBER, "mail", text_, "Run: hub mail check --to ADDRESS")]
+    return [_line(Level.GREEN, "mail", f"goes through {smtp.host}:{smtp.port}")]
 
 
 COMMANDS = (db, doctor)

@@ -5,7 +5,7 @@ hub asks it for a page, keeps the page and the cursor behind it in one transacti
 itself remembers nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -171,6 +171,23 @@ class Findable(Protocol):
         """Return the ids of all records of this stream since a moment: for the audit."""
 
 
+@runtime_checkable
+class HasFiles(Protocol):
+    """What a stream of mails may offer besides: the files that came with them, fetched when somebody wants one."""
+
+    def file(self, remote_id: str, number: str) -> Iterator[bytes]:
+        """Return a file of a record, in blocks as they arrive; errors come while it is read.
+
+        Args:
+            number: of the part, as the record's own payload says.
+
+        Raises:
+            GoneError: the record, or this part of it, is no more.
+            RejectedError: there is such a part, and it is no file.
+            ConnectorError: as of `Stream.pull`.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a write."""
@@ -207,28 +224,66 @@ class Channel:
     """A push channel as it is now."""
 
     key: str  # of the stream it hints at
+    id: str  # the remote's name of it; one that is renewed in place keeps it
     expires_at: datetime | None
-    facts: Mapping[str, Any] = field(default_factory=dict)  # what is needed to renew or stop it
+    renew_at: datetime | None  # when `ensure` is to be asked again
+    secret: str = ""  # what its notifications prove themselves with; sealed at rest
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what else is needed to renew or stop it
+
+
+@dataclass(frozen=True, slots=True)
+class Hinted:
+    """What a notification said."""
+
+    keys: Sequence[str] = ()  # of streams; also of other accounts of this connector, where they share a queue
+    answer: str = ""  # text that the remote wants back, such as that of a handshake; empty: none
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What lay in a queue."""
+
+    keys: Sequence[str] = ()  # as of `Hinted`
+    receipts: Sequence[str] = ()  # what `acknowledge` is told, once the hints are kept
 
 
 class Push(Protocol):
     """Notifications of a remote. They are hints: lost, doubled or forged they cost a look, never a record."""
 
-    def ensure(self, streams: Sequence[Stream], channels: Sequence[Channel], address: str) -> Sequence[Channel]:
-        """Open what is missing and renew what ends soon; returns all channels. `address` is our hook's, or empty."""
+    @property
+    def queue(self) -> str:
+        """Name of the queue that must be asked (Pub/Sub pull); accounts with the same name share it. Empty: none."""
 
-    def stop(self, channels: Sequence[Channel]) -> None:
-        """Close them; one that is closed already is fine."""
+    def ensure(self, stream: Stream, channel: Channel | None, address: str) -> Channel | None:
+        """Return a stream's channel: the present one while it is good, else a new or renewed one; None: it has none.
 
-    def hinted(self, hook: Hook, channels: Sequence[Channel]) -> Sequence[str]:
-        """Return the keys of the streams that a notification speaks of.
+        One stream at a time, so that each channel is saved before the next is opened; one that was opened by a process
+        that died before it saved it is unknown to us, and ends by itself.
+
+        Args:
+            channel: as it was saved. Where the answer has another id, the hub saves that and then stops this one.
+            address: of our hook, as the remote reaches it; empty where it cannot.
+
+        Raises:
+            ConnectorError, ShapeError: this stream is only polled until the next try.
+        """
+
+    def stop(self, channel: Channel) -> None:
+        """Close a channel; one that is closed already is fine."""
+
+    def hinted(self, hook: Hook, channels: Sequence[Channel], address: str) -> Hinted:
+        """Return what a notification says.
 
         Raises:
             HookError: it is not from whom it says.
+            RetryLaterError: who sent it cannot be found out just now.
         """
 
-    def fetch(self) -> Sequence[str]:
-        """Return the keys hinted at in a queue that is asked instead (Pub/Sub pull); empty where there is none."""
+    def fetch(self) -> Fetched:
+        """Wait for a while for hints in the queue. What is not acknowledged comes again."""
+
+    def acknowledge(self, receipts: Sequence[str]) -> None:
+        """Take from the queue what was kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from tldextract import TLDExtract
 
 from hub.records.address import DOTLESS_DOMAINS, FREE_DOMAINS, split_address
 
+KIND = "email"  # of such an identifier
+
 
 def _listed(words: str) -> frozenset[str]:
     return frozenset(words.split())

@@ -7,22 +7,25 @@ somebody tidied an address book. A record that turned out not to be for the hub 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import RecordError
-from hub.identity import claims, search
+from hub.identity import claims, in_step, search
 from hub.identity.claims import Said
-from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus
+from hub.identity.in_step import Book
+from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus, SharedRecord
 from hub.identity.parties import judge_shared
 from hub.identity.points import Key, Ours, Point, is_colleague, ours, points
 from hub.identity.said import said
 from hub.identity.whose import Known, scope_of
 from hub.intake.models import Account, RawRecord, RawState
+from hub.outbound.canonical import entry_key
+from hub.outbound.models import Outbox
 from hub.records.party import Party as Record
 from hub.store.base import now
 from hub.store.turn import in_turn
@@ -46,9 +49,13 @@ class _Card:
     raw: RawRecord
     record: Record
     points: tuple[Point, ...]
+    region: str
     link: Link | None = None
     number: int = 0  # of its party; below zero: it is new
     before: set[Key] = field(default_factory=set)  # the identifiers that it spoke of until now
+    shared: SharedRecord | None = None  # it is kept in step with its party
+    heard: in_step.Heard | None = None  # what of it is news then; all else it only says because we wrote it there
+    made_by: str = ""  # our own write that made it
 
 
 @dataclass(slots=True)
@@ -63,13 +70,25 @@ class _Work:
     is_new: bool = False
 
 
-def take(session: Session, account: Account, given: Sequence[Given], *, region: str) -> list[RawState]:
+def take(
+    session: Session,
+    account: Account,
+    given: Sequence[Given],
+    *,
+    region: str,
+    both_ways: Collection[str] = (),
+    writing: bool = False,
+    first: bool = False,
+) -> list[RawState]:
     """Link records to parties, keep what they say and bring the parties up to date; safe to repeat.
 
     Of a record that is not for the hub, `raw.error` says why: a colleague, a card with nothing on it, somebody erased.
 
     Args:
         region: ISO 3166 country in which national numbers are read; may be empty.
+        both_ways: fields that the account also writes to (`in_step`); none: it is only read.
+        writing: these are answers to writes of ours.
+        first: the account has not been read to its end yet: nobody is told of what is older than its connection.
 
     Raises:
         RecordError: one of them is no person or company.
@@ -78,6 +97,7 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
     own = ours(session)
     cards = [_card(one, region, own) for one in given]
     _find_links(session, account, cards)
+    _find_made(session, account, cards)
     linked = sorted({card.link.party_id for card in cards if card.link is not None})
     parties = (
         {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(linked)))} if linked else {}
@@ -85,7 +105,7 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
     states = [_state(session, card, own, parties) for card in cards]
     taken = [card for card, state in zip(cards, states, strict=True) if state is None]
     if taken:
-        _take(session, account, taken)
+        _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first))
     return [state or RawState.APPLIED for state in states]
 
 
@@ -138,7 +158,8 @@ def withdraw(session: Session, account: Account, raws: Sequence[RawRecord]) -> l
         session.delete(link)
     session.flush()
     _settle(session, works.values())
-    _finish(session, works.values(), touched)
+    changed = _finish(session, works.values(), touched)
+    in_step.tell(session, changed, {Book(account.id, raw.stream) for raw in raws})
     return _bare(session, {*works, *employers})
 
 
@@ -153,6 +174,7 @@ def erase(session: Session, party_ids: Collection[int]) -> None:
         .values(status=PartyStatus.ERASED, name="", company_id=None, fields={}, version=Party.version + 1)
     )
     search.refresh_all(session, numbers)
+    in_step.part(session, numbers)
 
 
 # --- whose --------------------------------------------------------------------------------------------------------
@@ -163,7 +185,10 @@ def _card(given: Given, region: str, own: Ours) -> _Card:
         record = said(given.values)
     except RecordError as error:
         raise RecordError(f"record {given.raw.remote_id}: {error}") from error
-    return _Card(given.raw, record, points(record, region, own))
+    made_by = given.values.get("made_by")
+    return _Card(
+        given.raw, record, points(record, region, own), region, made_by=made_by if isinstance(made_by, str) else ""
+    )
 
 
 def _by_stream(raws: Iterable[RawRecord]) -> dict[str, list[str]]:
@@ -201,11 +226,27 @@ def _find_links(session: Session, account: Account, cards: Sequence[_Card]) -> N
                 taken.add(card.link.id)
 
 
+def _find_made(session: Session, account: Account, cards: Sequence[_Card]) -> None:
+    """Find the party of a record that we made ourselves and that the reader sees before the answer came."""
+    made = {card.made_by: card for card in cards if card.made_by and card.link is None}
+    if not made:
+        return
+    query = select(Outbox.idempotency_key, Outbox.payload).where(
+        Outbox.account_id == account.id, Outbox.kind == in_step.KIND, Outbox.idempotency_key.in_(sorted(made))
+    )
+    for row in session.execute(query):
+        party = session.get(Party, row.payload.get("party", 0))
+        if party is not None and row.payload.get("stream") == made[row.idempotency_key].raw.stream:
+            made[row.idempotency_key].number = _current(session, party)
+
+
 def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Party]) -> RawState | None:
     """Return what a record ends as where it goes no further; None: it goes to its party."""
     if card.link is not None:
         card.number = _current(session, parties[card.link.party_id])
         why = "" if card.number else ERASED
+    elif card.number:
+        why = ""
     elif card.raw.gone_at is not None:  # gone before it was ever linked, and here only because somebody replays
         return RawState.APPLIED
     elif is_colleague(card.record, own):
@@ -240,7 +281,17 @@ def _decide(session: Session, account: Account, cards: Sequence[_Card]) -> None:
 # --- what is said -------------------------------------------------------------------------------------------------
 
 
-def _take(session: Session, account: Account, cards: Sequence[_Card]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """How records are kept in step with their parties."""
+
+    region: str
+    fields: frozenset[str]
+    writing: bool
+    first: bool
+
+
+def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Step) -> None:
     _decide(session, account, cards)
     by_party: dict[int, list[_Card]] = defaultdict(list)
     for card in cards:
@@ -250,12 +301,84 @@ def _take(session: Session, account: Account, cards: Sequence[_Card]) -> None:
     session.flush()
     works = _works(session, by_party, fresh)
     _link(session, account, works.values())
+    if step.fields:
+        _compare(session, works.values(), step)
+    before = in_step.standing(session, [number for number in works if number > 0]) if step.first else []
     for work in works.values():
         _hear(work)
     _store_claims(session, works.values())
     touched = _point(session, works.values())
     _settle(session, works.values())
-    _finish(session, works.values(), touched)
+    changed = _finish(session, works.values(), touched)
+    if step.fields:
+        _agree(session, works.values())
+    in_step.absorb(session, before)
+    in_step.tell(session, changed, {Book(account.id, card.raw.stream) for card in cards})
+
+
+# --- in step --------------------------------------------------------------------------------------------------------
+
+
+def _compare(session: Session, works: Iterable[_Work], step: _Step) -> None:
+    """Say of records that are kept in step what of them is news, and leave out what only we say."""
+    cards = {card.link.id: (work, card) for work in works for card in work.cards if card.link is not None}
+    query = select(SharedRecord).where(SharedRecord.link_id.in_(cards)).with_for_update()
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    if not rows:
+        return
+    ours = in_step.of_parties(session, {cards[row.link_id][0].party for row in rows})
+    known = in_step.keys(step.region)
+    for row in rows:
+        work, card = cards[row.link_id]
+        said_here = ours[work.party.id]
+        card.shared = row
+        card.heard = in_step.hear(
+            row, card.record, said_here, fields=step.fields, region=step.region, writing=step.writing
+        )
+        own = {one.field: one.value.get("value") for one in work.said if one.link_id == row.link_id}
+        for name in card.heard.fields.intersection(in_step.LISTS):
+            _leave_out(card, name, row.base.get(name) or (), own.get(name) or (), known[name])
+
+
+def _leave_out(card: _Card, name: str, base: Sequence[Any], own: Sequence[Any], key: Callable[[Any], str]) -> None:
+    """Take entries off a record that nobody there wrote: they were there when both sides agreed, by our own hand."""
+    mine = {entry_key(one["value"], key) for one in own}
+    ours = {entry_key(one, key) for one in base} - mine
+    kept = tuple(one for one in getattr(card.record, name) if entry_key(one.value, key) not in ours)
+    change: dict[str, Any] = {name: kept}
+    card.record = replace(card.record, **change)
+    if kind := in_step.POINTING.get(name):
+        written = {one.value for one in kept}
+        card.points = tuple(point for point in card.points if point.kind != kind or point.raw in written)
+
+
+def _words(record: Record, name: str) -> tuple[str, ...]:
+    """Return the claims that stand for a field that is kept in step; a company's name is where a person's employer is."""
+    if name == "company":
+        return ("company", "name", "kind") if record.is_company else ("company",)
+    if name == "name":
+        return ("given", "family") if record.is_company else ("name", "given", "family", "kind")
+    return (name,)
+
+
+def _agree(session: Session, works: Iterable[_Work]) -> None:
+    """Write down where both sides stand now, also of those that are kept in step from now on."""
+    some = [(work, card) for work in works for card in work.cards if card.link is not None]
+    if not some:
+        return
+    links = {card.link.id: card.link for _, card in some if card.link is not None}
+    ours = in_step.of_parties(session, {work.party for work, _ in some})
+    waiting = []
+    for work, card in some:
+        assert card.link is not None, "it was made before"
+        if card.shared is None:
+            in_step.begin(session, card.link, card.record, ours[work.party.id])
+        elif card.heard is not None:
+            in_step.agree(card.shared, card.heard, ours[work.party.id])
+            if card.heard.waits and card.shared.frozen_at is None:
+                waiting.append(links[card.link.id])
+    session.flush()
+    in_step.plan(session, waiting)
 
 
 def _fresh(card: _Card) -> Party:
@@ -313,12 +436,13 @@ def _hear(work: _Work) -> None:
         mine = {one.field: one for one in work.said if one.link_id == card.link.id}
         card.before = claims.keys(mine.values())
         wanted = claims.claims(card.record, card.points)
+        again = _hear_shared(work, card, wanted, mine) if card.heard is not None else frozenset[str]()
         at = min(card.record.updated_at or card.raw.received_at, card.raw.received_at)
         for name, value in wanted.items():
             old = mine.pop(name, None)
             if old is None:
                 work.said.append(Said(name, value, card.link.id, at))
-            elif old.value != value:
+            elif old.value != value or name in again:
                 old.value, old.observed_at = value, at
             else:
                 continue
@@ -326,6 +450,28 @@ def _hear(work: _Work) -> None:
         for name, old in mine.items():
             old.value = {}  # said no more
             work.changed.add(name)
+
+
+def _hear_shared(work: _Work, card: _Card, wanted: dict[str, dict[str, Any]], mine: dict[str, Said]) -> frozenset[str]:
+    """Leave what the record said before where nobody changed it there; return the claims that are said anew.
+
+    What somebody changed in a contact that is kept in step also counts more than what was said here before.
+    """
+    assert card.heard is not None, "asked only of such"
+    fields = card.heard.fields
+    left = {word for name in card.heard.kept for word in _words(card.record, name)}
+    words = {word for name in fields for word in _words(card.record, name)} - left
+    for word in left:
+        wanted.pop(word, None)
+        mine.pop(word, None)
+    for name, kind in in_step.POINTING.items():
+        if name in left:
+            card.points = tuple(point for point in card.points if point.kind != kind)
+    for one in work.said:
+        if one.link_id is None and one.field in words and (one.field in wanted or one.field != "name"):
+            one.value = {}  # said no more
+            work.changed.add(one.field)
+    return frozenset(words)
 
 
 def _store_claims(session: Session, works: Iterable[_Work]) -> None:
@@ -371,9 +517,10 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
                     back.append(row)
                 work.held[point.key] = _identifier(work.party.id, card.link.id, point)
                 made.append(work.held[point.key])
-            for key in card.before - still:
+            taken_off = _taken_off(card)
+            for key in (card.before | taken_off) - still:
                 row = work.held.get(key)
-                if row is not None and row.link_id is not None and row.valid_to is None:
+                if row is not None and row.valid_to is None and (row.link_id is not None or key in taken_off):
                     row.valid_to = now()
                     touched.add(key)
     for row in back:
@@ -382,6 +529,20 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     session.add_all(made)
     session.flush()
     return touched | {(row.kind, row.value) for row in made}
+
+
+def _taken_off(card: _Card) -> set[Key]:
+    """Return the identifiers that somebody took off a contact that is kept in step, whoever had said them."""
+    if card.shared is None or card.heard is None:
+        return set()
+    known = in_step.keys(card.region)
+    return {
+        (kind, key)
+        for name, kind in in_step.POINTING.items()
+        if name in card.heard.fields
+        for key in {known[name](one) for one in card.shared.base.get(name) or ()}
+        - {known[name](one) for one in card.heard.theirs.get(name) or ()}
+    }
 
 
 def _identifier(party_id: int, link_id: int, point: Point) -> Identifier:
@@ -462,8 +623,8 @@ def _set(party: Party, name: str, value: Any) -> None:
         setattr(party, name, value)
 
 
-def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) -> None:
-    """Say which values are shared now, count the change and write what a search finds."""
+def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) -> set[int]:
+    """Say which values are shared now, count the change and write what a search finds; returns who is concerned."""
     changed = [work for work in works if work.changed or work.is_new]
     for work in changed:
         if not work.is_new:
@@ -475,6 +636,7 @@ def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) ->
     if companies:
         numbers |= set(session.scalars(select(Party.id).where(Party.company_id.in_(companies))))
     search.refresh_all(session, numbers)
+    return numbers
 
 
 def _bare(session: Session, party_ids: Collection[int | None]) -> list[int]:

@@ -11,7 +11,9 @@ from hub.identity.rules import PartyKind
 from hub.records.address import match_key
 from hub.store.base import Base, PublicId, now
 
-__all__ = ["Claim", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus"]
+__all__ = [
+    "Claim", "Conflict", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus", "SharedRecord",
+]  # fmt: skip
 
 
 class PartyStatus(StrEnum):
@@ -92,6 +94,53 @@ class Claim(Base):
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"))
     observed_at: Mapped[datetime] = mapped_column(default=now)
     locked_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+
+
+class SharedRecord(Base):
+    """A remote record that is kept in step with its party, both ways: what each side was when they last agreed.
+
+    What a side changed since is what it says now against this; see `in_step`.
+    """
+
+    __tablename__ = "shared_record"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
+    base: Mapped[dict[str, Any]]  # the remote's fields
+    ours: Mapped[dict[str, Any]]  # the hub's
+    version: Mapped[str] = mapped_column(default="")  # the remote's own mark of what we wrote last
+    pushed_hash: Mapped[str] = mapped_column(default="")  # of the fields as our last write left them
+    earlier: Mapped[list[Any]] = mapped_column(default=list)  # the same of writes before it
+    pushed_at: Mapped[datetime | None]  # our last write, by the remote's clock
+    answered: Mapped[bool] = mapped_column(default=False)  # since then somebody changed it there
+    round_trips: Mapped[list[Any]] = mapped_column(default=list)  # when a write of ours followed such an answer
+    frozen_at: Mapped[datetime | None]  # it went round too often; a person lets it go on
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Conflict(PublicId, Base):
+    """Both sides of a shared record changed the same: what was chosen, and what was given up for it."""
+
+    __tablename__ = "conflict"
+    __table_args__ = (
+        Index(None, "settled_at", "id"),
+        Index(None, "account_id", "settled_at"),
+        UniqueConstraint("link_id", "fingerprint"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"))
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    field: Mapped[str]
+    entry: Mapped[str] = mapped_column(default="")  # of a list
+    base: Mapped[dict[str, Any]]  # each {"value": ...}
+    ours: Mapped[dict[str, Any]]
+    theirs: Mapped[dict[str, Any]]
+    winner: Mapped[str]  # by the mapping's policy: hub, remote; empty: a person decides
+    fingerprint: Mapped[str]  # so that a write that is tried again tells of it once
+    at: Mapped[datetime] = mapped_column(default=now)
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+    choice: Mapped[str] = mapped_column(default="")  # hub, remote: what the person chose
 
 
 class NumberRule(Base):

@@ -73,6 +73,11 @@ class _Folding(dict[int, str | int | None]):
 _FOLDING = _Folding(_SAME_LETTERS)
 
 
+def spoken_name(name: str) -> str:
+    """Return a party's name; nothing where it stands for one: its address or number."""
+    return name if "@" not in name and any(c.isalpha() for c in name) else ""
+
+
 def fold(text: str) -> str:
     """Fold case, marks, direction signs, letter variants, quotes and digits, so that equal words compare equal."""
     if not text.isascii():

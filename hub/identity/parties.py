@@ -10,18 +10,19 @@ from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
-from hub.identity import rules, search
+from hub.identity import in_step, rules, search
 from hub.identity.callers import PHONE, TAIL, is_line
+from hub.identity.email import KIND as EMAIL_KIND
 from hub.identity.email import read_email
 from hub.identity.models import Claim, Identifier, NumberRule, Party, PartyKind, PartyStatus
-from hub.identity.names import clean_name
+from hub.identity.names import clean_name, spoken_name
 from hub.identity.phone import Phone, PhoneContext, PhoneKind, PhoneVerdict, read
 from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Person
 from hub.store.base import now
 
-EMAIL = "email"
+EMAIL = EMAIL_KIND
 TAX_ID = "tax_id"
 KINDS = (PHONE, EMAIL, TAX_ID)
 LONGEST_NAME = 400
@@ -213,6 +214,7 @@ def edit(
     name: str | Keep = KEEP,
     company: Party | Keep | None = KEEP,
     owner_id: int | Keep | None = KEEP,
+    job_title: str | Keep = KEEP,
 ) -> None:
     """Change what a person says about a party; from then on no source changes it.
 
@@ -230,6 +232,9 @@ def edit(
     if not isinstance(owner_id, Keep) and owner_id != party.owner_id:
         _set_owner(session, person, party, owner_id)
         changed.append("owner")
+    if not isinstance(job_title, Keep) and job_title.strip() != (party.fields.get("job_title") or ""):
+        _set_job_title(session, person, party, job_title.strip())
+        changed.append("job_title")
     if changed:
         _touched(session, person, party, "party.changed", fields=changed)
 
@@ -355,11 +360,6 @@ def _ruled_shared(session: Session, values: Sequence[str]) -> set[str]:
     )
 
 
-def spoken_name(name: str) -> str:
-    """Return a party's name; nothing where it stands for one: its address or number."""
-    return name if "@" not in name and any(c.isalpha() for c in name) else ""
-
-
 def _is_weak(label: str) -> bool:
     return label in rules.WEAK_PHONES
 
@@ -413,6 +413,15 @@ def _set_owner(session: Session, person: Person | None, party: Party, owner_id: 
     _claim(session, person, party, "owner", owner.email if owner else "")
 
 
+def _set_job_title(session: Session, person: Person | None, party: Party, title: str) -> None:
+    if len(title) > LONGEST_NAME:
+        raise UserError("Write at most 400 characters.", error_id="job_title", field="job_title")
+    party.fields = {name: value for name, value in party.fields.items() if name != "job_title"}
+    if title:
+        party.fields = {**party.fields, "job_title": title}
+    _claim(session, person, party, "job_title", title)
+
+
 def _claim(session: Session, person: Person | None, party: Party, field: str, value: str) -> None:
     """Keep one row per field for what people said; the last word counts and is locked by who said it."""
     claim = session.scalars(
@@ -429,8 +438,10 @@ def _touched(session: Session, person: Person | None, party: Party, action: str,
     party.version += 1
     party.changed_at = now()
     session.flush()
-    search.refresh(session, party.id)
+    concerned = [party.id]
     if party.kind == PartyKind.COMPANY and "name" in detail.get("fields", ()):
-        for staff in session.scalars(select(Party.id).where(Party.company_id == party.id)):
-            search.refresh(session, staff)
+        concerned += session.scalars(select(Party.id).where(Party.company_id == party.id))
+    for one in concerned:
+        search.refresh(session, one)
+    in_step.tell(session, concerned)
     audit.record(session, person, action, "party", party.public_id, **detail)

@@ -59,6 +59,7 @@ class PartyFields(BaseModel):
     previous: _Texts = []
     collected: bool | None = None
     updated_at: AwareDatetime | None = None
+    made_by: object = None  # which of our own writes made it; `link` looks at it
 
 
 def said(values: Mapping[str, Any]) -> Party:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from hub.identity import rules
 from hub.identity.models import Identifier, Link, Party, PartyStatus
-from hub.identity.parties import rule_kind, spoken_name
+from hub.identity.names import spoken_name
+from hub.identity.parties import rule_kind
 from hub.identity.points import Key, Point
 from hub.records.party import Party as Record
 

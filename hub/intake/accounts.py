@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from hub.connector.contract import Account as OpenAccount
 from hub.connector.contract import AccountSettings, Connector
 from hub.errors import ConfigError, NotFoundError, UserError
-from hub.intake import grants, read
+from hub.intake import channels, grants, read
 from hub.intake.models import Account, AccountState, Health
 from hub.security.vault import Vault
 from hub.settings import Settings
@@ -174,8 +174,13 @@ def resume(session: Session, row: Account, connector: Connector[Any] | None) -> 
 
 
 def remove(session: Session, row: Account) -> None:
-    """Forget the connection and its secrets. What it brought stays on the timelines."""
-    grants.forget(session, row.id)
-    row.state, row.health, row.secrets = AccountState.REMOVED, Health.PAUSED, ""
+    """Forget the connection and its secrets. What it brought stays on the timelines.
+
+    Where the remote was asked to tell us of changes, a worker first asks it to stop, once, and then drops the secrets.
+    """
+    row.state, row.health = AccountState.REMOVED, Health.PAUSED
+    if not channels.leave(session, row.id):
+        grants.forget(session, row.id)
+        row.secrets = ""
     row.hook_token_hash = row.old_hook_token_hash = ""
     row.name = f"{row.name} (removed {row.id})"

@@ -43,7 +43,7 @@ def first() -> Sequence[Any]:
     running = (
         select(func.count())
         .select_from(other)
-        .where(other.lease_until > now(), other.account_id == StreamState.account_id)
+        .where(other.lease_until > now(), other.account_id == StreamState.account_id, other.records != "")
         .correlate(StreamState)
         .scalar_subquery()
     )

@@ -11,7 +11,7 @@ from hub.store.base import now
 
 LATE_FACTOR = 3  # times the usual gap without a good look
 LATE_LEAST = timedelta(minutes=15)
-_PERSON = {"auth", "disabled", "defect"}  # troubles that nobody but a person ends; see trouble.Trouble
+_PERSON = {"auth", "brake", "disabled", "defect"}  # troubles that nobody but a person ends; see trouble.Trouble
 
 
 def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:

@@ -90,6 +90,7 @@ class StreamState(Base):
     begun_at: Mapped[datetime] = mapped_column(default=now, server_default="2026-01-01 00:00:00+00")
     audit_at: Mapped[datetime | None]  # when it is compared with the remote again
     audit: Mapped[dict[str, Any] | None]  # what the last comparison found: at, compared, missing
+    may_lose_until: Mapped[datetime | None]  # a person agreed that many records go at once
 
 
 class RawState(StrEnum):

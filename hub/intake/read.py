@@ -305,7 +305,8 @@ class Reader:
         values = [{"remote_id": one.remote_id, "reason": one.reason, "day": one.day} for one in filtered]
         receive.filter_out(session, account.id, stream.records, values, run.shown)
         run.counts.update(f"filtered: {one.reason}" for one in filtered)
-        self._unfilter(session, run, [one.remote_id for one in upserts])
+        if any(one.fate is Fate.NEW for one in kept):  # what was there already was not filtered
+            self._unfilter(session, run, [one.remote_id for one in upserts])
         self._leave(session, run, [one.remote_id for one in changes if isinstance(one, Left)])
         self._taker.withdraw(session, account, self._raws(session, run, [one.remote_id for one in filtered]))
 

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from sqlalchemy import Select, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from hub.connector.contract import Delivered
 from hub.intake.models import FilteredRecord, RawRecord, RawState
@@ -28,11 +29,12 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A record that was kept; `state` is what became of it so far."""
+    """A record that was kept; `state` is what became of it so far, `payload` what was delivered."""
 
     id: int
     fate: Fate
     state: str
+    payload: dict[str, Any]
 
     @property
     def waits(self) -> bool:
@@ -60,6 +62,29 @@ _KNOWN: Select[int, str, str, str, datetime | None] = (
     )
     .with_for_update()
 )
+# Without the payload: it is in our hands already, and reading it again would cost as much as writing it did.
+_ROWS = (
+    select(RawRecord)
+    .where(RawRecord.id.in_(bindparam("ids", expanding=True)))
+    .options(defer(RawRecord.payload))
+    .execution_options(populate_existing=True)
+)
+_SETTLE = (
+    update(_RAW)
+    .where(_RAW.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=bindparam("new_state"),
+        mapping_hash=bindparam("new_hash"),
+        applied_at=bindparam("new_at"),
+        attempts=_RAW.c.attempts + 1,
+    )
+)
+_SEE = (
+    update(_RAW)
+    .where(_RAW.c.id.in_(bindparam("ids", expanding=True)))
+    .values(container=bindparam("new_container"), epoch=bindparam("new_epoch"), gone_at=None)
+)
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode
 
 
 # JSON of PostgreSQL takes neither: a NUL, half of a character that is written as two.
@@ -75,14 +100,26 @@ def storable(value: Any) -> Any:
     return [storable(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _storable(record: Delivered) -> Delivered:
-    return replace(record, remote_id=storable(record.remote_id), payload=storable(record.payload))
-
-
 def content_hash(payload: dict[str, Any]) -> str:
     """Hash a payload, the same for the same content in another order of keys."""
-    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(_canonical(payload).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _hashed(record: Delivered) -> tuple[Delivered, str]:
+    """Return a record as every database can keep it, and the hash of its payload."""
+    written = _canonical(record.payload)
+    if "\\u0000" not in written:  # how JSON writes a NUL; nearly always there is none, and nothing to replace
+        try:
+            return _named(record), hashlib.sha256(written.encode()).hexdigest()
+        except UnicodeEncodeError:  # half a character
+            pass
+    kept = replace(_named(record), payload=storable(record.payload))
+    return kept, content_hash(kept.payload)
+
+
+def _named(record: Delivered) -> Delivered:
+    name = storable(record.remote_id)
+    return record if name == record.remote_id else replace(record, remote_id=name)
 
 
 def keep(session: Session, account_id: int, record: Delivered) -> tuple[RawRecord, bool]:
@@ -100,8 +137,9 @@ def keep_page(
     session: Session, account_id: int, stream: str, records: Sequence[Delivered], shown: Shown = NOWHERE
 ) -> list[Kept]:
     """Store several records of one stream, each as `keep` does; a record that comes twice is stored as it came last."""
-    latest = {record.remote_id: record for record in map(_storable, records)}
-    digests = {remote_id: content_hash(record.payload) for remote_id, record in latest.items()}
+    read = [_hashed(record) for record in records]
+    latest = {record.remote_id: record for record, _ in read}
+    digests = {record.remote_id: digest for record, digest in read}
     known = _known(session, account_id, stream, latest)
     new = [record for remote_id, record in latest.items() if remote_id not in known]
     made = _insert(session, account_id, new, digests, shown) if new else {}
@@ -111,23 +149,36 @@ def keep_page(
     _change(session, [(known[remote_id].id, latest[remote_id], digests[remote_id]) for remote_id in changed])
     if shown.container and known:
         _see(session, [row.id for row in known.values()], shown)
-    kept = {remote_id: Kept(row_id, Fate.NEW, RawState.KEPT) for remote_id, row_id in made.items()}
+    payloads = {remote_id: record.payload for remote_id, record in latest.items()}
+    kept = {name: Kept(row_id, Fate.NEW, RawState.KEPT, payloads[name]) for name, row_id in made.items()}
     for remote_id, row in known.items():
         fate = Fate.CHANGED if remote_id in changed else Fate.UNCHANGED
         # What had gone and is back unchanged must be taken again too.
         waits = remote_id in changed or row.gone_at is not None
-        kept[remote_id] = Kept(row.id, fate, RawState.KEPT if waits else row.state)
+        kept[remote_id] = Kept(row.id, fate, RawState.KEPT if waits else row.state, payloads[remote_id])
     return [kept[remote_id] for remote_id in latest]
 
 
 def rows(session: Session, kept: Iterable[Kept]) -> list[RawRecord]:
     """Return the rows of kept records, in their order."""
-    ids = [one.id for one in kept]
-    if not ids:
+    payloads = {one.id: one.payload for one in kept}
+    if not payloads:
         return []
-    query = select(RawRecord).where(RawRecord.id.in_(ids)).execution_options(populate_existing=True)
-    found = {row.id: row for row in session.scalars(query)}
-    return [found[row_id] for row_id in ids]
+    found = {row.id: row for row in session.scalars(_ROWS, {"ids": list(payloads)})}
+    for row_id, payload in payloads.items():
+        set_committed_value(found[row_id], "payload", payload)
+    return [found[row_id] for row_id in payloads]
+
+
+def settle(session: Session, raws: Sequence[RawRecord], state: RawState, mapping_hash: str) -> None:
+    """Write down what became of records that a mapping was applied to: one statement for all of them."""
+    values = {"state": state, "mapping_hash": mapping_hash, "applied_at": now()}
+    asked = {"new_state": state, "new_hash": mapping_hash, "new_at": values["applied_at"]}
+    session.execute(_SETTLE, {"ids": [raw.id for raw in raws], **asked})
+    for raw in raws:
+        set_committed_value(raw, "attempts", raw.attempts + 1)
+        for name, value in values.items():
+            set_committed_value(raw, name, value)
 
 
 def filter_out(
@@ -196,8 +247,8 @@ def _insert(
         }
         for record in records
     ]
-    statement = insert(RawRecord).on_conflict_do_nothing(index_elements=["account_id", "stream", "remote_id"])
-    made = session.execute(statement.returning(RawRecord.remote_id, RawRecord.id), values)
+    statement = insert(_RAW).on_conflict_do_nothing(index_elements=["account_id", "stream", "remote_id"])
+    made = session.execute(statement.returning(_RAW.c.remote_id, _RAW.c.id), values)
     return {row.remote_id: row.id for row in made}
 
 
@@ -228,9 +279,4 @@ def _change(session: Session, changes: Sequence[tuple[int, Delivered, str]]) -> 
 
 def _see(session: Session, row_ids: Sequence[int], shown: Shown) -> None:
     """Write down that records were shown; one that had gone is back."""
-    session.execute(
-        update(RawRecord)
-        .where(RawRecord.id.in_(row_ids))
-        .values(container=shown.container, epoch=shown.epoch, gone_at=None)
-        .execution_options(synchronize_session=False)
-    )
+    session.execute(_SEE, {"ids": row_ids, "new_container": shown.container, "new_epoch": shown.epoch})

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from hub import log
 from hub.errors import (
     AuthError,
+    BrakeError,
     ConnectorError,
     DisabledError,
     GoneError,
@@ -40,6 +41,7 @@ class Trouble(StrEnum):
     SCOPE = "scope"  # a person must grant a permission; the other streams go on
     DISABLED = "disabled"  # the remote's administrator must switch something on
     REFUSED = "refused"  # this one write, for good; a person decides what becomes of it
+    BRAKE = "brake"  # so much is gone at once that a person must agree
     DEFECT = "defect"  # ours: the stream stands still and keeps its cursor
 
 
@@ -62,7 +64,7 @@ def said(fault: Exception) -> str:
 
 def again(trouble: Trouble, fault: Exception, failures: int) -> datetime | None:
     """Return when to try again; None: not before a person did something."""
-    if trouble in {Trouble.AUTH, Trouble.REFUSED, Trouble.DEFECT}:
+    if trouble in {Trouble.AUTH, Trouble.BRAKE, Trouble.REFUSED, Trouble.DEFECT}:
         return None
     if trouble in {Trouble.SCOPE, Trouble.DISABLED}:
         return now() + timedelta(hours=LOOK_AGAIN_H)
@@ -85,6 +87,7 @@ _READING: Sequence[tuple[type[Exception], Trouble]] = (
     (LimitedError, Trouble.LIMITED),
     (RetryLaterError, Trouble.AWAY),
     (AuthError, Trouble.AUTH),
+    (BrakeError, Trouble.BRAKE),
     (ScopeError, Trouble.SCOPE),
     (DisabledError, Trouble.DISABLED),
     (ShapeError, Trouble.AWAY),  # a page that is none, such as HTML: the remote is being mended

@@ -60,6 +60,19 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """What an answer takes from the mail that it answers, by the names of `Mail`."""
+
+    message_id: str
+    references: tuple[str, ...] = ()
+    in_reply_to: tuple[str, ...] = ()
+    from_: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What a person wrote and to whom."""
 
@@ -72,7 +85,7 @@ class Letter:
     bcc: tuple[Address, ...] = ()
     signature: Signature = Signature()
     files: tuple[File, ...] = ()
-    answers: Mail | None = None
+    answers: Mail | Parent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,9 @@ def answer_subject(subject: str) -> str:
     return f"Re: {bare}"[:LONGEST_SUBJECT].rstrip() if bare else "Re:"
 
 
-def answer_to(mail: Mail, *, own: frozenset[str], everyone: bool) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
+def answer_to(
+    mail: Mail | Parent, *, own: frozenset[str], everyone: bool
+) -> tuple[tuple[Address, ...], tuple[Address, ...]]:
     """Return To and Cc of an answer.
 
     Args:
@@ -144,7 +159,7 @@ def answer_to(mail: Mail, *, own: frozenset[str], everyone: bool) -> tuple[tuple
     return to, _others(more, own, frozenset(a.address for a in to))
 
 
-def references_of(mail: Mail) -> tuple[str, ...]:
+def references_of(mail: Mail | Parent) -> tuple[str, ...]:
     """Return the References of an answer: those of the parent and its id (RFC 5322 section 3.6.4), not too many."""
     before = mail.references or (mail.in_reply_to if len(mail.in_reply_to) == 1 else ())
     every = tuple(dict.fromkeys(one for one in (*before, mail.message_id) if _ID.fullmatch(one)))
@@ -159,7 +174,7 @@ def _once(people: Sequence[Address]) -> tuple[Address, ...]:
     return tuple({a.address: a for a in people if a.address}.values())
 
 
-def _thread(answers: Mail | None, message_id: str, key: str) -> bytes:
+def _thread(answers: Mail | Parent | None, message_id: str, key: str) -> bytes:
     """Return the header lines about the thread.
 
     Written by hand, one id on a line: the standard library encodes an id that is longer than a line, and no program

@@ -78,17 +78,20 @@ def read(values: Mapping[str, Any], *, etag: str = "") -> Meeting:
     )
 
 
+def values_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a meeting, by their names, as JSON keeps them."""
+    return {name: _to_json(name, value) for name, value in values.items()}
+
+
+def values_of_json(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what `values_json` wrote."""
+    return {name: _of_json(name, value) for name, value in kept.items()}
+
+
 def as_json(meeting: Meeting) -> dict[str, Any]:
     """Return a meeting as a row keeps it."""
-    plain = {one.name: getattr(meeting, one.name) for one in fields(Meeting)}
+    plain = values_json({one.name: getattr(meeting, one.name) for one in fields(Meeting)})
     return plain | {
-        "start": _when_json(meeting.start),
-        "end": _when_json(meeting.end),
-        "original_start": _original_json(meeting.original_start),
-        "recurrence": list(meeting.recurrence),
-        "attendees": [
-            {one.name: getattr(person, one.name) for one in fields(Attendee)} for person in meeting.attendees
-        ],
         "updated_at": meeting.updated_at.isoformat() if meeting.updated_at else None,
         "markers": dict(meeting.markers),
     }
@@ -96,37 +99,59 @@ def as_json(meeting: Meeting) -> dict[str, Any]:
 
 def of_json(kept: Mapping[str, Any]) -> Meeting:
     """Read what `as_json` wrote."""
-    return Meeting(
-        **{
-            **kept,
-            "start": _when(kept["start"]),
-            "end": _when(kept["end"]),
-            "original_start": _original(kept["original_start"]),
-            "recurrence": tuple(kept["recurrence"]),
-            "status": Status(kept["status"]),
-            "privacy": Privacy(kept["privacy"]),
-            "attendees": tuple(
-                Attendee(**{**person, "response": Response(person["response"])}) for person in kept["attendees"]
-            ),
-            "updated_at": datetime.fromisoformat(kept["updated_at"]) if kept["updated_at"] else None,
-        }
-    )
+    updated_at = datetime.fromisoformat(kept["updated_at"]) if kept["updated_at"] else None
+    return Meeting(**{**values_of_json(kept), "updated_at": updated_at})
 
 
-def _when_json(when: When | None) -> dict[str, str] | None:
+def _to_json(name: str, value: Any) -> Any:
+    match name:
+        case "start" | "end":
+            return _when_json(value)
+        case "original_start":
+            return _original_json(value)
+        case "attendees":
+            return [{one.name: getattr(person, one.name) for one in fields(Attendee)} for person in value]
+        case "recurrence":
+            return list(value)
+        case "privacy" | "status":
+            return str(value)
+        case _:
+            return value
+
+
+def _of_json(name: str, value: Any) -> Any:
+    match name:
+        case "start" | "end":
+            return _when(value)
+        case "original_start":
+            return _original(value)
+        case "attendees":
+            return tuple(Attendee(**{**person, "response": Response(person["response"])}) for person in value)
+        case "recurrence":
+            return tuple(value)
+        case "privacy":
+            return Privacy(value)
+        case "status":
+            return Status(value)
+        case _:
+            return value
+
+
+def _when_json(when: When | None) -> dict[str, Any] | None:
     if when is None:
         return None
     if isinstance(when, WallTime):
-        return {"local": when.local.isoformat(), "zone": when.zone}
+        fold = {"fold": 1} if when.local.fold else {}  # the second of an hour that comes twice
+        return {"local": when.local.isoformat(), "zone": when.zone, **fold}
     return {"day": when.isoformat()}
 
 
-def _when(kept: Mapping[str, str] | None) -> When | None:
+def _when(kept: Mapping[str, Any] | None) -> When | None:
     if kept is None:
         return None
     if "day" in kept:
         return date.fromisoformat(kept["day"])
-    return WallTime(datetime.fromisoformat(kept["local"]), kept["zone"])
+    return WallTime(datetime.fromisoformat(kept["local"]).replace(fold=kept.get("fold", 0)), kept["zone"])
 
 
 def _original_json(original: date | datetime | None) -> dict[str, str] | None:

@@ -98,6 +98,7 @@ class Change:
         remote_id: of the event; empty for a time of a series that is no exception yet: then `series_id` and
             `original_start` say which.
         etag: what must still be there; empty: the remote is read before.
+        base: what the named fields said, and when it took place: what others must not have changed meanwhile.
     """
 
     account_id: int
@@ -109,6 +110,7 @@ class Change:
     etag: str
     idempotency_key: str
     notify: bool = False
+    base: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ class Cancel:
     etag: str
     idempotency_key: str
     notify: bool = False
+    base: Mapping[str, Any] = field(default_factory=dict)
 
 
 Write = Create | Change | Cancel
@@ -207,6 +210,7 @@ def change(
         event.etag,
         _idempotency("change", target, ask),
         ask.notify,
+        {name: getattr(current, name) for name in dict.fromkeys(("start", "end", *wanted))},
     )
 
 
@@ -218,7 +222,7 @@ def cancel(
     Raises:
         UserError: it may not be called off; `error_id` says why.
     """
-    event, _ = _meant(held, target, ask, scope, original_start)
+    event, current = _meant(held, target, ask, scope, original_start)
     return Cancel(
         target.account_id,
         target.calendar,
@@ -228,6 +232,7 @@ def cancel(
         event.etag,
         _idempotency("cancel", target, ask),
         ask.notify,
+        {"start": current.start, "end": current.end},
     )
 
 
@@ -256,10 +261,15 @@ _SENTENCES = {
 }
 
 
+def refused(word: str) -> UserError:
+    """Return the error that says why an event may not be written; `word` is that of `refusal`."""
+    return UserError(_SENTENCES[word], error_id=word)
+
+
 def _may_write(target: Target, ask: Ask) -> None:
     word = "older_than_connection" if ask.at < target.connected_at else "" if target.writable else "read_only"
     if word:
-        raise UserError(_SENTENCES[word], error_id=word)
+        raise refused(word)
 
 
 def _meant(
@@ -272,7 +282,7 @@ def _meant(
     """
     word = refusal(held.master, target, ask.at)
     if word:
-        raise UserError(_SENTENCES[word], error_id=word)
+        raise refused(word)
     match scope:
         case Scope.ALL:
             return held.master, held.master
@@ -297,7 +307,7 @@ def _one_time(held: Held, original_start: date | datetime | None) -> tuple[Meeti
     if not found:
         raise UserError("The series does not take place then.", error_id="not_in_series")
     if found[0].cancelled:
-        raise UserError(_SENTENCES["cancelled"], error_id="cancelled")
+        raise refused("cancelled")
     current = replace(found[0].meeting, start=found[0].start, end=found[0].end, recurrence=())
     if found[0].is_exception:
         return found[0].meeting, current

@@ -14,10 +14,12 @@ from hub import log
 from hub.errors import RecordError, ShapeError
 from hub.identity.parties import EMAIL, holders_of
 from hub.intake.models import Account, RawRecord
-from hub.meetings import copies
+from hub.meetings import bookings, copies
 from hub.meetings.identity import Copy, One, united
-from hub.meetings.models import MeetingCopy, MeetingRow, MeetingSeries
+from hub.meetings.models import Booking, MeetingCopy, MeetingRow, MeetingSeries
+from hub.meetings.plan import MARKER
 from hub.meetings.series import PAST, STRICTNESS, Place, Row, shown
+from hub.meetings.wishes import overlaid
 from hub.records.interaction import Interaction as Record
 from hub.records.meeting import Meeting, WallTime, When
 from hub.security.models import User
@@ -62,8 +64,10 @@ def take(session: Session, account: Account, given: Sequence[Given], *, zone: st
         touched.add(row.uid)
         _write(row, meeting, address=_mailbox(one.raw), users=users, account=account)
         touched.add(row.uid)
+        known[one.raw.id] = row
     session.flush()
     touched |= _adopt(session, account.id)
+    touched |= bookings.recognise(session, account.id, list(known.values()))
     show(session, touched - {""}, users=users, zone=zone)
 
 
@@ -75,7 +79,7 @@ def lose(session: Session, raws: Sequence[RawRecord], *, zone: str) -> None:
     for row in rows:
         session.delete(row)
     session.flush()
-    _show_each(session, uids - {""}, zone)
+    show_again(session, uids - {""}, zone)
 
 
 def look_again(session: Session, *, zone: str) -> int:
@@ -87,12 +91,15 @@ def look_again(session: Session, *, zone: str) -> int:
         .order_by(MeetingSeries.again_at)
         .limit(MOST_AGAIN)
     ).all()
-    _show_each(session, due, zone)
+    show_again(session, due, zone)
     return len(due)
 
 
-def _show_each(session: Session, uids: Iterable[str], zone: str) -> None:
-    """Show meetings where no record could be set aside: one that cannot be reckoned stays as it is shown."""
+def show_again(session: Session, uids: Iterable[str], zone: str) -> None:
+    """Show meetings where no record could be set aside: one that cannot be reckoned stays as it is shown.
+
+    The caller has the turn (`MeetingCopy.__tablename__`).
+    """
     users = _users(session)
     for uid in sorted(uids):
         try:
@@ -113,8 +120,9 @@ def show(session: Session, uids: Iterable[str], *, users: Mapping[str, int], zon
     by_uid: dict[str, list[MeetingCopy]] = defaultdict(list)
     for row in session.scalars(select(MeetingCopy).where(MeetingCopy.uid.in_(wanted)).order_by(MeetingCopy.id)):
         by_uid[row.uid].append(row)
+    booked = bookings.of_uids(session, wanted)
     for uid in wanted:
-        _show_one(session, uid, by_uid[uid], users, moment)
+        _show_one(session, uid, Known(by_uid[uid], booked.get(uid, ())), users, moment)
 
 
 # --- copies -------------------------------------------------------------------------------------------------------
@@ -184,27 +192,41 @@ def _users(session: Session) -> dict[str, int]:
 # --- rows ---------------------------------------------------------------------------------------------------------
 
 
-def _show_one(
-    session: Session, uid: str, rows: Sequence[MeetingCopy], users: Mapping[str, int], moment: datetime
-) -> None:
-    ones = _united(rows, users)
-    ours = frozenset(users) | {row.address for row in rows}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one uid: what calendars have, and what people asked for here."""
+
+    rows: Sequence[MeetingCopy]
+    bookings: Sequence[Booking] = ()
+
+
+def _show_one(session: Session, uid: str, known: Known, users: Mapping[str, int], moment: datetime) -> None:
+    ones = _united(known, users)
+    ours = frozenset(users) | {row.address for row in known.rows}
     master = next((one.authority.meeting for one in ones.values() if not one.authority.meeting.is_exception), None)
     exceptions = [one.authority.meeting for one in ones.values() if one.authority.meeting.is_exception]
     try:
         wanted = shown(master, exceptions, moment, ours=ours) if ones else []
     except ShapeError as error:
         raise RecordError(f"meeting {uid[:100]}: {error}") from error
-    _keep(session, uid, [(row, _one_of(row, ones)) for row in wanted], ours, moment)
+    _keep(session, uid, [(row, _one_of(row, ones)) for row in wanted], Others(ours, known.bookings), moment)
     _remember(session, uid, wanted, moment)
 
 
-def _united(rows: Sequence[MeetingCopy], users: Mapping[str, int]) -> dict[str, One]:
+def _united(known: Known, users: Mapping[str, int]) -> dict[str, One]:
+    """Make one meeting of all its copies, with what is wanted of each and not written yet."""
+    places: dict[tuple[int, str], tuple[int | None, list[Meeting]]] = {}
+    for row in known.rows:
+        place = places.setdefault((row.account_id, row.address), (row.user_id, []))
+        place[1].append(copies.of_json(row.fields))
+    for booking in known.bookings:
+        if bookings.is_laid_over(booking):
+            user_id, meetings = places.setdefault((booking.account_id, booking.mailbox), (booking.user_id, []))
+            meetings[:] = overlaid(meetings, [bookings.wish_of(booking)], organiser=booking.mailbox)
     groups: dict[str, list[Copy]] = defaultdict(list)
-    for row in rows:
-        meeting = copies.of_json(row.fields)
-        copy = Copy(row.account_id, row.user_id, row.address, meeting)
-        groups[f"{meeting.original_start!r}"].append(copy)
+    for (account_id, address), (user_id, meetings) in places.items():
+        for meeting in meetings:
+            groups[f"{meeting.original_start!r}"].append(Copy(account_id, user_id, address, meeting))
     made = (united(group, users) for group in groups.values())
     return {one.key: one for one in made}
 
@@ -221,16 +243,25 @@ def _one_of(row: Row, ones: Mapping[str, One]) -> One:
     return found
 
 
-def _keep(session: Session, uid: str, rows: Sequence[tuple[Row, One]], ours: frozenset[str], moment: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What says who from outside a meeting is with: our own addresses, and for whom it was booked here."""
+
+    ours: frozenset[str]
+    bookings: Sequence[Booking]
+
+
+def _keep(session: Session, uid: str, rows: Sequence[tuple[Row, One]], others: Others, moment: datetime) -> None:
     """Write the rows; what was shown and is no more goes, but the past beyond the window stays."""
     before = {row.key: row for row in session.scalars(select(MeetingRow).where(MeetingRow.uid == uid))}
     by_account: dict[int, list[tuple[str, Entry]]] = defaultdict(list)
-    parties = holders_of(session, EMAIL, {address for _, one in rows for address in _others(one, ours)})
+    parties = holders_of(session, EMAIL, {address for _, one in rows for address in _others(one, others.ours)})
+    said = bookings.by_row(others.bookings, [(row.key, row.place) for row, _ in rows])
     for row, one in rows:
         known = before.pop(row.key, None)
         entry = Entry(
-            record=_record(row, one, moment),
-            parts=_parts(one, ours, parties),
+            record=_record(row, one, moment, said.get(row.key)),
+            parts=_parts(one, others, parties),
             interaction_id=known.interaction_id if known else None,
             owner_id=one.authority.user_id,
         )
@@ -267,7 +298,7 @@ def _remember(session: Session, uid: str, rows: Sequence[Row], moment: datetime)
         known.again_at = max(following[0], moment + timedelta(minutes=1)) if following else None
 
 
-def _record(row: Row, one: One, moment: datetime) -> Record:
+def _record(row: Row, one: One, moment: datetime, booking: Mapping[str, Any] | None) -> Record:
     told = row.occurrence.meeting
     meeting = one.authority.meeting if row.struck and not told.title else told
     all_day = not isinstance(row.start, WallTime)
@@ -301,6 +332,8 @@ def _record(row: Row, one: One, moment: datetime) -> Record:
             ],
             "repeats": repeats,
             "users": list(one.user_ids),
+            "ours": _is_ours(one),
+            "booking": booking,
         },
     )
 
@@ -311,12 +344,23 @@ def _others(one: One, ours: frozenset[str]) -> list[str]:
     return list(dict.fromkeys(address for address in everybody if address and address.lower() not in ours))
 
 
-def _parts(one: One, ours: frozenset[str], parties: Mapping[str, int]) -> list[Part]:
+def _is_ours(one: One) -> bool:
+    """Say whether one of our calendars organises it, so that it can be moved here as far as the settings let us."""
+    organiser, markers = one.authority.meeting.organiser.lower(), one.authority.meeting.markers
+    return organiser == one.authority.address if organiser else MARKER in markers
+
+
+def _parts(one: One, others: Others, parties: Mapping[str, int]) -> list[Part]:
+    """Say who takes part: those in it by their addresses, and the customer for whom it was booked without being invited."""
     organiser = one.authority.meeting.organiser
-    return [
+    parts = [
         Part(parties.get(address), "organiser" if address == organiser else "attendee", EMAIL, address)
-        for address in _others(one, ours)
+        for address in _others(one, others.ours)
     ]
+    booked = bookings.party_of(others.bookings)
+    if booked is not None and all(part.party_id != booked for part in parts):
+        parts.append(Part(booked, "customer", "", ""))
+    return parts
 
 
 def _instant(when: When, zone: Any) -> datetime:

@@ -62,6 +62,17 @@ def due(kinds: Sequence[str]) -> ColumnElement[bool]:
     )
 
 
+def take_back(session: Session, key: str) -> bool:
+    """Do not send something after all; False: somebody has begun, and it may be written already."""
+    done = session.execute(
+        update(Outbox)
+        .where(Outbox.idempotency_key == key, Outbox.state == OutboxState.WAITING, Outbox.attempt == 0)
+        .values(state=OutboxState.DROPPED, done_at=now(), due_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE has one
+
+
 def wake(session: Session, account_id: int) -> None:
     """Try again now what waits for a person who has just connected the account again."""
     session.execute(

@@ -17,15 +17,22 @@ class Right(StrEnum):
     HEAR_OWN_RECORDINGS = "hear_own_recordings"  # of calls one took part in
     HEAR_RECORDINGS = "hear_recordings"
     EDIT_PARTIES = "edit_parties"
+    BOOK_MEETINGS = "book_meetings"  # in one's own calendar and in those of colleagues
     SEE_ALL_CALLS = "see_all_calls"  # also calls of colleagues with parties one does not serve
     SEE_INSIGHTS = "see_insights"
     MANAGE_CONNECTIONS = "manage_connections"
     MANAGE_USERS = "manage_users"
     SEE_AUDIT = "see_audit"
     SEE_RAW = "see_raw"
+    SHARE_ANY_MAIL = "share_any_mail"  # choose who sees a conversation, whoever's mailbox it is in
 
 
-_AGENT = frozenset({Right.USE, Right.DIAL, Right.CONTROL_OWN_CALL, Right.HEAR_OWN_RECORDINGS, Right.EDIT_PARTIES})
+_AGENT = frozenset(
+    {
+        Right.USE, Right.DIAL, Right.CONTROL_OWN_CALL, Right.HEAR_OWN_RECORDINGS, Right.EDIT_PARTIES,
+        Right.BOOK_MEETINGS,
+    }
+)  # fmt: skip
 _MANAGER = _AGENT | {Right.HEAR_RECORDINGS, Right.SEE_ALL_CALLS, Right.SEE_INSIGHTS}
 RIGHTS: Mapping[str, frozenset[Right]] = {
     Role.AGENT: _AGENT,
@@ -86,3 +93,13 @@ def sees(person: Person, *, visibility: str, owner_id: int | None, among: Collec
     if visibility == "all" or (owner_id is not None and owner_id == person.id) or person.id in among:
         return Seen.FULL
     return Seen.METADATA if visibility == "metadata" else Seen.NOTHING
+
+
+def may_share_mail(person: Person, owners: Collection[int]) -> bool:
+    """Say whether a person may choose who sees a conversation; `owners` are those who have it in their mailboxes."""
+    return person.id in owners or may(person.role, Right.SHARE_ANY_MAIL)
+
+
+def may_change_meeting(person: Person, seen: Seen) -> bool:
+    """Say whether a person may move a meeting or call it off, in whosever calendar: who sees what it says may."""
+    return seen is Seen.FULL and may(person.role, Right.BOOK_MEETINGS)

@@ -3,12 +3,30 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from hub.records.interaction import Interaction as Record
+from hub.store.base import new_public_id
 from hub.timeline.models import Interaction, Participant
+
+_NEW = insert(Interaction).returning(Interaction).execution_options(render_nulls=True)  # so that one shape fits all
+_TABLE = cast("Table", Participant.__table__)
+_BEFORE = select(_TABLE).where(_TABLE.c.interaction_id.in_(bindparam("present", expanding=True)))
+_CHANGE = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("row"))
+    .values(
+        started_at=bindparam("at"),
+        kind=bindparam("what"),
+        party_id=bindparam("party"),
+        origin_party_id=bindparam("origin"),
+    )
+)
+_Known = Row[*tuple[Any, ...]]
+_Who = tuple[str, str, str]  # role, kind of identifier, its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +60,49 @@ def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -
     A party that a person chose for an unknown number stays: a record that still names nobody takes nothing away.
     """
     known = _known(session, entries)
-    rows = []
-    for entry in entries:
-        record = entry.record
-        row = known.get(_place(entry))
-        if row is None:
-            row = Interaction(
-                raw_record_id=entry.raw_record_id, account_id=account_id, kind=record.kind, started_at=record.started_at
-            )
-            session.add(row)
-        row.owner_id = entry.owner_id if entry.owner_id is not None else row.owner_id
-        row.kind, row.direction, row.summary = record.kind, record.direction, record.summary
-        row.started_at, row.ended_at = record.started_at, record.ended_at
-        row.visibility, row.source_url, row.detail = record.visibility, record.source_url, dict(record.detail)
-        rows.append(row)
+    found = [known.get(_place(entry)) for entry in entries]
+    new = iter(_insert(session, [entry for entry, row in zip(entries, found, strict=True) if row is None], account_id))
+    for entry, row in zip(entries, found, strict=True):
+        if row is not None:
+            _update(row, entry)
     session.flush()
-    present = [row.id for row in known.values()]
-    before: dict[int, list[Participant]] = defaultdict(list)
-    for old in session.scalars(select(Participant).where(Participant.interaction_id.in_(present))) if present else ():
-        before[old.interaction_id].append(old)
-    for row, entry in zip(rows, entries, strict=True):
-        _participants(session, row, entry.parts, before[row.id])
-    session.flush()
+    rows = [row or next(new) for row in found]
+    _participants(session, list(zip(rows, entries, strict=True)), [row.id for row in known.values()])
     return rows
+
+
+def _insert(session: Session, entries: Sequence[Entry], account_id: int | None) -> list[Interaction]:
+    """Insert new rows with one statement, and return them in the order of their entries."""
+    if not entries:
+        return []
+    ids = [new_public_id() for _ in entries]
+    values = [
+        {"public_id": public_id, "account_id": account_id, "raw_record_id": entry.raw_record_id, **_values(entry)}
+        for public_id, entry in zip(ids, entries, strict=True)
+    ]
+    made = {row.public_id: row for row in session.scalars(_NEW, values)}
+    return [made[public_id] for public_id in ids]
+
+
+def _update(row: Interaction, entry: Entry) -> None:
+    for name, value in _values(entry).items():
+        if name != "owner_id" or value is not None:  # an owner that a record does not name stays
+            setattr(row, name, value)
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    record = entry.record
+    return {
+        "owner_id": entry.owner_id,
+        "kind": record.kind,
+        "direction": record.direction,
+        "summary": record.summary,
+        "started_at": record.started_at,
+        "ended_at": record.ended_at,
+        "visibility": record.visibility,
+        "source_url": record.source_url,
+        "detail": dict(record.detail),
+    }
 
 
 def _known(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, int | None], Interaction]:
@@ -82,29 +120,49 @@ def _place(entry: Entry) -> tuple[str, int | None]:
     return ("raw", entry.raw_record_id) if entry.raw_record_id is not None else ("new", None)
 
 
-def _participants(session: Session, row: Interaction, parts: Sequence[Part], before: Sequence[Participant]) -> None:
-    known = {(p.role, p.identifier_kind, p.value): p for p in before}
-    for part in parts:
-        old = known.pop((part.role, part.identifier_kind, part.value), None)
-        if old is None:
-            session.add(
-                Participant(
-                    interaction_id=row.id,
-                    party_id=part.party_id,
-                    origin_party_id=part.party_id,
-                    started_at=row.started_at,
-                    kind=row.kind,
-                    role=part.role,
-                    identifier_kind=part.identifier_kind,
-                    value=part.value,
-                )
-            )
-            continue
-        old.started_at, old.kind = row.started_at, row.kind
-        if part.party_id is not None and old.party_id is None:
-            old.party_id = old.origin_party_id = part.party_id
-    for gone in known.values():
-        session.delete(gone)
+def _participants(session: Session, placed: Sequence[tuple[Interaction, Entry]], present: Sequence[int]) -> None:
+    """Write who took part, a statement for each kind of change; `present` are the rows that were there before."""
+    before: dict[int, dict[_Who, _Known]] = defaultdict(dict)
+    for one in session.execute(_BEFORE, {"present": present}) if present else ():
+        before[one.interaction_id][one.role, one.identifier_kind, one.value] = one
+    new, changed, gone = [], [], []
+    for row, entry in placed:
+        known = dict(before[row.id])
+        for part in entry.parts:
+            old = known.pop((part.role, part.identifier_kind, part.value), None)
+            if old is None:
+                new.append(_new(row, part))
+            elif change := _change(row, part, old):
+                changed.append(change)
+        gone += [one.id for one in known.values()]
+    if gone:
+        session.execute(delete(_TABLE).where(_TABLE.c.id.in_(gone)))
+    if changed:
+        session.execute(_CHANGE, changed)
+    if new:
+        session.execute(insert(_TABLE), new)
+
+
+def _new(row: Interaction, part: Part) -> dict[str, Any]:
+    return {
+        "interaction_id": row.id,
+        "party_id": part.party_id,
+        "origin_party_id": part.party_id,
+        "started_at": row.started_at,
+        "kind": row.kind,
+        "role": part.role,
+        "identifier_kind": part.identifier_kind,
+        "value": part.value,
+    }
+
+
+def _change(row: Interaction, part: Part, old: _Known) -> dict[str, Any] | None:
+    """Return what to write of somebody who was there before; None where all is as it was."""
+    is_found = part.party_id is not None and old.party_id is None
+    if not is_found and (old.started_at, old.kind) == (row.started_at, row.kind):
+        return None
+    party_id, origin_id = (part.party_id, part.party_id) if is_found else (old.party_id, old.origin_party_id)
+    return {"row": old.id, "at": row.started_at, "what": row.kind, "party": party_id, "origin": origin_id}
 
 
 def adopt(session: Session, party_id: int, identifier_kind: str, value: str) -> int:

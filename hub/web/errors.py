@@ -90,6 +90,9 @@ _OLD_PAGE = Words(
 # Sentences for people in their language, by the stable word of the error.
 SENTENCES: Mapping[str, LazyString] = MappingProxyType(
     {
+        "settled": lazy_gettext("Somebody settled this meanwhile."),
+        "bad_choice": lazy_gettext("Choose one of the two."),
+        "no_address_book": lazy_gettext("This address book is not yours, or nobody may write to it."),
         "bad_email": lazy_gettext("This is not an e-mail address."),
         "user_exists": lazy_gettext("There is a user with this e-mail already."),
         "user_name": lazy_gettext("A user needs a name."),

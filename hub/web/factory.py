@@ -12,20 +12,27 @@ from hub.web import assets, auth, errors, headers, health, hooks, i18n, jinja, m
 from hub.web.api import v1
 from hub.web.console import (
     account_page,
+    address_books,
     audit_page,
+    booking,
     calls,
     connections,
     consent_page,
     customers,
     dial,
+    differences,
     exchange_pages,
+    mail_blocks,
+    mails,
     my_day,
+    outbox_page,
     people,
     recordings,
     search_page,
     settings_page,
     sign_in,
     stream_page,
+    write_mail,
 )
 from hub.web.folding import Spoken
 from hub.web.frame import EXTENSION
@@ -79,6 +86,7 @@ def _install(app: Flask, hub: Hub) -> None:
     jinja.install(app)
     for blueprint in _pages():
         app.register_blueprint(blueprint)
+    csrf.exempt(write_mail.attach)  # looks at its token itself, once it has said how large it may be
     for blueprint in _programs():
         csrf.exempt(blueprint)
         app.register_blueprint(blueprint)
@@ -93,20 +101,27 @@ def _pages() -> tuple[Blueprint, ...]:
     """Return what people look at; behind a cookie, so forms need their CSRF token."""
     return (
         account_page.blueprint,
+        address_books.blueprint,
         audit_page.blueprint,
+        booking.blueprint,
         calls.blueprint,
         connections.blueprint,
         consent_page.blueprint,
         customers.blueprint,
         dial.blueprint,
+        differences.blueprint,
         exchange_pages.blueprint,
+        mail_blocks.blueprint,
+        mails.blueprint,
         my_day.blueprint,
+        outbox_page.blueprint,
         people.blueprint,
         recordings.blueprint,
         search_page.blueprint,
         settings_page.blueprint,
         sign_in.blueprint,
         stream_page.blueprint,
+        write_mail.blueprint,
     )
 
 

@@ -34,7 +34,9 @@ def install(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def protect(response: Response) -> Response:
-        add(response, secure=secure or request.is_secure, forms=g.get("forms_lead_to", ()))
+        forms, frames = g.get("forms_lead_to", ()), g.get("shows_frames", False)
+        policy = g.get("own_policy", "")
+        add(response, secure=secure or request.is_secure, forms=forms, frames=frames, policy=policy)
         return response
 
 
@@ -46,6 +48,16 @@ def let_forms_lead_to(*addresses: str) -> None:
     """
     found = {origin_of(address) for address in addresses} - {""}
     g.forms_lead_to = tuple(sorted(found | set(g.get("forms_lead_to", ()))))
+
+
+def let_pages_of_ours_in() -> None:
+    """Let the page that is being made show others of ours in frames."""
+    g.shows_frames = True
+
+
+def keep_apart(policy: str) -> None:
+    """Give the response that is being made a policy of its own: it holds what a stranger wrote."""
+    g.own_policy = policy
 
 
 def origin_of(address: str) -> str:
@@ -64,10 +76,19 @@ def origin_of(address: str) -> str:
     return f"{parts.scheme}://{host}:{port}" if port else f"{parts.scheme}://{host}"
 
 
-def add(response: Response, *, secure: bool, forms: Collection[str] = ()) -> None:
-    """Add the headers; what a view has set itself about caching stays. `forms`: origins beside our own."""
+def add(
+    response: Response, *, secure: bool, forms: Collection[str] = (), frames: bool = False, policy: str = ""
+) -> None:
+    """Add the headers; what a view has set itself about caching stays.
+
+    Args:
+        forms: origins beside our own at which forms may end.
+        frames: pages of ours may be shown in it.
+        policy: instead of the usual one.
+    """
     headers = response.headers
-    headers["Content-Security-Policy"] = CSP.replace(OWN_FORMS, " ".join([OWN_FORMS, *forms]))
+    usual = CSP.replace(OWN_FORMS, " ".join([OWN_FORMS, *forms])) + ("; frame-src 'self'" if frames else "")
+    headers["Content-Security-Policy"] = policy or usual
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"

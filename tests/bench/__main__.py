@@ -2,6 +2,7 @@
 
     python -m tests.bench            all
     python -m tests.bench ami page   some
+    python -m tests.bench records=100000   one of another size
 
 Machines are shared and noisy: read the ratios, and absolute figures only as an order of magnitude.
 """
@@ -12,17 +13,18 @@ from pathlib import Path
 
 from tests.bench.table import Row, show
 
-TOPICS = ("ami", "page", "ring", "agents")
+TOPICS = ("ami", "page", "ring", "agents", "records", "quota", "idle", "memory")
 
 
 def main() -> int:
     chosen = sys.argv[1:] or TOPICS
     rows: list[Row] = []
-    for topic in chosen:
+    for one in chosen:
+        topic, _, size = one.partition("=")
         if not (Path(__file__).parent / f"{topic}.py").exists():
             print(f"no such topic: {topic}; there are {', '.join(TOPICS)}", file=sys.stderr)
             return 2
-        rows += import_module(f"tests.bench.{topic}").run()
+        rows += import_module(f"tests.bench.{topic}").run(*([int(size)] if size else []))
     show(rows)
     return 0 if all(row.ok is not False for row in rows) else 1
 

@@ -179,7 +179,9 @@ class Post:
         return Response(json.dumps(received.answer), content_type="application/json")(environ, start)
 
 
-class _Quiet(WSGIRequestHandler):
+class Quiet(WSGIRequestHandler):
+    """Writes no line for each request."""
+
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Say nothing."""
 
@@ -190,7 +192,7 @@ def posted(name: str, simulator: Any, ear: Ear, **changes: Any) -> Iterator[Post
     receive = connector(name).receive
     assert receive is not None
     post = Post(account(name, simulator, **changes), receive, ear)
-    server = make_server("127.0.0.1", 0, post, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", 0, post, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     simulator.hub_url = f"http://127.0.0.1:{server.server_port}/hook"

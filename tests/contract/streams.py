@@ -1,29 +1,39 @@
 """What streams are tried with: a wired hub with one account at a connector's simulator, read on demand."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from io import BytesIO
 from typing import Any
 
+import requests
 from sqlalchemy import select, update
+from werkzeug import Request
+from werkzeug.serving import make_server
 
+from hub import app as hub_app
+from hub.connector.hook import Hook
 from hub.connector.simulator import Container, StreamFault, StreamSimulator
 from hub.connector.stream import Cursor, Remote, Stream
 from hub.context import Hub
 from hub.flow import Taker
 from hub.identity import parties
 from hub.identity.models import PartyKind
-from hub.intake import accounts, grants, read
-from hub.intake.models import Account, OauthGrant, RawRecord, StreamState
+from hub.intake import accounts, channels, grants, read
+from hub.intake.models import Account, OauthGrant, PushChannel, RawRecord, StreamState
 from hub.intake.read import Reader
 from hub.store.base import now
 from hub.timeline.models import Interaction, Participant
 from hub.work.lease import claim, new_owner
-from tests.contract.connectors import NAMES, TIMEOUT_S, connector, simulated
+from tests.contract.connectors import NAMES, TIMEOUT_S, Quiet, connector, simulated
+from tests.fakes.servers import free_port
 
+_OF_THE_WIRE = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "user-agent"}
 CUSTOMER = "dana@customer.example"
 PAGE = 4  # records of a page, so that a few records are several pages
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -93,6 +103,33 @@ class Desk:
                 assert grant is not None
                 grants.keep(session, self.hub.vault, self.account, row.mailbox, grant)
             read.begin(session, self.account)
+
+    def listen(self) -> bool:
+        """Open push channels as a worker does; False: the remote tells nothing of this stream."""
+        with self.hub.db.write() as session:
+            channels.plan(session, channels.reached_at(self.hub.settings))
+            which = (StreamState.account_id == self.account) & (StreamState.stream == channels.PUSH)
+            [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
+        hub_app.push_channels(self.hub).keep(lease)
+        with self.hub.db.read() as session:
+            found = session.scalars(select(PushChannel.stream).where(PushChannel.account_id == self.account)).all()
+        return self.container.stream in found
+
+    def calm(self) -> None:
+        """Let every stream have been read a while ago, and the next look be far away."""
+        hour = timedelta(hours=1)
+        with self.hub.db.write() as session:
+            mine = (StreamState.account_id == self.account) & (StreamState.records != "")
+            session.execute(update(StreamState).where(mine).values(last_run_at=now() - hour, due_at=now() + hour))
+
+    def hears(self) -> bool:
+        """Ask the queues of notifications that are due; says whether the stream is due now."""
+        with self.hub.db.write() as session:
+            leases = claim(session, StreamState, channels.to_pull(), owner=new_owner(), lease_s=60, limit=9)
+        for lease in leases:
+            hub_app.push_channels(self.hub).fetch(lease)
+        due_in = self.due_in()
+        return due_in is not None and due_in <= 0
 
     # --- what is known ------------------------------------------------------------------------------------------------
 
@@ -169,6 +206,53 @@ class Desk:
             for one in session.scalars(select(OauthGrant).where(OauthGrant.account_id == self.account)):
                 kept += self.hub.vault.open(one.sealed).values()
         return [secret for secret in kept if len(secret) >= 12 and " " not in secret]
+
+
+@dataclass
+class House:
+    """A hub at an address of this machine, and what was posted to it."""
+
+    hub: Hub
+    address: str
+    posts: list[Hook] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+    def post(self, at: int, **changes: str) -> int:
+        """Post something once more, with other headers; returns how it was answered."""
+        hook = self.posts[at]
+        url = self.address + self.paths[at]
+        return requests.post(
+            url, data=hook.body, headers={**hook.headers, **changes}, timeout=TIMEOUT_S * 20
+        ).status_code
+
+
+@contextmanager
+def reached(hub: Hub) -> Iterator[House]:
+    """Let remotes reach the hub."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    server = hub.settings.server.model_copy(update={"public_url": address})
+    house = House(replace(hub, settings=hub.settings.model_copy(update={"server": server})), address)
+    app = hub_app.create_app(house.hub)
+
+    def note(environ: dict[str, Any], start: Any) -> Any:
+        asked = Request(environ)
+        body = asked.get_data(cache=True)
+        environ["wsgi.input"] = BytesIO(body)
+        headers = {name.lower(): value for name, value in asked.headers.items() if name.lower() not in _OF_THE_WIRE}
+        house.posts.append(Hook(body, headers, asked.mimetype))
+        house.paths.append(asked.full_path.rstrip("?"))
+        return app(environ, start)
+
+    listening = make_server("127.0.0.1", port, note, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield house
+    finally:
+        listening.shutdown()
+        thread.join(5)
+        listening.server_close()
 
 
 @contextmanager

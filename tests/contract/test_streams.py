@@ -15,7 +15,7 @@ from hub.intake.models import Health, RawState, Reading, StreamState
 from hub.intake.trouble import Trouble
 from hub.store.base import now
 from tests.contract.connectors import NAMES, account, connector, faults, ill, secret_fields, simulated, until
-from tests.contract.streams import CUSTOMER, PAGE, READERS, STREAMS, Desk, common, kinds, reading
+from tests.contract.streams import CUSTOMER, PAGE, READERS, STREAMS, Desk, common, kinds, reached, reading
 from tests.contract.test_descriptor import missing
 from tests.fakes.shelf import Crash, crash_at
 
@@ -459,6 +459,41 @@ def test_an_open_account_checks_itself_with_the_access_that_is_kept(hub: Hub, na
         assert bad
         assert all(one.action.strip() for one in bad)
         assert not [secret for secret in desk.secrets() if secret in f"{bad!r}"]
+
+
+# --- notifications ------------------------------------------------------------------------------------------------------
+
+
+@every_stream
+def test_a_notification_makes_a_stream_due_and_again_or_forged_it_changes_nothing(
+    hub: Hub, name: str, kind: str
+) -> None:
+    with reached(hub) as house, reading(house.hub, name, kind) as desk:
+        first, *_ = desk.grow(2)
+        desk.read()
+        if not desk.listen():
+            return  # the remote tells nothing of this stream
+        desk.calm()
+        desk.container.change(first)
+        until(desk.hears, desk.due_in)
+        desk.read()
+        assert desk.wrong() == []
+
+        versions, asked = desk.versions(), desk.simulator.asked
+        repeated = range(len(house.posts))
+        assert {house.post(at) // 100 for at in repeated for _ in range(3)} <= {2}
+        assert desk.simulator.asked == asked, "a notification is a hint: whoever takes it asks nobody"
+        assert set(desk.read()) <= {"unchanged"}
+        assert desk.versions() == versions
+
+        for at in repeated:
+            for header in house.posts[at].headers:
+                assert house.post(at, **{header: "forged"}) < 500, header
+        desk.calm()
+        for at in repeated:
+            signs = [one for one in house.posts[at].headers if one.startswith("x-") or one == "authorization"]
+            assert house.post(at, **dict.fromkeys(signs, "forged")) in {401, 403, 404}
+        assert (desk.due_in() or 0) > 0, "who proves nothing is believed nothing"
 
 
 # --- records ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import json
 import ssl
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Authority:
         return context
 
 
-def _builder(name: str, issuer: str, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(name: str, issuer: str, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -107,6 +107,17 @@ class Signer:
         if not isinstance(found, dict):
             raise ValueError("no claims")  # noqa: TRY004 - whatever is wrong with a token is a wrong value
         return found
+
+    @cached_property
+    def certificate(self) -> str:
+        """The public key as `/oauth2/v1/certs` has it: a certificate that the key itself signed."""
+        name, key = "federated-signon.system.gserviceaccount.com", self._key
+        return (
+            _builder(name, name, key.public_key())
+            .sign(key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.PEM)
+            .decode()
+        )
 
     def jwk(self) -> dict[str, str]:
         """The public key as `/oauth2/v3/certs` lists it."""

@@ -7,11 +7,15 @@ import threading
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from urllib.error import HTTPError
 
+from connectors.google.simulated.clock import Clock
 from hub.connector.simulator import Faults
 
 _PATIENCE_S = 5.0
+_TICK_S = 0.02
+DELAY_S = 60.0  # by the simulator's clock
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,11 @@ class Notification:
 class Notifier:
     """One thread that posts what is waiting; `sent` keeps each with the status it was answered with (0: nobody)."""
 
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
+    def __init__(self, faults: Faults, clock: Clock) -> None:
+        self._faults, self._clock = faults, clock
         self._waiting: queue.Queue[Notification | None] = queue.Queue()
+        self._held: list[tuple[float, bool, Notification]] = []  # until when, or until the next one was posted
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self.sent: list[tuple[Notification, int]] = []
 
@@ -44,15 +50,35 @@ class Notifier:
             thread.join(_PATIENCE_S * 2)
 
     def notify(self, notification: Notification) -> None:
-        """Post this soon; with its fault, not at all or twice."""
+        """Post this soon; with its fault, not at all, twice, late, or after the next one."""
         if self._faults.take("dropped_notification"):
+            return
+        if self._faults.take("delayed_notification"):
+            self.later(notification, DELAY_S)
+            return
+        if self._faults.take("reordered_notification"):
+            self.later(notification, DELAY_S, overtaken=True)
             return
         times = 2 if self._faults.take("duplicated_notification") else 1
         for _ in range(times):
             self._waiting.put(notification)
+        self._release(lambda _until, overtaken: overtaken)
+
+    def later(self, notification: Notification, seconds: float, *, overtaken: bool = False) -> None:
+        """Post this when so much time has passed on the simulator's clock, or (overtaken) behind the next one."""
+        with self._lock:
+            self._held.append((self._clock.time() + seconds, overtaken, notification))
+
+    def _release(self, which: Callable[[float, bool], bool]) -> None:
+        with self._lock:
+            ripe = [one for one in self._held if which(one[0], one[1])]
+            self._held = [one for one in self._held if one not in ripe]
+            for _, _, notification in ripe:
+                self._waiting.put(notification)
 
     def flush(self) -> None:
-        """Wait until everything that waits was posted."""
+        """Wait until everything that waits was posted, also what was delayed until now."""
+        self._release(lambda until, _overtaken: until <= self._clock.time())
         self._waiting.join()
 
     def _run(self) -> None:
@@ -63,7 +89,14 @@ class Notifier:
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
-        while (notification := self._waiting.get()) is not None:
+        while True:
+            self._release(lambda until, _overtaken: until <= self._clock.time())
+            try:
+                notification = self._waiting.get(timeout=_TICK_S)
+            except queue.Empty:
+                continue
+            if notification is None:
+                break
             try:
                 status = _post(opener, notification)
                 self.sent.append((notification, status))
@@ -79,7 +112,7 @@ def _post(opener: urllib.request.OpenerDirector, notification: Notification) -> 
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         notification.url, data=notification.body, headers=dict(notification.headers), method="POST"
     )
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, HTTPException):
         try:
             with opener.open(request, timeout=_PATIENCE_S) as answer:
                 answer.read()

@@ -325,11 +325,11 @@ class OAuth:
         """Every access token has run out; refresh tokens live."""
         self.tokens.clear()
 
-    def push_token(self, audience: str) -> str:
-        """What a Pub/Sub push carries to show that it is one."""
+    def push_token(self, audience: str, sender: str = "") -> str:
+        """What a Pub/Sub push carries to show that it is one, of the service account that its subscription names."""
         now = int(time.time())
         return self.signer.sign({
-            "iss": "https://accounts.google.com", "aud": audience, "email": ROBOT, "email_verified": True,
+            "iss": "https://accounts.google.com", "aud": audience, "email": sender or ROBOT, "email_verified": True,
             "sub": "109999999999999999999", "iat": now, "exp": now + 3600,
         })  # fmt: skip
 

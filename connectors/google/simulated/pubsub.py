@@ -14,13 +14,16 @@ from typing import Any
 from connectors.google.simulated.call import Call, Handler
 from connectors.google.simulated.clock import Clock, rfc3339
 from connectors.google.simulated.errors import ApiError, Json, not_found
-from connectors.google.simulated.notifier import Notification, Notifier
+from connectors.google.simulated.notifier import DELAY_S, Notification, Notifier
 from hub.connector.simulator import Faults
 
 PROJECT = "projects/demo"
 TOPIC = f"{PROJECT}/topics/gmail"
 SUBSCRIPTION = f"{PROJECT}/subscriptions/hub"
 _ACK_S = 10
+_AGAIN_S = 1.0  # before a message is posted again that nobody took
+_TRIES = 20
+_TAKEN = (102, 200, 201, 202, 204)  # https://cloud.google.com/pubsub/docs/push#receive_push
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ class Subscription:
     ack_s: int = _ACK_S
     push_to: str = ""
     audience: str = ""
+    sender: str = ""  # the service account that signs
     waiting: deque[Waiting] = field(default_factory=deque)
 
 
@@ -55,7 +59,7 @@ class PubSub:
         lock: RLock,
         faults: Faults,
         notifier: Notifier,
-        sign: Callable[[str], str],
+        sign: Callable[[str, str], str],
     ) -> None:
         self._clock, self._faults, self._notifier, self._sign = clock, faults, notifier, sign
         self._arrived = Condition(lock)
@@ -67,10 +71,12 @@ class PubSub:
     def has_topic(self, name: str) -> bool:
         return name in self.topics
 
-    def subscribe(self, name: str, topic: str = TOPIC, *, push_to: str = "", audience: str = "") -> Subscription:
-        """Make a subscription; with `push_to`, messages are posted there, signed for an audience."""
+    def subscribe(
+        self, name: str, topic: str = TOPIC, *, push_to: str = "", audience: str = "", sender: str = ""
+    ) -> Subscription:
+        """Make a subscription; with `push_to`, messages are posted there, signed by a service account for an audience."""
         self.topics.add(topic)
-        made = Subscription(name, topic, push_to=push_to, audience=audience)
+        made = Subscription(name, topic, push_to=push_to, audience=audience, sender=sender)
         self.subscriptions[name] = made
         return made
 
@@ -88,15 +94,30 @@ class PubSub:
                     if one.push_to:
                         self._push(one, message)
                     else:
-                        one.waiting.append(message)
+                        self._put(one, message)
             self._arrived.notify_all()
+
+    def _put(self, subscription: Subscription, message: Waiting) -> None:
+        if self._faults.take("delayed_notification"):
+            message.free_at = self._clock.time() + DELAY_S
+        if self._faults.take("reordered_notification"):
+            subscription.waiting.appendleft(message)
+        else:
+            subscription.waiting.append(message)
 
     def _push(self, subscription: Subscription, message: Waiting) -> None:
         """Post a message as https://cloud.google.com/pubsub/docs/push says."""
         body = json.dumps({"message": _shown(message), "subscription": subscription.name}).encode()
-        token = self._sign(subscription.audience or subscription.push_to)
+        token = self._sign(subscription.audience or subscription.push_to, subscription.sender)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-        self._notifier.notify(Notification(subscription.push_to, headers, body))
+
+        def delivered(status: int) -> None:
+            message.tries += 1
+            if status not in _TAKEN and message.tries < _TRIES:
+                self._notifier.later(notification, _AGAIN_S)
+
+        notification = Notification(subscription.push_to, headers, body, delivered)
+        self._notifier.notify(notification)
 
     def pull(self, name: str, most: int, *, at_once: bool) -> list[Json]:
         """Give out messages, each for a while to one reader. Raises ApiError (404)."""
@@ -172,9 +193,11 @@ def create(call: Call) -> Json:
     if topic not in pubsub.topics:
         raise not_found(f"Resource not found (resource={topic.rpartition('/')[2]}).")
     push: dict[str, Any] = call.body.get("pushConfig", {})
+    token = push.get("oidcToken", {})
     made = pubsub.subscribe(
-        name, topic, push_to=push.get("pushEndpoint", ""), audience=push.get("oidcToken", {}).get("audience", "")
-    )
+        name, topic, push_to=push.get("pushEndpoint", ""), audience=token.get("audience", ""),
+        sender=token.get("serviceAccountEmail", ""),
+    )  # fmt: skip
     return _described(made)
 
 

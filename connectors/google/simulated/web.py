@@ -38,6 +38,7 @@ class Web:
             ("POST", "/o/oauth2/v2/auth"): self._decide,
             ("POST", "/token"): self._token,
             ("POST", "/revoke"): self._revoke,
+            ("GET", "/oauth2/v1/certs"): self._certificates,
             ("GET", "/oauth2/v3/certs"): self._certs,
             ("GET", "/oauth2/v3/userinfo"): self._openid_user,
             ("GET", "/v1/userinfo"): self._openid_user,
@@ -131,6 +132,10 @@ class Web:
 
     def _certs(self, _request: Request) -> Answer:
         return json_answer({"keys": [self._world.oauth.signer.jwk()]})
+
+    def _certificates(self, _request: Request) -> Answer:
+        signer = self._world.oauth.signer
+        return json_answer({signer.id: signer.certificate}, headers={"Cache-Control": "public, max-age=20000"})
 
     def _openid_user(self, request: Request) -> Answer:
         text = request.headers.get("authorization", "").partition(" ")[2]

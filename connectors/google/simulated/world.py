@@ -142,7 +142,7 @@ class World:
         self.users: dict[str, User] = {}
         self.sent: list[Post] = []  # every mail that left a mailbox
         self._ticks = itertools.count(1)
-        self.notifier = Notifier(faults)
+        self.notifier = Notifier(faults, self.clock)
         self.channels = Channels(self.clock, self.notifier)
         self.quota = Quota(self.clock)
         self.oauth = OAuth(self.clock, self.lock, faults, lambda: self.base_url, self._facts)

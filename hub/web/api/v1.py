@@ -8,6 +8,7 @@ from hub.web.api import (
     accounts,
     calls,
     me,
+    meetings,
     notes,
     openapi,
     parties,
@@ -22,7 +23,7 @@ from hub.web.frame import current_hub
 
 __all__ = ["blueprint"]
 # Importing them put their views on the blueprint, in the order of the description.
-SUBJECTS = (me, parties, timeline, calls, recordings, notes, tasks, accounts, raw_records)
+SUBJECTS = (me, parties, timeline, calls, recordings, notes, tasks, meetings, accounts, raw_records)
 DOCUMENT = "openapi.json"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

@@ -18,6 +18,7 @@ from hub.connector.stream import Lane
 from hub.cti import self_test
 from hub.cti.models import CallRow
 from hub.errors import AuthError, ConfigError, NotFoundError, UserError
+from hub.identity import conflicts
 from hub.intake import accounts
 from hub.intake.models import Account, AccountState, Health, RawRecord, RawState
 from hub.security import audit
@@ -46,6 +47,7 @@ class Card:
     set_aside: int
     waiting: int
     calls_a_day: int
+    differences: int  # that a person may settle
     worst: streams.Line | None = None  # of those that are read in pages
     permission: consents.Permission | None = None
 
@@ -199,6 +201,7 @@ def cards(session: Session) -> list[Card]:
             .group_by(RawRecord.account_id, RawRecord.state)
         )
     }
+    differences = conflicts.count(session)
     calls = dict(
         session.execute(
             select(CallRow.account_id, func.count())
@@ -213,6 +216,7 @@ def cards(session: Session) -> list[Card]:
             set_aside=waiting.get((row.id, RawState.SET_ASIDE), 0),
             waiting=waiting.get((row.id, RawState.KEPT), 0),
             calls_a_day=calls.get(row.id, 0),
+            differences=differences.get(row.id, 0),
             worst=streams.worst(session, row) if hub.remotes.reads(row) else None,
             permission=consents.permission(session, row),
         )

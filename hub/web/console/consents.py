@@ -18,6 +18,7 @@ from hub.errors import ConnectorError, NotFoundError, UserError
 from hub.intake import accounts, grants, read
 from hub.intake.models import Account, AccountState, OauthGrant, StreamState
 from hub.intake.trouble import Trouble
+from hub.outbound import outbox
 from hub.security.models import Choice
 from hub.security.policy import Person
 from hub.security.tokens import digest, new_secret
@@ -187,6 +188,7 @@ def keep(session: Session, row: Account, granted: Granted) -> None:
     if row.state != AccountState.ACTIVE:
         return
     read.begin(session, row.id)
+    outbox.wake(session, row.id)
     read.hint(session, row.id, [state.stream for state in read.wanted(session, row.id)], Lane.INTERACTIVE)
 
 

@@ -17,6 +17,7 @@ from hub.identity.callers import PHONE
 from hub.identity.models import Link, Party, PartyKind
 from hub.intake.models import Account
 from hub.mail import queries as mail
+from hub.mail import share
 from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Right
@@ -24,9 +25,9 @@ from hub.store.base import now
 from hub.timeline import notes, queries, tasks
 from hub.timeline.models import Kind, Note, TaskKind
 from hub.timeline.queries import Cursor, Wanted
-from hub.web import auth
+from hub.web import auth, headers
 from hub.web.auth import needs
-from hub.web.console import card, moments, wording
+from hub.web.console import address_books, card, moments, wording
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("customers", __name__)
@@ -109,6 +110,7 @@ def page(public_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("customers.page", public_id=party.public_id), 301)
         facts = _timeline(session, party) if auth.is_htmx() else _everything(session, party)
     if not auth.is_htmx():
+        headers.let_pages_of_ours_in()  # a mail as it was sent
         return render_template("agent/customer.html", **facts, wording=wording)
     _remember()
     older = "before" in request.args
@@ -127,11 +129,14 @@ def item(public_id: UUID, number: int) -> ResponseReturnValue:
             raise NotFoundError("There is no such row, or it is not for you.")
         call = history.of_items(session, person, [found]).get(number)
         messages = mail.of_item(session, number) if found.kind == Kind.EMAIL and not found.hidden else []
+        sharing = share.of_item(session, person, number) if found.kind == Kind.EMAIL else None
     if messages:
         with hub.db.write() as session:
             audit.record(session, person, "mail.read", "interaction", found.id, messages=len(messages))
     template = "agent/_item.html" if auth.is_htmx() else "agent/item.html"
-    return render_template(template, party=party, item=found, call=call, messages=messages, wording=wording)
+    headers.let_pages_of_ours_in()
+    facts = {"party": party, "item": found, "call": call, "messages": messages, "sharing": sharing}
+    return render_template(template, **facts, wording=wording)
 
 
 @blueprint.route("/customers/<uuid:public_id>/edit", methods=["GET", "POST"])
@@ -325,6 +330,7 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
         "sources": session.execute(_SOURCES, {"parties": list(ids)}).all(),
         "number": numbers[0] if numbers else "",
         "people": _people(session),
+        "books": address_books.missing(session, party),
     }
 
 

@@ -30,6 +30,7 @@ _WAITS: Mapping[str, LazyString] = MappingProxyType(
         Trouble.AUTH: lazy_gettext("The other system does not let us in. Somebody must connect again."),
         Trouble.SCOPE: lazy_gettext("A permission is missing. Connect again and allow it."),
         Trouble.DISABLED: lazy_gettext("Something is switched off in the other system. Its administrator must help."),
+        Trouble.BRAKE: lazy_gettext("So many were deleted there at once that somebody must agree first."),
         Trouble.DEFECT: lazy_gettext("A mistake of ours stopped it. It keeps its place; the log of the hub has more."),
     }
 )
@@ -218,7 +219,7 @@ def _line(account: Account, state: StreamState, moment: datetime, shown: int, la
 
 
 # After somebody did what was asked for, the old trouble says nothing until the stream was looked at again.
-_MENDABLE = {Trouble.AUTH, Trouble.SCOPE, Trouble.DISABLED, Trouble.DEFECT}
+_MENDABLE = {Trouble.AUTH, Trouble.BRAKE, Trouble.SCOPE, Trouble.DISABLED, Trouble.DEFECT}
 
 
 def _progress(state: StreamState, shown: int, moment: datetime) -> Progress:

@@ -4,17 +4,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from flask_babel import LazyString, lazy_gettext
+from flask_babel import LazyString, format_decimal, lazy_gettext
 from flask_babel import gettext as _
 
 from hub.cti.history import CallFact
 from hub.errors import UserError
 from hub.mail.body import to_text
+from hub.mail.models import FileState
+from hub.mail.shelf import MIB
 from hub.records.call import Direction, Outcome
 from hub.timeline.models import Kind, TaskKind
 from hub.timeline.queries import Item
 from hub.web import errors
+from hub.web.jinja import CONTROLS, TURNING
 
+LONGEST_MAIL = 50_000  # characters of one mail on a page
 # The filters of a timeline, in their order.
 KINDS: Mapping[str, LazyString] = MappingProxyType(
     {
@@ -121,6 +125,9 @@ _REASONS: Mapping[str, LazyString] = MappingProxyType(
 # Sentences for people, by the stable word of the error; what is not here stands in web/errors.py.
 _FAULTS: Mapping[str, LazyString] = MappingProxyType(
     {
+        "bad_block": lazy_gettext("This is neither an address nor a domain."),
+        "own_block": lazy_gettext("This is one of our own addresses: all mail would be left out."),
+        "too_many_blocks": lazy_gettext("These are too many. Block a domain instead of its addresses."),
         "empty_note": lazy_gettext("Write the note first."),
         "long_note": lazy_gettext("The note is too long."),
         "party_name": lazy_gettext("Write a name of at most 400 characters."),
@@ -178,6 +185,37 @@ def reason(call: CallFact) -> str:
     return "" if known is None else str(known)
 
 
+# Who sees what a conversation says.
+VISIBILITIES: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "all": lazy_gettext("Everybody here"),
+        "metadata": lazy_gettext("Others see only that and when"),
+        "owner": lazy_gettext("Nobody but whose mailbox it is in"),
+    }
+)
+# What became of a file that somebody asked for, where it is not there.
+FILES: Mapping[str, LazyString] = MappingProxyType(
+    {
+        FileState.GONE: lazy_gettext("The file is no longer in any mailbox that we read."),
+        FileState.NEEDS_YOU: lazy_gettext("The mailbox that has the file needs a person first. See Connections."),
+        FileState.AWAY: lazy_gettext("The mail provider could not be reached. Try again later."),
+        FileState.TOO_LARGE: lazy_gettext("The file is too large to be fetched. Open it in the mailbox."),
+        FileState.REFUSED: lazy_gettext("Files of this kind are not fetched. Open it in the mailbox."),
+        FileState.INFECTED: lazy_gettext("The virus scanner found something in this file. It is not handed out."),
+        FileState.UNCHECKED: lazy_gettext("The virus scanner could not look at this file. Try again later."),
+    }
+)
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them."""
+    if count < 1024:
+        return str(_("%(number)s bytes", number=format_decimal(count)))
+    if count < MIB:
+        return str(_("%(number)s KB", number=format_decimal(round(count / 1024))))
+    return str(_("%(number)s MB", number=format_decimal(round(count / MIB, 1))))
+
+
 _RESPONSES: Mapping[str, LazyString] = MappingProxyType(
     {
         "accepted": lazy_gettext("comes"),
@@ -206,6 +244,12 @@ def repeats(told: Mapping[str, Any]) -> str:
     if told.get("interval", 1) == 1 and told.get("frequency") in _EVERY:
         return str(_EVERY[told["frequency"]])
     return str(_("as a series"))
+
+
+def said(text: str) -> str:
+    """Return what a mail says, as long as any that people write, without characters that act on their surroundings."""
+    shown = CONTROLS.sub("", TURNING.sub("", text))
+    return shown if len(shown) <= LONGEST_MAIL else shown[:LONGEST_MAIL] + "…"
 
 
 def plain(text: str) -> str:

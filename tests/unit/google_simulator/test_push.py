@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import requests
+from google.auth import jwt
 from googleapiclient.errors import HttpError
 
 from connectors.google.simulated.mailbox import Mailbox
@@ -26,6 +28,7 @@ class Ear:
     """Somebody whom notifications are posted to."""
 
     url: str = ""
+    status: int = 204
     heard: list[tuple[Message, bytes]] = field(default_factory=list)
 
     def states(self) -> list[str]:
@@ -40,7 +43,7 @@ def ear() -> Iterator[Ear]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             listener.heard.append((self.headers, body))
-            self.send_response(204)
+            self.send_response(listener.status)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
@@ -194,3 +197,66 @@ def test_notifications_get_lost_and_come_twice(google: GoogleSimulator, office: 
     google.notifier.flush()
 
     assert ear.states() == ["exists", "exists"]
+
+
+def test_notifications_come_late_and_in_another_order(google: GoogleSimulator, office: Offices, ear: Ear) -> None:
+    book = google.user(NOA).calendar()
+    asked = {"id": "c1", "type": "web_hook", "address": ear.url}
+    office().calendar.events().watch(calendarId="primary", body=asked).execute()
+    google.notifier.flush()
+
+    def heard() -> list[int]:
+        google.notifier.flush()
+        return [int(headers["X-Goog-Message-Number"]) for headers, _ in ear.heard]
+
+    google.faults.add("reordered_notification")
+    book.insert(summary="x", start=START, end=START + timedelta(hours=1))
+    assert heard() == [1]
+    book.insert(summary="y", start=START, end=START + timedelta(hours=1))
+    assert heard() == [1, 7, 4]
+    google.faults.add("delayed_notification")
+    book.insert(summary="z", start=START, end=START + timedelta(hours=1))
+    book.insert(summary="z", start=START, end=START + timedelta(hours=1))
+    assert heard() == [1, 7, 4, 13]
+    google.clock.advance(seconds=61)
+    assert heard() == [1, 7, 4, 13, 10]
+
+
+def test_messages_that_are_pulled_come_late_and_in_another_order(google: GoogleSimulator, office: Offices) -> None:
+    noa, mail = office(), google.user(NOA).mail
+    google.faults.add("delayed_notification")
+    noa.gmail.users().watch(userId="me", body={"topicName": google.topic}).execute()
+    assert received(noa, google.subscription) == []
+    google.clock.advance(seconds=61)
+    assert len(received(noa, google.subscription)) == 1
+    google.pubsub.subscriptions[google.subscription].waiting.clear()
+    mail.receive(from_="dov@client.example", subject="x")
+    google.faults.add("reordered_notification")
+    mail.receive(from_="dov@client.example", subject="y")
+    first, second = [facts["historyId"] for _, facts in received(noa, google.subscription)]
+    assert first > second
+
+
+def test_a_post_that_nobody_takes_comes_again(google: GoogleSimulator, office: Offices, ear: Ear) -> None:
+    ear.status = 503
+    google.pubsub.subscribe("projects/demo/subscriptions/push", push_to=ear.url, sender="push@demo.example")
+    office().gmail.users().watch(userId="me", body={"topicName": google.topic}).execute()
+    google.notifier.flush()
+    assert len(ear.heard) == 1
+    ear.status = 204
+    google.clock.advance(seconds=2)
+    google.notifier.flush()
+    google.clock.advance(seconds=2)
+    google.notifier.flush()
+    first, second = ear.heard
+    assert first[1] == second[1]
+    claims = google.oauth.signer.claims(first[0]["Authorization"].removeprefix("Bearer "))
+    assert claims["email"] == "push@demo.example"
+    assert claims["aud"] == ear.url
+
+
+def test_certificates_are_those_of_the_signatures(google: GoogleSimulator) -> None:
+    settings = google.settings()
+    found = requests.get(f"{settings['base_url']}/oauth2/v1/certs", verify=settings["ca"], timeout=5).json()
+    token = google.oauth.push_token("hub")
+    assert jwt.decode(token, certs=found, audience="hub")["email"].endswith(".gserviceaccount.com")  # type: ignore[no-untyped-call]  # google-auth has no types here

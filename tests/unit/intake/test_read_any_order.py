@@ -136,6 +136,6 @@ def test_any_order_of_life_faults_and_deaths_ends_with_equal_sets(sqlite_templat
     run_state_machine_as_test(
         Reading,
         settings=settings(
-            max_examples=50, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=20, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

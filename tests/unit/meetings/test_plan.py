@@ -146,7 +146,9 @@ def test_a_calendar_that_can_only_be_read_is_not_written() -> None:
 
 def test_only_what_changes_is_written_with_the_version_it_was_read_in() -> None:
     planned = change(Held(single()), {"title": "Demo", "location": "Haifa"}, TARGET, ASK)
-    assert planned == Change(7, "primary", "r1", "", None, {"location": "Haifa"}, '"1"', "meeting:change:7:m1:1")
+    base = {"start": single().start, "end": single().end, "location": ""}
+    wanted = ({"location": "Haifa"}, '"1"', "meeting:change:7:m1:1", False, base)
+    assert planned == Change(7, "primary", "r1", "", None, *wanted)
 
 
 def test_nothing_is_written_where_nothing_changes() -> None:
@@ -212,5 +214,6 @@ def test_a_title_that_the_remote_has_too_long_does_not_keep_a_meeting_from_being
 
 
 def test_a_whole_series_is_called_off_by_its_master() -> None:
-    expected = Cancel(7, "primary", "r1", "", None, '"1"', "meeting:cancel:7:m1:1")
+    base = {"start": series().start, "end": series().end}
+    expected = Cancel(7, "primary", "r1", "", None, '"1"', "meeting:cancel:7:m1:1", notify=False, base=base)
     assert cancel(Held(series(), [exception()]), TARGET, ASK) == expected

@@ -12,6 +12,7 @@ dial                  yes    yes      yes
 control_own_call      yes    yes      yes
 hear_own_recordings   yes    yes      yes
 edit_parties          yes    yes      yes
+book_meetings         yes    yes      yes
 hear_recordings       -      yes      yes
 see_all_calls         -      yes      yes
 see_insights          -      yes      yes
@@ -19,6 +20,7 @@ manage_connections    -      -        yes
 manage_users          -      -        yes
 see_audit             -      -        yes
 see_raw               -      -        yes
+share_any_mail        -      -        yes
 """
 ROLES = TABLE.split("\n")[1].split()[1:]
 ROWS = {line.split()[0]: line.split()[1:] for line in TABLE.strip().split("\n")[1:]}
