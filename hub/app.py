@@ -266,7 +266,7 @@ def _workers(hub: Hub) -> Workers:
         threads=work.threads,
         lease_s=work.lease_s,
         heartbeat_s=work.heartbeat_s,
-        look_s=1.0,
+        look_s=work.reconcile_s,
     )
 
 

@@ -85,7 +85,8 @@ def _fields(header: Header) -> Fields:
     pairs = header.items() if isinstance(header, Mapping) else header
     fields: Fields = {}
     for name, value in pairs:
-        fields.setdefault(name.strip().lower(), []).append(" ".join(re.split(r"[\r\n]+", value)).strip())
+        line = value if value.isprintable() else " ".join(re.split(r"[\r\n]+", value))
+        fields.setdefault(name.strip().lower(), []).append(line.strip())
     return fields
 
 

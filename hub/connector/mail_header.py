@@ -8,6 +8,7 @@ from binascii import a2b_base64, a2b_qp
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from itertools import islice
 
 from hub.records.address import split_address
@@ -22,6 +23,7 @@ LONGEST_NAME = 250
 LONGEST_ID = 250  # what a database can index everywhere
 MOST_RECIPIENTS = 10_000
 MOST_REFERENCES = 60
+SHORT = 300  # letters of a header that is remembered
 
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")  # RFC 2047 section 2
 _ID = re.compile(r"<([^<>]{1,2000})>")
@@ -178,9 +180,23 @@ def known_charset(declared: str) -> str:
 
 def read_addresses(values: Iterable[str], most: int = MOST_RECIPIENTS) -> tuple[tuple[Address, ...], bool]:
     """Return who is named in address headers, and whether that is all of them."""
-    every = (address for value in values for piece in _pieces(value) for address in _address(piece))
+    every = (address for value in values for address in _named(value))
     found = tuple(islice(every, most + 1))
     return found[:most], len(found) <= most
+
+
+def _named(value: str) -> Iterable[Address]:
+    """Read one header; the same few people write most of a mailbox, so that short ones are remembered."""
+    return _remembered(value) if len(value) <= SHORT else _addresses(value)
+
+
+def _addresses(value: str) -> Iterator[Address]:
+    return (address for piece in _pieces(value) for address in _address(piece))
+
+
+@lru_cache(maxsize=5_000)
+def _remembered(value: str) -> tuple[Address, ...]:
+    return tuple(_addresses(value))
 
 
 def _pieces(value: str) -> Iterator[str]:

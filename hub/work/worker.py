@@ -85,6 +85,8 @@ class Workers:
         self._stop = threading.Event()
         self._wake = threading.Condition()
         self._hints = 0
+        self._is_watched = False  # a thread that found nothing looks again by itself
+        self._over: dict[str, str] = {}  # turn -> its slot that somebody took already
         self._held: dict[tuple[type[Base], int], Lease] = {}
         self._held_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -128,13 +130,30 @@ class Workers:
                 _log.exception("work failed")
                 found = 0
             if not found:
-                with self._wake:
-                    if hints == self._hints and not self._stop.is_set():
-                        self._wake.wait(self._look_s)
+                self._rest(hints)
+
+    def _rest(self, hints: int) -> None:
+        """Wait until something may be due: one thread looks again by itself, the others until one of them is called."""
+        with self._wake:
+            if hints != self._hints or self._stop.is_set():
+                return
+            if self._is_watched:
+                self._wake.wait()
+                return
+            self._is_watched = True
+            self._wake.wait(self._look_s)
+            self._is_watched = False
+
+    def _call_another(self) -> None:
+        """Let another thread look while this one works."""
+        with self._wake:
+            self._wake.notify()
 
     def run_once(self) -> int:
         """Claim and do what is due now; returns how many pieces of work that was."""
-        done = sum(self._run_job(job) for job in self._jobs)
+        with self._db.read() as session:  # mostly there is nothing, and looking costs no write
+            ripe = [job for job in self._jobs if self._is_due(session, job)]
+        done = sum(self._run_job(job) for job in ripe)
         done += sum(self._tried(sweep.name, partial(self._run_sweep, sweep)) for sweep in self._sweeps)
         return done + sum(self._tried(turn.name, partial(self._run_turn, turn)) for turn in self._turns)
 
@@ -155,10 +174,11 @@ class Workers:
         self._failures.pop(name, None)
         return done
 
+    def _is_due(self, session: Session, job: Job) -> bool:
+        row: Any = job.table
+        return session.scalar(select(row.id).where(job.due()).limit(1)) is not None
+
     def _run_job(self, job: Job) -> int:
-        with self._db.read() as session:  # mostly there is nothing, and looking costs no write
-            if session.scalars(select(job.table).where(job.due()).limit(1)).first() is None:
-                return 0
         with self._db.write() as session:
             leases = claim(
                 session,
@@ -170,6 +190,8 @@ class Workers:
                 order_by=job.first() if job.first else (),
                 counted=job.first is not None,
             )
+        if leases:
+            self._call_another()
         for lease in leases:
             self._hold(job.table, lease)
         try:
@@ -194,18 +216,24 @@ class Workers:
         with self._db.read() as session:
             if not sweep.waits(session):
                 return 0
+        self._call_another()
         with self._db.write() as session:
             sweep.run(session)
         return 1
 
     def _run_turn(self, turn: Turn) -> int:
         moment = now()
+        slot = schedule.slot_of(moment, turn.every)
+        if self._over.get(turn.name) == slot:
+            return 0
         with self._db.read() as session:
             if schedule.is_taken(session, turn.name, moment, turn.every):
+                self._over[turn.name] = slot
                 return 0
         with self._db.write() as session:
             if not schedule.take(session, turn.name, moment, turn.every, self.owner):
                 return 0
+            self._call_another()
             turn.run(session)  # in the same transaction: a crash gives the turn back
         return 1
 

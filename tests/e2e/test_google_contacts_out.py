@@ -353,6 +353,28 @@ def test_a_worker_killed_after_its_write_is_followed_by_one_that_finds_it(
     assert desk.conflicts() == []
 
 
+@pytest.mark.parametrize("when", ["before the write", "after it"])
+def test_what_was_given_up_is_told_once_although_a_worker_died(
+    desk: Desk, dana: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    desk.google.clock.advance(hours=-2)
+    desk.google.user(NOA).people.update(dana, names=[{"givenName": "Theirs"}])
+    desk.edit(name="Ours")
+    with monkeypatch.context() as patch:
+        if when == "after it":
+            patch.setattr(write_back.ContactKind, "sent", die)
+        else:
+            patch.setattr(write_back.ContactKind, "_values", die)
+        [lease] = desk.take()
+        with pytest.raises(Killed):
+            hub_app.deliverer(desk.hub).deliver(lease)
+    desk.hurry()
+    desk.send()
+    assert [row.theirs for row in desk.conflicts()] == [{"value": "Theirs"}]
+    assert (desk.there(dana)["name"], desk.party().name) == ("Ours", "Ours")
+    assert desk.written() == ["updateContact"]
+
+
 def test_what_the_hub_does_not_know_of_a_contact_is_left_alone(desk: Desk, google: GoogleSimulator) -> None:
     name = add_dana(
         google,
