@@ -28,6 +28,7 @@ class Phase(StrEnum):
     FULL = "full"  # from the beginning; what a complete pass does not show is gone
     INCREMENTAL = "incremental"  # what changed since `token`
     SWEEP = "sweep"  # the hub's own: a complete pass is over, what it did not show is being marked
+    PROVE = "prove"  # a pass that did not show everything is over; what it did not show is asked for by id
 
 
 @dataclass(frozen=True, slots=True)

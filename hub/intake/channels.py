@@ -39,7 +39,7 @@ CONNECT_EVERY = timedelta(hours=1)  # whether somebody let us in again
 LEAST = timedelta(minutes=1)  # between looks at the channels of an account
 SPACING = timedelta(seconds=5)  # between looks at one stream, however many hints come
 PAUSE = timedelta(seconds=1)  # before a queue that was empty is asked again
-_FULL = ("full", "sweep")  # phases of a pass from the beginning, behind which there is a look anyway
+_FULL = ("full", "sweep", "prove")  # phases of a pass from the beginning, behind which there is a look anyway
 _FAULTS = (ConnectorError, ShapeError)
 _log = log.get(__name__)
 

@@ -24,7 +24,7 @@ def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
         return Health.NEVER_RUN, ""
     if state.audit and state.audit.get("missing"):
         return Health.WARNINGS, _missing(state.audit["missing"])
-    if state.phase in {"full", "sweep"}:
+    if state.phase in {"full", "sweep", "prove"}:
         return Health.WORKING, ""
     if state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
         return Health.LATE, state.last_error

@@ -47,9 +47,11 @@ LISTING = "streams"  # the stream that tells which streams an account has
 LIST_EVERY_S = 3600
 SLICE_S = 20.0  # a stream with much to read lets others go first after so long
 SWEEP = 500  # records marked as gone in one transaction
+PROVE = 50  # records asked for by id at once
 CHUNK = 200  # records kept in one transaction; some remotes have pages of 2,500
 FILTERED_FOR = timedelta(days=60)  # how long it is remembered that a record was not for the hub; audits look back less
 LOGGED_FOR = timedelta(days=90)  # runs in the log
+PASS = frozenset({Phase.FULL, Phase.SWEEP, Phase.PROVE})  # from the beginning
 _log = log.get(__name__)
 
 
@@ -210,7 +212,7 @@ class Reader:
         while True:
             cursor = Cursor.of_json(run.state.cursor or {})
             run.phases.add(cursor.phase)
-            go_on = self._sweep if cursor.phase is Phase.SWEEP else self._page
+            go_on = {Phase.SWEEP: self._sweep, Phase.PROVE: self._prove}.get(cursor.phase, self._page)
             if not go_on(run, cursor):
                 return False
             if time.monotonic() > deadline:
@@ -257,10 +259,10 @@ class Reader:
             self._keep(session, run, last)
             following = page.next
             if not page.more and cursor.phase is Phase.FULL:
-                following = replace(following, phase=Phase.SWEEP if page.complete else Phase.INCREMENTAL)
+                following = replace(following, phase=Phase.SWEEP if page.complete else Phase.PROVE)
             self._keep_cursor(session, run, following, expected=page.expected)
         self._progress.page(run.state.stream, run.counts, run.state.expected)
-        return page.more or following.phase is Phase.SWEEP
+        return page.more or following.phase in {Phase.SWEEP, Phase.PROVE}
 
     def _pulled(self, run: Run, cursor: Cursor) -> Page:
         """Ask for a page; one that was asked for in this run already would go round for ever."""
@@ -355,22 +357,35 @@ class Reader:
         for row in session.scalars(query) if remote_ids else ():
             session.delete(row)
 
+    def _unseen(self, session: Session, run: Run, most: int) -> Sequence[RawRecord]:
+        """Return records that the pass from the beginning did not show."""
+        query = select(RawRecord).where(
+            RawRecord.account_id == run.account.id,
+            RawRecord.container == run.stream.key,
+            RawRecord.epoch < run.state.epoch,
+            RawRecord.gone_at.is_(None),
+        )
+        return session.scalars(query.order_by(RawRecord.id).limit(most)).all()
+
+    def _prove(self, run: Run, cursor: Cursor) -> bool:
+        """Ask what became of records that a pass of chosen ones did not show, a few at a time: gone, or as they were."""
+        with self._db.read() as session:
+            ids = [raw.remote_id for raw in self._unseen(session, run, PROVE)]
+        changes = run.stream.find(ids) if ids and isinstance(run.stream, Findable) else ()
+        with self._db.write() as session:
+            self._fence(session, run)
+            self._keep(session, run, changes)
+            for raw in self._raws(session, run, ids):
+                raw.epoch = run.state.epoch
+            if not ids:
+                self._keep_cursor(session, run, replace(cursor, phase=Phase.INCREMENTAL, page=""))
+        return bool(ids)
+
     def _sweep(self, run: Run, cursor: Cursor) -> bool:
         """Mark what a complete pass did not show, a few at a time; then the pass is over."""
         with self._db.write() as session:
             self._fence(session, run)
-            query = (
-                select(RawRecord)
-                .where(
-                    RawRecord.account_id == run.account.id,
-                    RawRecord.container == run.stream.key,
-                    RawRecord.epoch < run.state.epoch,
-                    RawRecord.gone_at.is_(None),
-                )
-                .order_by(RawRecord.id)
-                .limit(SWEEP)
-            )
-            unseen = session.scalars(query).all()
+            unseen = self._unseen(session, run, SWEEP)
             self._mark_gone(session, run, unseen)
             if len(unseen) == SWEEP:
                 return True
@@ -404,8 +419,8 @@ class Reader:
         moment = now()
         counts = run.counts if run else Counter()
         values: dict[str, Any] = {"due_at": due_at, "trouble": str(trouble), "last_error": error, "last_run_at": moment}
-        is_full = bool(run and run.phases & {Phase.FULL, Phase.SWEEP})
-        values["lane"] = Lane.BACKFILL if state.phase in {Phase.FULL, Phase.SWEEP} else Lane.INCREMENTAL
+        is_full = bool(run and run.phases & PASS)
+        values["lane"] = Lane.BACKFILL if state.phase in PASS else Lane.INCREMENTAL
         if trouble is Trouble.NONE:
             values |= {"failures": 0, "failing_since": None, "last_ok_at": moment, "usual_gap_s": _gap(state, moment)}
         elif trouble is not Trouble.LIMITED:

@@ -128,7 +128,8 @@ class Deliverer:
         if trouble in {Trouble.REFUSED, Trouble.DEFECT}:
             self._refuse(lease, item, kind, why, trouble)
             return
-        _log.info("not sent yet", kind=row.kind, outbox=row.id, trouble=str(trouble), reason=why)
+        if trouble is not Trouble.LIMITED:
+            _log.info("not sent yet", kind=row.kind, outbox=row.id, trouble=str(trouble), reason=why)
         values: dict[str, Any] = {"trouble": str(trouble), "last_error": why}
         values["due_at"] = troubles.again(trouble, fault, row.failures) or now() + LOOK_AGAIN
         if trouble is not Trouble.LIMITED:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
+from hub.connector.stream import Phase
 from hub.context import Hub
 from hub.identity import parties
 from hub.identity.models import PartyKind
@@ -30,7 +31,7 @@ class MailOffice(Office):
     """The same office, with mail instead of calendars."""
 
     def __init__(self, hub: Hub, google: GoogleSimulator, **settings: Any) -> None:
-        super().__init__(hub, google, mail=True, calendar=False, **settings)
+        super().__init__(hub, google, **{"mail": True, "calendar": False, **settings})
 
     def threads(self, party: int | None = None) -> list[Interaction]:
         return [row for row in self.interactions(party) if row.kind == Kind.EMAIL]
@@ -267,6 +268,29 @@ def test_the_customers_page_shows_what_was_written_without_its_quotes_and_the_re
     assert "<script>alert" not in page
     with office.hub.db.read() as session:
         assert session.scalars(select(Audit.action).where(Audit.action == "mail.read")).all() == ["mail.read"]
+
+
+@pytest.mark.parametrize("what", ["delete_forever", "trash"])
+def test_what_went_while_our_place_was_lost_is_noticed_and_the_rest_stays(
+    office: MailOffice, google: GoogleSimulator, what: str
+) -> None:
+    for number in range(3):
+        ask(google, subject=f"Offer {number}")
+    office.read()
+    box = google.user(NOA).mail
+    [letter] = [one for one in box.letters.values() if one.envelope.subject == "Offer 1"]
+    box.expire_history()
+    getattr(box, what)(letter.id)
+    office.read()
+    with office.hub.db.read() as session:
+        kept = session.scalars(select(RawRecord.remote_id).where(RawRecord.gone_at.is_(None))).all()
+    assert sorted(kept) == sorted(
+        one.id for one in box.letters.values() if one.envelope.subject in {"Offer 0", "Offer 2"}
+    )
+    assert office.state(STREAM).phase == Phase.INCREMENTAL
+    before = google.spent(NOA).units
+    office.read()
+    assert google.spent(NOA).units - before < 20
 
 
 def test_two_mailboxes_that_get_the_same_mail_at_the_same_time_make_it_once(hub: Hub, google: GoogleSimulator) -> None:

@@ -20,7 +20,7 @@ from hub.store.base import now
 RECENT = 300  # runs that are looked through for the last one of each stream
 RUNS = 50  # of the log
 _FILTERED = "filtered: "
-WORKING = {Phase.FULL, Phase.SWEEP}
+WORKING = {Phase.FULL, Phase.SWEEP, Phase.PROVE}
 
 # What happens next, for each trouble (trouble.Trouble).
 _WAITS: Mapping[str, LazyString] = MappingProxyType(
