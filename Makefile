@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-build-isolation
+# One more than processors: many tests wait for a browser, an exchange or another process.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 3 ? n + 1 : 4)))
 STAMP := $(BIN)/.installed
 STAMP_DEV := $(BIN)/.installed-dev
 
@@ -17,7 +19,7 @@ venv: $(STAMP)                ## the environment in .venv, the command .venv/bin
 
 test: $(STAMP_DEV)            ## all tests, with browser, PostgreSQL and a real Asterisk where it can be had
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(STAMP_DEV)           ## style, types, who may import whom, shipped front-end files
 	$(BIN)/ruff format --check .

@@ -28,7 +28,8 @@ from hub.identity.models import NumberRule
 from hub.identity.said import said
 from hub.identity.transforms import TRANSFORMS
 from hub.intake import receive
-from hub.intake.models import Account, RawRecord, RawState
+from hub.intake.models import Account, RawRecord, RawState, StreamState
+from hub.intake.receive import NOWHERE, Shown
 from hub.mail import take as mails
 from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
@@ -103,8 +104,18 @@ def take_written(flow: Flow, session: Session, account_id: int, records: str, wr
     """Take a record in that the hub itself wrote, as the remote answered it; the sync will find nothing new in it."""
     account = session.get_one(Account, account_id)
     delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
-    kept = receive.keep_page(session, account.id, records, [delivered])
+    kept = receive.keep_page(session, account.id, records, [delivered], _shown(session, account, records))
     process(flow, session, account, receive.rows(session, [one for one in kept if one.waits]))
+
+
+def _shown(session: Session, account: Account, records: str) -> Shown:
+    """Return where the sync would have seen a record: else a later pass would not miss it when it goes."""
+    state = session.execute(
+        select(StreamState.stream, StreamState.epoch)
+        .where(StreamState.account_id == account.id, StreamState.records == records)
+        .order_by(StreamState.id)
+    ).first()
+    return Shown(state.stream, state.epoch) if state is not None else NOWHERE
 
 
 def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> int:
@@ -393,7 +404,8 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     """Take in a contact that we wrote or looked at to write it: whatever of it is news there counts here."""
     account = session.get_one(Account, account_id)
     delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
-    [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered]))
+    shown = _shown(session, account, records)
+    [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
     mapping, region = flow.mapping(account.connector, records), _region(flow, account)
     values = apply(mapping, raw.payload, Context(region, _zone(flow, account)), record_id=raw.remote_id)
     both_ways, raw.error = _both_ways(flow, account, records), ""

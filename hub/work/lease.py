@@ -64,14 +64,16 @@ def claim(  # noqa: PLR0913 - the facts of a claim
         in_turn(session, f"claim {table.__tablename__}")
     moment = database_now(session)
     free = or_(row.lease_until.is_(None), row.lease_until < moment)
-    ids = (
+    # A statement of its own: as a part of the update PostgreSQL may run it again for each row, and the limit with it.
+    ids = session.scalars(
         select(row.id)
         .where(where, free)
         .order_by(*order_by, row.id)
         .limit(limit)
         .with_for_update(skip_locked=True)  # ignored by SQLite, where one writer writes at a time
-        .scalar_subquery()
-    )
+    ).all()
+    if not ids:
+        return []
     taken = session.execute(
         update(row)
         .where(row.id.in_(ids))

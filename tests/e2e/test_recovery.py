@@ -653,7 +653,7 @@ def test_an_end_that_was_guessed_is_replaced_by_the_record_whenever_that_is_read
     with master.open("a") as file:
         file.write(cdr(call.linked, call.origin.number, "5550100", call.origin.name, started,
                        dstchannel="PJSIP/101-0000bbbb", answered=1, ended=5))  # fmt: skip
-    assert read_again(office)["known"] == 1
+    read_again(office)  # where the worker that noticed the gap has not been faster
     office.pbx.boot()
     office.finished(call.linked)
     until(lambda: not office.finished(call.linked)["end_estimated"])
