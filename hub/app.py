@@ -26,7 +26,8 @@ from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
 from hub.flow import Flow, open_flow, take_calls
-from hub.identity import in_step
+from hub.identity import in_step, photos
+from hub.identity.models import ContactPhoto
 from hub.identity.write_back import ContactKind
 from hub.intake import accounts, audit, channels, due, health, read
 from hub.intake.channels import Channels
@@ -37,13 +38,12 @@ from hub.live.events import Live
 from hub.mail import blocks, files, write
 from hub.mail.deliver import MailKind
 from hub.mail.models import MailBlock, MailFile
-from hub.mapping.apply import apply
-from hub.mapping.transforms import Context
 from hub.meetings import book
 from hub.meetings import take as meetings
 from hub.meetings.deliver import MeetingKind
 from hub.notice import follow as notices
 from hub.notice.carrier import Carrier
+from hub.notice.mailbox import open_mailboxes
 from hub.notice.models import Notice
 from hub.notice.send import open_smtp
 from hub.notice.tell import Teller
@@ -64,7 +64,7 @@ from hub.web.api import idempotency
 from hub.web.auth import in_force, session_of
 from hub.web.factory import make_flask
 from hub.work import schedule
-from hub.work.lease import Lease, release
+from hub.work.lease import Lease, LeaseLostError, release
 from hub.work.trigger import open_trigger
 from hub.work.worker import Job, Sweep, Turn, Workers
 
@@ -244,6 +244,7 @@ def _workers(hub: Hub) -> Workers:
             Job("files", MailFile, files.due, fetcher(hub).fetch),
             Job("blocks", MailBlock, blocks.due, partial(take_back, hub)),
             Job("outbox", Outbox, outgoing.due, outgoing.deliver, first=outgoing.first),
+            Job("photos", ContactPhoto, photos.due, photo_fetcher(hub).fetch, first=photos.first),
             *([Job("notices", Notice, told.due, told.tell, first=told.first)] if told else []),
         ],
         [
@@ -311,7 +312,7 @@ def follow_incidents(hub: Hub, session: Session, *, can_tell: bool) -> None:
 
 def teller(hub: Hub) -> Teller | None:
     """Return what tells people that an account needs them; None: there is no way to."""
-    carrier: Carrier | None = open_smtp(hub.settings)
+    carrier: Carrier | None = open_smtp(hub.settings) or open_mailboxes(hub.settings, hub.db, hub.remotes.open)
 
     def page(account: UUID) -> str:
         return f"{hub.settings.public_url}/connections/{account}"
@@ -331,9 +332,7 @@ def fetcher(hub: Hub) -> files.Fetcher:
 
 def _attachments_of(flow: Flow, account: Account, raw: RawRecord) -> Sequence[Attachment]:
     """Return the files of a mail as one mailbox has it: providers number them each in their own way."""
-    context = Context(account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone)
-    values = apply(flow.mapping(account.connector, raw.stream), raw.payload, context, record_id=raw.remote_id)
-    return files.attachments(values)
+    return files.attachments(flows.values_of(flow, account, raw.stream, raw.payload, raw.remote_id))
 
 
 def take_back(hub: Hub, lease: Lease) -> None:
@@ -341,8 +340,15 @@ def take_back(hub: Hub, lease: Lease) -> None:
     blocks.take_back(hub.db, lease, flows.Taker(hub.flow).withdraw)
 
 
+def photo_fetcher(hub: Hub) -> photos.Fetcher:
+    """Return what fetches the pictures of contacts."""
+    return photos.Fetcher(hub.db, hub.remotes.open, photos.shelf(hub.settings))
+
+
 def _purge_files(hub: Hub, session: Session) -> None:
+    """Purge both shelves, each with the rows that point to it."""
     files.purge(session, files.shelf(hub.settings))
+    photos.purge(session, photos.shelf(hub.settings))
 
 
 def reader(hub: Hub, progress: Progress | None = None) -> Reader:
@@ -352,13 +358,12 @@ def reader(hub: Hub, progress: Progress | None = None) -> Reader:
 
 def deliverer(hub: Hub) -> Deliverer:
     """Return what sends the outbox."""
+    arrived, general = partial(flows.take_written, hub.flow), hub.settings.hub
     kinds: Mapping[str, Kind] = {
-        write.KIND: MailKind(hub.db, partial(flows.take_written, hub.flow)),
-        book.KIND: MeetingKind(
-            hub.db, flows.Taker(hub.flow), partial(flows.values_of, hub.flow), hub.settings.hub.time_zone
-        ),
+        write.KIND: MailKind(hub.db, arrived, general.language, general.time_zone),
+        book.KIND: MeetingKind(hub.db, arrived, partial(flows.values_of, hub.flow), general.time_zone),
+        in_step.KIND: contact_kind(hub),
     }
-    kinds = {**kinds, in_step.KIND: contact_kind(hub)}
     return Deliverer(hub.db, hub.remotes.open, kinds)
 
 
@@ -410,7 +415,7 @@ def read_history(
             full=full,
             progress=progress,
         )
-    except backfill.LostLeaseError:
+    except LeaseLostError:
         return {}
     except ConnectorError as problem:
         error = str(problem)

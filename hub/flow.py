@@ -101,9 +101,20 @@ def take_calls(flow: Flow, session: Session, account: Account, finished: Sequenc
 
 
 def take_written(flow: Flow, session: Session, account_id: int, records: str, written: Written) -> None:
-    """Take a record in that the hub itself wrote, as the remote answered it; the sync will find nothing new in it."""
+    """Take a record in that the hub itself wrote, as the remote answered it; the sync will find nothing new in it.
+
+    Without a payload the record is no more.
+    """
     account = session.get_one(Account, account_id)
-    delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
+    if written.payload is None:
+        where = (RawRecord.account_id == account.id, RawRecord.stream == records, RawRecord.gone_at.is_(None))
+        query = select(RawRecord).where(*where, RawRecord.remote_id == written.remote_id).with_for_update()
+        raws = session.scalars(query).all()
+        for raw in raws:
+            raw.gone_at = now()
+        Taker(flow).gone(session, account, raws)
+        return
+    delivered = Delivered(records, written.remote_id, written.payload, written.version)
     kept = receive.keep_page(session, account.id, records, [delivered], _shown(session, account, records))
     process(flow, session, account, receive.rows(session, [one for one in kept if one.waits]))
 

@@ -1,6 +1,7 @@
 """Settings: default.toml, then local.toml, then the environment; read once, frozen, unknown names refused."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from hub.errors import ConfigError
 CONFIG = Path(__file__).parent.parent / "config"
 PREFIX = "HUB_"
 LANGUAGES = ("en", "he", "ar", "pl", "ru")
+_ADDRESS = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+")
 
 
 class Section(BaseModel):
@@ -109,6 +111,20 @@ class Smtp(Section):
     tell_after_min: float = Field(ge=0)
 
 
+class Notices(Section):
+    """Where there is no mail server: the connected mailboxes through which people are told."""
+
+    through: tuple[str, ...]
+
+    @field_validator("through")
+    @classmethod
+    def _addresses(cls, through: tuple[str, ...]) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(one.strip().lower() for one in through))
+        if not all(_ADDRESS.fullmatch(one) for one in found):
+            raise ValueError("must be addresses of connected mailboxes, such as office@example.com")
+        return found
+
+
 class Security(Section):
     """Sessions, keys and limits."""
 
@@ -175,6 +191,7 @@ class Settings(Section):
     work: Work
     mail: Mail
     smtp: Smtp
+    notices: Notices
     security: Security
     log: Log
     hub: General
@@ -192,6 +209,11 @@ class Settings(Section):
     def mail_files(self) -> Path:
         """Where files that came with mails are kept."""
         return Path(self.mail.files) if self.mail.files else self.home / "files"
+
+    @property
+    def contact_photos(self) -> Path:
+        """Where pictures of contacts are kept: beside the files of mails, which all machines reach."""
+        return self.mail_files / "photos"
 
     @property
     def public_url(self) -> str:

@@ -276,15 +276,31 @@ def _send_batch(batch: BatchHttpRequest, transport: Transport) -> None:
     batch.execute(http=transport)
 
 
+class Named:
+    """The methods of an API. googleapiclient makes those of a collection anew whenever it is named; this keeps them."""
+
+    def __init__(self, made: Resource) -> None:
+        self._made = made
+        self._inner: dict[str, Named] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._made, name)
+        if not getattr(found, "__is_resource__", False):
+            return found
+        if name not in self._inner:  # two threads at once make two that are the same
+            self._inner[name] = Named(found())
+        return lambda: self._inner[name]
+
+
 @lru_cache(maxsize=50)
-def _api(name: str, version: str, base_url: str) -> Resource:
+def _api(name: str, version: str, base_url: str) -> Named:
     """Return an API's methods; made once, since a document has hundreds of them."""
     folder = resources.files("googleapiclient") / "discovery_cache" / "documents"
     document = json.loads((folder / f"{name}.{version}.json").read_text("utf-8"))
     if base_url:
         document["rootUrl"] = f"{base_url.rstrip('/')}/"
         document.pop("mtlsRootUrl", None)
-    return build_from_document(document, http=httplib2.Http())
+    return Named(build_from_document(document, http=httplib2.Http()))
 
 
 def _batch_uri(request: HttpRequest) -> str:
@@ -303,7 +319,7 @@ def _error(error: HttpError) -> ConnectorError:
     status = int(error.resp.status)
     reasons, said = _reasons(error.content)
     text = f"Google: {said or error.reason or status}"[:500]
-    retry_after = _retry_after(error.resp)
+    retry_after = retry_after_of(error.resp)
     if reasons & _LIMITS or status == requests.codes.too_many_requests:
         return LimitedError(text, retry_after=retry_after or _USUAL_PAUSE_S)
     if reasons & _DAILY:
@@ -356,7 +372,7 @@ def _reasons(content: bytes) -> tuple[set[str], str]:
         return set(), ""
 
 
-def _retry_after(answer: Mapping[str, str]) -> float | None:
+def retry_after_of(answer: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, float(answer.get("retry-after", "")))
     except ValueError:

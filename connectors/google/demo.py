@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.google.simulator import GoogleSimulator
 from hub.connector.simulator import Visitor
 
 EVERY_S = 45.0  # between two events
 FIRST_S = 5.0
+ZONE = "Asia/Jerusalem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,15 @@ def _write(simulator: GoogleSimulator, address: str, customer: str, letter: Lett
 
 def _meet(simulator: GoogleSimulator, address: str, customers: Sequence[str]) -> None:
     calendar = simulator.user(address).calendar()
-    begin = simulator.clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(days=1, hours=2)
+    tomorrow = simulator.clock.now().astimezone(ZoneInfo(ZONE)) + timedelta(days=1)
+    begin = tomorrow.replace(hour=10, minute=0, second=0, microsecond=0)
     for number, customer in enumerate(customers[:2]):
         at = begin + timedelta(hours=3 * number)
         series: dict[str, Any] = {"recurrence": ["RRULE:FREQ=WEEKLY"]} if number else {}
         calendar.insert(
             summary=("Offer", "Weekly call")[number],
-            start={"dateTime": at.isoformat(), "timeZone": "Asia/Jerusalem"},
-            end={"dateTime": (at + timedelta(minutes=45)).isoformat(), "timeZone": "Asia/Jerusalem"},
+            start={"dateTime": at.isoformat(), "timeZone": ZONE},
+            end={"dateTime": (at + timedelta(minutes=45)).isoformat(), "timeZone": ZONE},
             attendees=[{"email": customer}],
             **series,
         )

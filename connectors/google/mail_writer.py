@@ -68,10 +68,24 @@ class MailWriter:
         """Return the message that carries our key; empty where none was sent."""
         messages = self.client.gmail.users().messages()
         query = f"in:sent after:{int((since - CLOCKS).timestamp())}"
-        request = messages.list(userId="me", q=query, maxResults=mail.LISTED)
-        ids = [str(one["id"]) for one in self.client.call(request, self._limits, mail.COST["list"]).get("messages", [])]
+        page, pages = "", set[str]()
+        while page not in pages:
+            pages.add(page)
+            asked = messages.list(userId="me", q=query, maxResults=mail.LISTED, pageToken=page or None)
+            answer = self.client.call(asked, self._limits, mail.COST["list"])
+            found = self._marked(key, [str(one["id"]) for one in answer.get("messages", [])])
+            following = answer.get("nextPageToken", "")
+            if found or not following:
+                return found
+            page = following
+        raise ShapeError("Gmail's list of what was sent comes back to a page that was read")
+
+    def _marked(self, key: str, remote_ids: Sequence[str]) -> str:
+        """Return which of these messages carries our key; empty where none does."""
+        messages = self.client.gmail.users().messages()
         asked = {
-            one: messages.get(userId="me", id=one, format="metadata", metadataHeaders=[MARKER_HEADER]) for one in ids
+            one: messages.get(userId="me", id=one, format="metadata", metadataHeaders=[MARKER_HEADER])
+            for one in remote_ids
         }
         found = self.client.call_all(asked, self._limits, mail.COST["get"]) if asked else {}
         for remote_id, answer in found.items():

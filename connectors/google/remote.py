@@ -3,7 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from connectors.google import calendar, calendar_busy, calendar_writer, contacts, contacts_writer, mail, mail_writer
+from connectors.google import (
+    calendar,
+    calendar_busy,
+    calendar_writer,
+    contacts,
+    contacts_writer,
+    mail,
+    mail_writer,
+    photos,
+)
 from connectors.google.check import whole
 from connectors.google.client import Client
 from connectors.google.push import GooglePush
@@ -65,6 +74,10 @@ class GoogleRemote:
     ) -> Mapping[str, Sequence[tuple[datetime, datetime]]]:
         """Return when people are busy, as far as a mailbox may ask (`hub.meetings.busy.Askable`)."""
         return calendar_busy.busy(self.client(mailbox), addresses, since, until)
+
+    def photo(self, url: str, *, largest: int) -> bytes:
+        """Return a picture of a contact (`hub.connector.stream.HasPhotos`)."""
+        return photos.photo(self._settings, self._tools, url, largest=largest)
 
     def push(self) -> Push | None:
         """Return the notifications of mail and calendars."""

@@ -52,7 +52,7 @@ FAULTS = {
     "no_refresh_token": Fault("answers a code without a refresh token", Harm.CUT),
     "scope_missing": Fault("answers 403 insufficientPermissions", Harm.LIMITED),
     "api_disabled": Fault("answers 403 accessNotConfigured", Harm.LIMITED),
-    "item_gone": Fault("answers 404 for a message that was listed", Harm.NOISE),
+    "item_gone": Fault("deletes a message for good just before it is asked for: 404", Harm.NOISE),
     "forbidden_for_non_organizer": Fault("lets nobody change an event", Harm.DENIED),
     "dropped_notification": Fault("loses a push notification", Harm.CUT),
     "duplicated_notification": Fault("sends a push notification twice", Harm.NOISE),
@@ -202,6 +202,15 @@ class GoogleSimulator:
         with self.world.lock:
             books = [self.user(address).calendar() for address in guests]
             return self.world.meetings.invite(books, organizer, event)
+
+    @property
+    def photo_requests(self) -> list[Request]:
+        """Every request for a photo, in order."""
+        return self._web.photo_requests
+
+    def answer_photo(self, resource_name: str, *answers: Answer) -> None:
+        """Let the next requests for a contact's photo be answered so, instead of with the photo."""
+        self._web.photo_answers.setdefault(resource_name.rpartition("/")[2], []).extend(answers)
 
     def spent(self, user: str = "") -> Spent:
         """What one user spent (or all of them) since the start or `quota.forget()`."""

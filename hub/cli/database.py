@@ -129,16 +129,33 @@ def _accounts(hub: Hub) -> list[dict[str, Any]]:
 
 
 def _mail(hub: Hub) -> list[dict[str, Any]]:
-    smtp = hub.settings.smtp
-    if not smtp.host:
-        text_ = "Nobody can be told by mail when a connection needs a person."
-        return [_line(Level.AMBER, "mail", text_, "Set [smtp], see config/default.toml; then: hub mail check")]
     with hub.db.read() as session:
         post = notices.post(session)
+        boxes = [notices.mailbox(session, address) for address in hub.settings.notices.through]
+    if smtp := hub.settings.smtp.host:
+        unused = "; notices.through is not used" if boxes else ""
+        lines = [_line(Level.GREEN, "mail", f"goes through {smtp}:{hub.settings.smtp.port}{unused}")]
+    elif boxes:
+        lines = _mailboxes(boxes)
+    else:
+        text_ = "Nobody can be told by mail when a connection needs a person."
+        action = "Set [smtp] or [notices], see config/default.toml; then: hub mail check"
+        return [_line(Level.AMBER, "mail", text_, action)]
     if post.waiting or post.lost:
-        text_ = f"{post.waiting} mails to people wait for the mail server, {post.lost} did not go. {post.error}".strip()
-        return [_line(Level.AMBER, "mail", text_, "Run: hub mail check --to ADDRESS")]
-    return [_line(Level.GREEN, "mail", f"goes through {smtp.host}:{smtp.port}")]
+        text_ = f"{post.waiting} mails to people wait to be sent, {post.lost} did not go. {post.error}".strip()
+        lines = [line for line in lines if line["level"] != Level.GREEN]
+        lines.append(_line(Level.AMBER, "mail", text_, "Run: hub mail check --to ADDRESS"))
+    return lines
+
+
+def _mailboxes(boxes: list[notices.Mailbox]) -> list[dict[str, Any]]:
+    """Say which mailbox the hub's own mail goes through, and what keeps it from the others."""
+    lines = [_line(Level.AMBER, "mail", box.problem, box.action) for box in boxes if box.problem]
+    for box in boxes:
+        if box.account is not None and not box.problem:
+            return [*lines, _line(Level.GREEN, "mail", f"goes through {box.address} of {box.account.name}")]
+    text_ = "No mailbox can tell people when a connection needs a person; it waits."
+    return [*lines, _line(Level.AMBER, "mail", text_, "Mend one of them, or name another one in notices.through.")]
 
 
 COMMANDS = (db, doctor)

@@ -189,6 +189,24 @@ class HasFiles(Protocol):
         """
 
 
+@runtime_checkable
+class HasPhotos(Protocol):
+    """What a remote may offer besides: the pictures of people that its records name by an address."""
+
+    def photo(self, url: str, *, largest: int) -> bytes:
+        """Return what lies at the address of a picture; what it is, the caller looks.
+
+        Args:
+            url: as a record says it, so anybody may have written it.
+            largest: bytes; of what is larger nothing more is read.
+
+        Raises:
+            RejectedError: it is no address of this remote's pictures, or what lies there is too large.
+            GoneError: it is no more.
+            RetryLaterError: not now.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a write."""

@@ -23,7 +23,7 @@ from hub.intake.models import Account, StreamState
 from hub.records.call import Call, Direction, Outcome, Source
 from hub.store.base import now
 from hub.store.session import Database
-from hub.work.lease import Lease, holds
+from hub.work.lease import Lease, fence
 
 EVERY = timedelta(minutes=10)
 JUST_OVER = timedelta(seconds=90)  # an exchange writes several records of one call; connectors wait for the last
@@ -31,10 +31,6 @@ GUESSES_FOR = timedelta(days=7)  # how long an exchange may take to write down a
 CLOCKS = timedelta(minutes=1)  # by which the clocks of two machines may differ
 HISTORY = "history"  # stream of the exchange's own records
 _log = log.get(__name__)
-
-
-class LostLeaseError(Exception):
-    """Another worker reads this stream now."""
 
 
 def read(  # noqa: PLR0913 - the wired parts
@@ -66,7 +62,7 @@ def read(  # noqa: PLR0913 - the wired parts
     counts = {"new": 0, "completed": 0, "known": 0}
     for page in exchange.history(position, since, directory.classify):
         with db.write() as session:
-            _hold(session, lease)
+            fence(session, StreamState, lease)
             for call in page.calls:
                 what = take(session, session.get_one(Account, account.id), call, directory, settled)
                 counts[what] += 1
@@ -80,7 +76,7 @@ def read(  # noqa: PLR0913 - the wired parts
         since = oldest - max(CLOCKS, timedelta(minutes=overlap_min))
         _ask_again(db, lease, exchange, since, directory, settled, counts)
         with db.write() as session:
-            _hold(session, lease)
+            fence(session, StreamState, lease)
             row = session.get_one(StreamState, lease.id)
             row.cursor = {**(row.cursor or {}), "asked_at": asked_at.isoformat()}
     _log.info("call records read", account=account.name, **counts)
@@ -117,17 +113,11 @@ def _ask_again(
     """Read a stretch of records once more; the saved position stays as it is."""
     for page in exchange.history(None, since, directory.classify):
         with db.write() as session:
-            _hold(session, lease)
+            fence(session, StreamState, lease)
             account = session.get_one(Account, session.get_one(StreamState, lease.id).account_id)
             for call in page.calls:
                 if find(session, account.id, call) is not None:  # others were taken in, or are from before our time
                     counts["completed"] += take(session, account, call, directory, settled) == "completed"
-
-
-def _hold(session: Session, lease: Lease) -> None:
-    """Make sure that this stream is still ours, and that nobody else writes its position in this transaction."""
-    if not holds(session, StreamState, lease, lock=True):
-        raise LostLeaseError
 
 
 def _since(account: Account, state: StreamState, *, full: bool, overlap_min: float) -> datetime:

@@ -50,7 +50,7 @@ from hub.records.call import Call, Direction, Outcome
 from hub.records.telephony import Booted, CallEvent, ChannelsListed, Endpoint, LinkLost, NumberKeyed, Ticked
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
-from hub.work.lease import Lease, holds
+from hub.work.lease import Lease, LeaseLostError, fence
 
 # How old the directory may be: the pen reads it anew, so that no phone waits for that; the ear only if the pen is stuck.
 DIRECTORY_S, OLD_DIRECTORY_S = 1.0, 5.0
@@ -122,10 +122,6 @@ class Heard:
 
 
 LAST = Heard(0.0, ())
-
-
-class LeaseLostError(Exception):
-    """Another process listens to this exchange now: nothing of ours may be written any more."""
 
 
 class Listener:
@@ -620,8 +616,8 @@ class Listener:
         Raises:
             LeaseLostError: another process took over.
         """
-        if self._lease is not None and not holds(session, StreamState, self._lease, lock=True):
-            raise LeaseLostError
+        if self._lease is not None:
+            fence(session, StreamState, self._lease)
 
     def _write_pages(self, session: Session, account: Account, pages: Sequence[Page]) -> None:
         """Write calls together; where one of them cannot be written, one by one, so that the others can."""

@@ -15,6 +15,7 @@ from hub.identity.points import Key, Point
 from hub.records.party import Labelled, Party
 
 LISTS = frozenset({"emails", "phones", "addresses", "urls", "groups"})
+PHOTO = "photo_url"
 POINTING = {"emails": EMAIL, "phones": PHONE}  # fields whose values are identifiers too
 _ELSEWHERE = frozenset({"kind", "name", "company", *POINTING})  # kept in columns and identifiers, not in `party.fields`
 
@@ -43,7 +44,7 @@ def claims(record: Party, points: Iterable[Point]) -> dict[str, dict[str, Any]]:
         "job_title": record.job_title,
         "birthday": record.birthday,
         "notes": record.notes,
-        "photo_url": record.photo_url,
+        PHOTO: record.photo_url,
         "groups": list(record.groups),
         "emails": _listed(record.emails),
         "phones": _listed(record.phones),

@@ -315,10 +315,9 @@ def strangers(
 
 def forget(session: Session, account: Account) -> None:
     """Forget where both sides stood: the account does not write any more. If it does again, that is another beginning."""
-    links = select(Link.id).where(Link.account_id == account.id)
-    session.execute(
-        delete(SharedRecord).where(SharedRecord.link_id.in_(links)).execution_options(synchronize_session=False)
-    )
+    mine = SharedRecord.link_id.in_(select(Link.id).where(Link.account_id == account.id))
+    if session.scalar(select(SharedRecord.id).where(mine).limit(1)) is not None:  # mostly there is nothing to write
+        session.execute(delete(SharedRecord).where(mine).execution_options(synchronize_session=False))
 
 
 def is_first_pass(session: Session, account: Account, stream: str) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, sele
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import RecordError
-from hub.identity import claims, in_step, search
+from hub.identity import claims, in_step, photos, search
 from hub.identity.claims import Said
 from hub.identity.in_step import Book
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus, SharedRecord
@@ -307,6 +307,7 @@ def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Ste
     for work in works.values():
         _hear(work)
     _store_claims(session, works.values())
+    photos.plan(session, account.id, _pictures(works.values()))
     touched = _point(session, works.values())
     _settle(session, works.values())
     changed = _finish(session, works.values(), touched)
@@ -495,6 +496,18 @@ def _store_claims(session: Session, works: Iterable[_Work]) -> None:
         session.execute(change.values(value=bindparam("new_value"), observed_at=bindparam("new_at")), other)
     if gone:
         session.execute(delete(_CLAIM).where(_CLAIM.c.id.in_(gone)))
+
+
+def _pictures(works: Iterable[_Work]) -> dict[int, str]:
+    """Return the addresses of pictures by link, of records that name one; empty: it named one until now."""
+    found: dict[int, str] = {}
+    for work in works:
+        named = {one.link_id: str(one.value["value"]) for one in work.said if one.field == claims.PHOTO}
+        for card in work.cards:
+            assert card.link is not None, "it was made before"
+            if card.link.id in named or claims.PHOTO in work.changed:
+                found[card.link.id] = named.get(card.link.id, "")
+    return found
 
 
 def _point(session: Session, works: Iterable[_Work]) -> set[Key]:

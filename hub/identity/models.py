@@ -12,7 +12,8 @@ from hub.records.address import match_key
 from hub.store.base import Base, PublicId, now
 
 __all__ = [
-    "Claim", "Conflict", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus", "SharedRecord",
+    "Claim", "Conflict", "ContactPhoto", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus", "PhotoState",
+    "SharedRecord",
 ]  # fmt: skip
 
 
@@ -94,6 +95,42 @@ class Claim(Base):
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"))
     observed_at: Mapped[datetime] = mapped_column(default=now)
     locked_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+
+
+class PhotoState(StrEnum):
+    """What became of the picture that a record names."""
+
+    PENDING = "pending"  # a worker fetches it
+    READY = "ready"
+    GONE = "gone"  # the source has it no more
+    REFUSED = "refused"  # it is no picture, too large, or not where pictures of the source are
+    AWAY = "away"  # tried often enough for now
+
+
+class ContactPhoto(Base):
+    """The picture of a party in one source record. Its bytes are on a shelf, by their hash (store/shelf.py).
+
+    While another one is fetched, the one before stays: it is shown as long as there is a hash.
+    """
+
+    __tablename__ = "contact_photo"
+    __table_args__ = (Index(None, "state", "due_at"), Index(None, "sha256"), Index(None, "lease_until"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey("link.id", ondelete="CASCADE"), unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    url: Mapped[str]  # as the record says it now
+    state: Mapped[str] = mapped_column(default=PhotoState.PENDING)
+    trouble: Mapped[str] = mapped_column(default="")  # of the last try (intake.trouble)
+    reason: Mapped[str] = mapped_column(default="")  # in words, for an administrator
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    sha256: Mapped[str] = mapped_column(default="")
+    media_type: Mapped[str] = mapped_column(default="")  # by its first bytes
+    fetched_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    owner: Mapped[str] = mapped_column(default="")
+    attempt: Mapped[int] = mapped_column(default=0)
+    finished: Mapped[int] = mapped_column(default=0)  # the last attempt that came to an end: those after it died
+    lease_until: Mapped[datetime | None]
 
 
 class SharedRecord(Base):

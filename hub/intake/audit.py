@@ -17,10 +17,10 @@ from hub.connector.stream import Findable, Lane, Remote
 from hub.errors import ConnectorError, ShapeError
 from hub.intake import health, receive
 from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, StreamState
-from hub.intake.read import LISTING, FencedError, Reader
+from hub.intake.read import LISTING, Reader
 from hub.store.base import now
 from hub.store.session import Database
-from hub.work.lease import Lease, release
+from hub.work.lease import Lease, LeaseLostError, release
 
 WINDOW = timedelta(days=14)  # that is compared; older records were compared before
 EVERY = timedelta(days=1)
@@ -89,7 +89,7 @@ def _found(
         with db.read() as session:
             unseen = sorted(present - _seen(session, account.id, state.records, present))
         fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
-    except (ConnectorError, ShapeError, FencedError) as error:
+    except (ConnectorError, ShapeError, LeaseLostError) as error:
         return Audit(state.stream, None, error=str(error)[:500])
     with db.read() as session:  # what nobody looked at and is not for the hub is no loss either
         kept = _kept(session, account.id, state.records, unseen)

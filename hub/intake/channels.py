@@ -30,7 +30,7 @@ from hub.security.vault import Vault
 from hub.settings import Settings
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
-from hub.work.lease import Lease, holds, release
+from hub.work.lease import Lease, LeaseLostError, fence, holds, release
 
 PUSH = "push"  # the stream of an account that is its channels
 PULL = "pull"  # and the one that is its queue
@@ -49,13 +49,6 @@ _BEFORE = tuple_(_OTHER.failures, _OTHER.id) < tuple_(StreamState.failures, Stre
 _SHARES = (_OTHER.stream == PULL) & (_OTHER.asked == StreamState.asked) & _OTHER.wanted
 _PULLED = (StreamState.stream == PULL) & StreamState.wanted & ~exists().where(_SHARES, _BEFORE).correlate(StreamState)
 _PUSHED = StreamState.stream == PUSH
-
-
-class FencedError(Exception):
-    """Another worker took the account's channels over."""
-
-    def __init__(self) -> None:
-        super().__init__("another worker took the channels over")
 
 
 def due() -> ColumnElement[bool]:
@@ -201,7 +194,7 @@ class Channels:
                 self._open_all(visit)
             else:
                 self._close_all(visit)
-        except FencedError:
+        except LeaseLostError:
             return
         except DATABASE_AWAY:
             raise
@@ -235,7 +228,7 @@ class Channels:
         if new == old:
             return
         with self.db.write() as session:
-            self._fence(session, visit)
+            fence(session, StreamState, visit.lease)
             self._save(session, visit.account.id, new)
             if old is None:  # what changed between the last look and the opening nobody tells us
                 hint(session, visit.account.connector, [key])
@@ -265,7 +258,7 @@ class Channels:
                 visit.problems.append((channel.key, fault))
                 return
         with self.db.write() as session:
-            self._fence(session, visit)
+            fence(session, StreamState, visit.lease)
             row = session.scalar(_row_of(visit.account.id, channel.key))
             if row is not None:
                 session.delete(row)
@@ -274,7 +267,7 @@ class Channels:
         """Let the account's queue be asked, or no more."""
         asked = f"{visit.account.connector}:{queue}" if queue else ""
         with self.db.write() as session:
-            self._fence(session, visit)
+            fence(session, StreamState, visit.lease)
             query = select(StreamState).where(StreamState.account_id == visit.account.id, StreamState.stream == PULL)
             row = session.scalar(query)
             if row is None and not asked:
@@ -421,10 +414,6 @@ class Channels:
         row.expires_at = channel.expires_at
         row.facts = {"id": channel.id, "renew_at": renew_at, "facts": dict(channel.facts)}
         row.sealed = self.vault.seal({"secret": channel.secret}) if channel.secret else ""
-
-    def _fence(self, session: Session, visit: Visit) -> None:
-        if not holds(session, StreamState, visit.lease, lock=True):
-            raise FencedError
 
     def _release(self, lease: Lease, **values: Any) -> None:
         with self.db.write() as session:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub.connector.stream import Grant
@@ -22,6 +21,7 @@ from hub.errors import AuthError, RetryLaterError
 from hub.intake.models import OauthGrant
 from hub.security.vault import Vault
 from hub.store.base import now
+from hub.store.insert import insert
 from hub.store.session import Database
 from hub.work.lease import Lease, claim, new_owner, release
 
@@ -37,9 +37,8 @@ def keep(session: Session, vault: Vault, account_id: int, mailbox: str, grant: G
     Args:
         first: what the account's settings began with; another one there later means a new beginning.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     values = {"sealed": _sealed(vault, grant, first), "expires_at": grant.expires_at, "dead": ""}
-    statement = insert(OauthGrant).values(
+    statement = insert(session, OauthGrant).values(
         account_id=account_id, mailbox=mailbox, version=1, owner="", attempt=0, **values
     )
     session.execute(

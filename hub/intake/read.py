@@ -41,7 +41,7 @@ from hub.intake.receive import Fate, Shown
 from hub.intake.trouble import Trouble, again, of_reading, said
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
-from hub.work.lease import Lease, holds, release
+from hub.work.lease import Lease, LeaseLostError, fence, holds, release
 
 LISTING = "streams"  # the stream that tells which streams an account has
 LIST_EVERY_S = 3600
@@ -53,13 +53,6 @@ FILTERED_FOR = timedelta(days=60)  # how long it is remembered that a record was
 LOGGED_FOR = timedelta(days=90)  # runs in the log
 PASS = frozenset({Phase.FULL, Phase.SWEEP, Phase.PROVE})  # from the beginning
 _log = log.get(__name__)
-
-
-class FencedError(Exception):
-    """Another worker took the stream over; what this one read is dropped."""
-
-    def __init__(self) -> None:
-        super().__init__("another worker took the stream over")
 
 
 class Taker(Protocol):
@@ -150,7 +143,7 @@ class Reader:
                 run = Run(lease, remote.stream(state.stream), state, account)
                 if self._all(run):
                     due_at = now()  # there is more, and others go first
-        except FencedError:
+        except LeaseLostError:
             _log.warning("another worker took the stream over", account=account.name, stream=state.stream)
             return run.counts if run else Counter()
         except DATABASE_AWAY:
@@ -193,15 +186,14 @@ class Reader:
         run = Run(lease, stream, state, account)
         for some in _chunks(changes):
             with self._db.write() as session:
-                self._fence(session, run)
+                fence(session, StreamState, run.lease)
                 self._keep(session, run, some)
         return sum(isinstance(change, Upsert | Filtered) for change in changes)
 
     def _list(self, lease: Lease, account: Account, remote: Remote) -> None:
         streams = remote.streams()
         with self._db.write() as session:
-            if not holds(session, StreamState, lease, lock=True):
-                raise FencedError
+            fence(session, StreamState, lease)
             enrol(session, account.id, streams)
 
     def _all(self, run: Run) -> bool:
@@ -232,7 +224,7 @@ class Reader:
         """Begin a pass from the beginning under a new epoch; the records of the old one stay as they are."""
         cursor = replace(run.stream.begin(), opened_at=now(), asked=run.stream.asked)
         with self._db.write() as session:
-            self._fence(session, run)
+            fence(session, StreamState, run.lease)
             first = {"begun_at": cursor.opened_at} if run.state.epoch == 0 else {}
             self._keep_cursor(session, run, cursor, epoch=run.state.epoch + 1, expected=None, **first)
         run.pages.clear()
@@ -252,10 +244,10 @@ class Reader:
         *before, last = _chunks(changes)
         for some in before:  # a writer that waits for a large page would keep telephones waiting
             with self._db.write() as session:
-                self._fence(session, run)
+                fence(session, StreamState, run.lease)
                 self._keep(session, run, some)
         with self._db.write() as session:
-            self._fence(session, run)
+            fence(session, StreamState, run.lease)
             self._keep(session, run, last)
             following = page.next
             if not page.more and cursor.phase is Phase.FULL:
@@ -284,7 +276,7 @@ class Reader:
     def _leave_circle(self, run: Run, cursor: Cursor) -> None:
         """Go back to the first page of this pass: the place where we are leads nowhere, later as well as now."""
         with self._db.write() as session:
-            self._fence(session, run)
+            fence(session, StreamState, run.lease)
             if cursor.phase is Phase.FULL:
                 session.execute(update(StreamState).where(StreamState.id == run.lease.id).values(cursor=None))
             else:
@@ -373,7 +365,7 @@ class Reader:
             ids = [raw.remote_id for raw in self._unseen(session, run, PROVE)]
         changes = run.stream.find(ids) if ids and isinstance(run.stream, Findable) else ()
         with self._db.write() as session:
-            self._fence(session, run)
+            fence(session, StreamState, run.lease)
             self._keep(session, run, changes)
             for raw in self._raws(session, run, ids):
                 raw.epoch = run.state.epoch
@@ -384,17 +376,13 @@ class Reader:
     def _sweep(self, run: Run, cursor: Cursor) -> bool:
         """Mark what a complete pass did not show, a few at a time; then the pass is over."""
         with self._db.write() as session:
-            self._fence(session, run)
+            fence(session, StreamState, run.lease)
             unseen = self._unseen(session, run, SWEEP)
             self._mark_gone(session, run, unseen)
             if len(unseen) == SWEEP:
                 return True
             self._keep_cursor(session, run, replace(cursor, phase=Phase.INCREMENTAL, page=""), last_full_at=now())
         return False
-
-    def _fence(self, session: Session, run: Run) -> None:
-        if not holds(session, StreamState, run.lease, lock=True):
-            raise FencedError
 
     def _keep_cursor(self, session: Session, run: Run, cursor: Cursor, **values: Any) -> None:
         kept = {"cursor": cursor.as_json(), "phase": str(cursor.phase), "asked": run.stream.asked, **values}

@@ -10,13 +10,13 @@ from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import Select, Table, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
 from hub.connector.contract import Delivered
 from hub.intake.models import FilteredRecord, RawRecord, RawState
 from hub.store.base import new_public_id, now
+from hub.store.insert import insert
 
 
 class Fate(StrEnum):
@@ -187,8 +187,7 @@ def filter_out(
     """Remember that records were looked at and not kept: `filtered` has `remote_id`, `reason` and `day` of each."""
     if not filtered:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(FilteredRecord)
+    statement = insert(session, FilteredRecord)
     statement = statement.on_conflict_do_update(
         index_elements=["account_id", "stream", "id_hash"],
         set_={name: statement.excluded[name] for name in ("container", "reason", "day", "epoch")},
@@ -225,7 +224,6 @@ def _insert(
     session: Session, account_id: int, records: Sequence[Delivered], digests: Mapping[str, str], shown: Shown
 ) -> dict[str, int]:
     """Insert what is not there yet, whoever else is about to; returns the ids of new rows by their remote ids."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     moment = now()
     values = [
         {
@@ -247,7 +245,7 @@ def _insert(
         }
         for record in records
     ]
-    statement = insert(_RAW).on_conflict_do_nothing(index_elements=["account_id", "stream", "remote_id"])
+    statement = insert(session, _RAW).on_conflict_do_nothing(index_elements=["account_id", "stream", "remote_id"])
     made = session.execute(statement.returning(_RAW.c.remote_id, _RAW.c.id), values)
     return {row.remote_id: row.id for row in made}
 

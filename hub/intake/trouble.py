@@ -1,6 +1,5 @@
 """Errors of remotes by what happens next, and when: the same for reading and for writing."""
 
-import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -24,6 +23,7 @@ from hub.errors import (
     UserError,
 )
 from hub.store.base import now
+from hub.work.retry import pause_s
 
 FIRST_BACKOFF_S = 15.0
 LONGEST_BACKOFF_S = 3600.0
@@ -71,8 +71,7 @@ def again(trouble: Trouble, fault: Exception, failures: int) -> datetime | None:
     told = fault.retry_after if isinstance(fault, RetryLaterError) else None
     if trouble is Trouble.LIMITED and told is not None:
         return now() + timedelta(seconds=told)
-    pause_s = min(FIRST_BACKOFF_S * 2 ** min(failures, 20), LONGEST_BACKOFF_S) * random.uniform(0.5, 1)  # noqa: S311 - spreads, hides nothing
-    return now() + timedelta(seconds=max(pause_s, told or 0.0))
+    return now() + timedelta(seconds=max(pause_s(failures, FIRST_BACKOFF_S, LONGEST_BACKOFF_S), told or 0.0))
 
 
 def _of(fault: Exception, known: Sequence[tuple[type[Exception], Trouble]], where: str) -> Trouble:

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub.connector.sift import Reason, under
@@ -25,6 +24,7 @@ from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Person
 from hub.store.base import now
+from hub.store.insert import insert
 from hub.store.session import Database
 from hub.work.lease import Lease, holds, release
 
@@ -59,10 +59,9 @@ def add(session: Session, person: Person, raw: str) -> None:
     mine = words(session, person.id)
     if len(mine) >= MOST and block not in mine:
         raise UserError(f"At most {MOST} can be blocked.", error_id="too_many_blocks", field="block")
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     fresh: dict[str, Any] = {"after": 0, "looked": 0, "taken": 0, "again": False, "owner": "", "attempt": 0}
     values = {"user_id": person.id, "block": block, "created_at": now(), "due_at": now(), **fresh}
-    made = session.scalar(insert(MailBlock).values(values).on_conflict_do_nothing().returning(MailBlock.id))
+    made = session.scalar(insert(session, MailBlock).values(values).on_conflict_do_nothing().returning(MailBlock.id))
     if made is not None:
         # What is blocked is the person's own business: that something was, and not what.
         audit.record(session, person, "mail.block_added", "user", person.public_id, domain="@" not in block)

@@ -1,6 +1,5 @@
 """How the outbox sends mails: composed when they go, by the same key each time, and then taken in as the sync would."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,8 @@ from hub.intake import read
 from hub.mail import write
 from hub.mail.compose import compose
 from hub.mail.models import DraftState, MailDraft
-from hub.outbound.deliver import Item
+from hub.outbound.deliver import Arrived, Item
 from hub.store.session import Database
-
-Arrived = Callable[[Session, int, str, Written], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +21,13 @@ class MailKind:
 
     Attributes:
         arrived: takes a record that we wrote ourselves in, as the reader of its stream would.
+        language, zone: the hub's, for writers who chose none of their own.
     """
 
     db: Database
     arrived: Arrived
+    language: str
+    zone: str
 
     def send(self, remote: Remote, item: Item) -> Written | None:
         """Hand the message to the provider and ask for it as the provider keeps it."""
@@ -60,7 +60,8 @@ class MailKind:
             draft = session.get(MailDraft, item.payload["draft"])
             if draft is None or draft.sent_at is None:
                 raise NotFoundError("The draft is no more.")
-            letter, thread_id = write.letter(session, draft), write.provider_thread(session, draft)
+            letter = write.letter(session, draft, language=self.language, zone=self.zone)
+            thread_id = write.provider_thread(session, draft)
             composed = compose(letter, key=item.key, domain=write.domain_of(draft), at=draft.sent_at)
         return {
             "raw": composed.raw,

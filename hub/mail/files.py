@@ -1,21 +1,19 @@
 """Files that came with mails: fetched when somebody wants one, from a mailbox that has a copy.
 
 `ask` writes a row, a worker fetches it (`Fetcher.fetch`), the page looks again until it is there or says why not. The
-bytes are on the shelf (mail/shelf.py). A worker that dies anywhere leaves a row whose lease runs out, and another one
+bytes are on the shelf (store/shelf.py). A worker that dies anywhere leaves a row whose lease runs out, and another one
 fetches the file again from the beginning; nobody is ever shown half a file, or one that the scanner did not pass.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub import log
@@ -34,13 +32,15 @@ from hub.errors import (
 )
 from hub.intake.models import Account, AccountState, RawRecord
 from hub.mail.models import FileState, MailCopy, MailFile, MailMessage
-from hub.mail.shelf import Draft, Shelf, TooLargeError, Verdict
 from hub.records.mail import Attachment
 from hub.settings import Settings
 from hub.store.base import now
+from hub.store.insert import insert
 from hub.store.session import Database
+from hub.store.shelf import Draft, Shelf, TooLargeError, Verdict
 from hub.store.turn import in_turn
 from hub.work.lease import Lease, holds, release
+from hub.work.retry import pause_s
 
 LOCK = MailFile.__tablename__  # held by whoever puts files on the shelf or takes them away
 PATIENCE = timedelta(minutes=10)  # a provider that cannot be reached is asked again for so long
@@ -48,7 +48,6 @@ FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 60.0
 REMEMBERED = timedelta(days=1)  # why a file could not be had
 A_NIGHT = 10_000  # files removed at once
-SOME = 500  # names of one question
 LONGEST_NAME = 150
 # Asking again can change what became of these; of the others only a changed file could.
 AGAIN = frozenset(FileState) - {FileState.PENDING, FileState.READY, FileState.INFECTED}
@@ -95,12 +94,11 @@ def ask(session: Session, message: MailMessage, places: Sequence[int], allowed: 
     """
     if not all(0 <= place < len(message.attachments) for place in places):
         raise NotFoundError("The mail has no such file.")
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     moment = now()
     for place in places:
         values = {"message_id": message.id, "place": place, "content_id": "", "state": FileState.PENDING}
         values |= {"reason": "", "sha256": "", "asked_at": moment, "due_at": moment, "owner": "", "attempt": 0}
-        session.execute(insert(MailFile).values(values).on_conflict_do_nothing())
+        session.execute(insert(session, MailFile).values(values).on_conflict_do_nothing())
     rows = of_message(session, message.id, lock=True)
     for place in places:
         told: Any = message.attachments[place]
@@ -240,8 +238,8 @@ class Fetcher:
         """Put the file on the shelf and point to it, in this order, under the fence of the lease."""
         values: dict[str, Any] = {"state": outcome.state, "reason": outcome.reason[:500], "due_at": None}
         if outcome.state is FileState.AWAY and now() - row.asked_at < PATIENCE:
-            pause_s = max(outcome.retry_after, min(FIRST_PAUSE_S * 2 ** (lease.attempt - 1), LONGEST_PAUSE_S))
-            values |= {"state": FileState.PENDING, "due_at": now() + timedelta(seconds=pause_s)}
+            wait_s = max(outcome.retry_after, pause_s(lease.attempt - 1, FIRST_PAUSE_S, LONGEST_PAUSE_S))
+            values |= {"state": FileState.PENDING, "due_at": now() + timedelta(seconds=wait_s)}
         with self.db.write() as session:
             in_turn(session, LOCK)
             if not holds(session, MailFile, lease, lock=True):
@@ -305,21 +303,9 @@ def purge(session: Session, on: Shelf, *, limit: int = A_NIGHT) -> int:
     """
     in_turn(session, LOCK)
     session.execute(delete(MailFile).where(MailFile.state.in_(AGAIN), MailFile.asked_at < now() - REMEMBERED))
-    removed = 0
-    for names in _batches(on.names()):
-        held = set(session.scalars(select(MailFile.sha256).where(MailFile.sha256.in_(names))))
-        for name in set(names) - held:
-            on.remove(name)
-            removed += 1
-        if removed >= limit:
-            break
-    return removed + on.sweep_incoming()
-
-
-def _batches(names: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(names)
-    while some := list(islice(rest, SOME)):
-        yield some
+    return on.sweep(
+        lambda names: set(session.scalars(select(MailFile.sha256).where(MailFile.sha256.in_(names)))), limit=limit
+    )
 
 
 # --- names --------------------------------------------------------------------------------------------------------
@@ -340,20 +326,3 @@ def safe_name(name: str, place: int) -> str:
         keeps_end = dot and len(end) <= 10
         text = f"{stem[: LONGEST_NAME - len(end) - 1]}.{end}" if keeps_end else text[:LONGEST_NAME]
     return text.strip(". ") or f"file-{place + 1}"
-
-
-# A picture that a page shows is what its first bytes say, whatever its mail calls it.
-_PICTURES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif",
-}
-
-
-def picture_type(head: bytes) -> str:
-    """Return the media type of a picture by its first bytes; empty where it is none that is shown."""
-    for begin, media_type in _PICTURES.items():
-        if head.startswith(begin):
-            return media_type
-    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else ""

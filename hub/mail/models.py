@@ -126,7 +126,7 @@ class FileState(StrEnum):
 
 
 class MailFile(Base):
-    """A file of a message that somebody asked for. Its bytes are on the shelf, by their hash (mail/shelf.py)."""
+    """A file of a message that somebody asked for. Its bytes are on the shelf, by their hash (store/shelf.py)."""
 
     __tablename__ = "mail_file"
     __table_args__ = (UniqueConstraint("message_id", "place"), Index(None, "state", "due_at"), Index(None, "sha256"))

@@ -27,6 +27,15 @@ ATTRIBUTIONS: dict[str, tuple[str, str]] = {
     "zh": ("", ".{0,60}写道|.{0,60}寫道"),
 }
 
+# How answers that are written here begin what they quote: in words that are known again above.
+OWN: dict[str, str] = {
+    "ar": "في {at}، كتب {who}:",
+    "en": "On {at}, {who} wrote:",
+    "he": "בתאריך {at}, {who} כתב/ה:",
+    "pl": "W dniu {at}, {who} pisze:",
+    "ru": "{at}, {who} пишет:",
+}
+
 # The block of lines that Outlook puts before what it quotes.
 FROM = (
     "From|Von|De|Da|Od|От|От кого|Від|Van|מאת|من|Från|Fra|Lähettäjä|Kimden|Gönderen|Feladó|De la|Από|"

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.policy import default
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.dates import format_datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
@@ -19,12 +22,14 @@ from hub.identity.models import Party
 from hub.intake.models import Account, AccountState, StreamState
 from hub.mail.compose import LARGEST, File, Letter, Parent, Signature, answer_subject, answer_to, compose
 from hub.mail.models import DraftState, MailDraft, MailDraftFile, MailMessage, MailThreadKey
+from hub.mail.reply_words import OWN
 from hub.outbound import outbox
 from hub.outbound.plan import Planned
 from hub.records.address import match_key
 from hub.records.mail import Address
 from hub.security.models import User
 from hub.store.base import now
+from hub.store.insert import insert
 
 KIND = "mail"  # in the outbox; also what streams of mail are called before their mailbox
 SIGNATURE = "mail_signature"  # in a user's preferences
@@ -107,19 +112,22 @@ def first(session: Session, user: User, wanted: Wanted) -> Content:
 
 
 def start(session: Session, user_id: int, public_id: UUID, wanted: Wanted) -> MailDraft:
-    """Make a draft with an id that the form chose, so that a form that is saved twice makes one."""
-    draft = MailDraft(
-        public_id=public_id,
-        user_id=user_id,
-        account_id=wanted.mailbox.account_id,
-        mailbox=wanted.mailbox.address,
-        party_id=wanted.party.id if wanted.party else None,
-        thread_id=wanted.answers.thread_id if wanted.answers else None,
-        answers_id=wanted.answers.id if wanted.answers else None,
-    )
-    session.add(draft)
-    session.flush()
-    return draft
+    """Make a draft with an id that the form chose, so that a form that is saved twice, or twice at once, makes one.
+
+    Raises:
+        NotFoundError: somebody else has a draft of this id.
+    """
+    draft = {
+        "public_id": public_id,
+        "user_id": user_id,
+        "account_id": wanted.mailbox.account_id,
+        "mailbox": wanted.mailbox.address,
+        "party_id": wanted.party.id if wanted.party else None,
+        "thread_id": wanted.answers.thread_id if wanted.answers else None,
+        "answers_id": wanted.answers.id if wanted.answers else None,
+    }
+    session.execute(insert(session, MailDraft).values(draft).on_conflict_do_nothing(index_elements=["public_id"]))
+    return get(session, user_id, public_id, lock=True)
 
 
 def get(session: Session, user_id: int, public_id: UUID, *, lock: bool = False) -> MailDraft:
@@ -232,14 +240,20 @@ def discard(session: Session, draft: MailDraft) -> None:
     session.delete(draft)
 
 
-def letter(session: Session, draft: MailDraft) -> Letter:
+def letter(session: Session, draft: MailDraft, *, language: str = "en", zone: str = "UTC") -> Letter:
     """Return what a draft says.
+
+    Args:
+        language, zone: of whoever chose none.
 
     Raises:
         UserError: an address is none.
     """
     user = session.get_one(User, draft.user_id)
     parent = session.get(MailMessage, draft.answers_id) if draft.answers_id else None
+    text = draft.text
+    if parent is not None and draft.quotes:
+        text = _with_quote(text, parent, user.language or language, ZoneInfo(user.time_zone or zone))
     content = select(MailDraftFile).where(MailDraftFile.draft_id == draft.id).order_by(MailDraftFile.id)
     return Letter(
         sender=Address(user.name, draft.mailbox),
@@ -247,7 +261,7 @@ def letter(session: Session, draft: MailDraft) -> Letter:
         cc=_people(draft.cc, "cc"),
         bcc=_people(draft.bcc, "bcc"),
         subject=draft.subject,
-        text=_with_quote(draft.text, parent) if parent is not None and draft.quotes else draft.text,
+        text=text,
         signature=Signature(draft.signature),
         files=tuple(File(one.name, one.media_type, one.content) for one in session.scalars(content)),
         answers=_parent(parent) if parent is not None else None,
@@ -320,8 +334,9 @@ def _parent(message: MailMessage) -> Parent:
     )
 
 
-def _with_quote(text: str, parent: MailMessage) -> str:
+def _with_quote(text: str, parent: MailMessage, language: str, zone: ZoneInfo) -> str:
     author = next(iter(parent.people.get("from", [])), {"name": "", "address": ""})
     name = f"{author['name']} <{author['address']}>".strip() if author["name"] else author["address"]
+    begins = OWN[language].format(at=format_datetime(parent.at, "EEE d.M.y HH:mm", zone, Locale(language)), who=name)
     quoted = "\n".join(f"> {line}" for line in parent.text.strip().splitlines())
-    return f"{text.rstrip()}\n\nOn {parent.at:%a, %d %b %Y at %H:%M} UTC, {name} wrote:\n{quoted}"
+    return f"{text.rstrip()}\n\n{begins}\n{quoted}"

@@ -9,24 +9,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, runtime_checkable
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.connector.contract import Delivered
 from hub.connector.stream import Findable, Lane, Remote, Upsert, Writer, Written
 from hub.errors import ConflictError, GoneError, RejectedError, RetryLaterError, UserError
-from hub.intake import read, receive
-from hub.intake.models import Account, RawRecord, StreamState
-from hub.intake.read import Taker
-from hub.intake.receive import Shown
+from hub.intake import read
+from hub.intake.models import Account
 from hub.meetings import copies, take
 from hub.meetings.book import records_of
 from hub.meetings.models import Booking, BookingState, MeetingCopy
 from hub.meetings.wishes import Verb, Wish
 from hub.outbound.canonical import same
-from hub.outbound.deliver import Item
+from hub.outbound.deliver import Arrived, Item
 from hub.records.meeting import Meeting, WallTime
-from hub.store.base import now
 from hub.store.session import Database
 from hub.store.turn import in_turn
 
@@ -61,13 +56,13 @@ class MeetingKind:
     """Meetings of bookings (`outbound.deliver.Kind`).
 
     Attributes:
-        taker: takes records that were kept to the timeline, as for a reader of streams.
+        arrived: takes a record that we wrote ourselves in, as the reader of its stream would.
         values: what the mapping makes of a calendar's answer.
         zone: IANA name of the hub's time zone.
     """
 
     db: Database
-    taker: Taker
+    arrived: Arrived
     values: Values
     zone: str
 
@@ -88,7 +83,7 @@ class MeetingKind:
         records = records_of(item.mailbox, item.payload["wish"]["calendar"])
         account = session.get_one(Account, item.account_id)
         if written is not None:
-            self._keep(session, account, records, written)
+            self.arrived(session, account.id, records, written)
         self._settle(session, item, account, BookingState.WRITTEN)
         read.hint(session, item.account_id, [records], Lane.INTERACTIVE)
 
@@ -106,21 +101,6 @@ class MeetingKind:
         booking.state, booking.why = state, why[:1000]
         session.flush()
         take.show_again(session, [booking.uid], account.time_zone or self.zone)
-
-    def _keep(self, session: Session, account: Account, records: str, written: Written) -> None:
-        if written.payload is None:
-            where = (RawRecord.account_id == account.id, RawRecord.stream == records)
-            query = select(RawRecord).where(*where, RawRecord.remote_id == written.remote_id)
-            raws = session.scalars(query.where(RawRecord.gone_at.is_(None)).with_for_update()).all()
-            for raw in raws:
-                raw.gone_at = now()
-            self.taker.gone(session, account, raws)
-            return
-        epoch = select(StreamState.epoch).where(StreamState.account_id == account.id, StreamState.stream == records)
-        delivered = Delivered(records, written.remote_id, written.payload, written.version)
-        shown = Shown(records, session.scalar(epoch) or 0)
-        kept = receive.keep_page(session, account.id, records, [delivered], shown)
-        self.taker.take(session, account, receive.rows(session, [one for one in kept if one.waits]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,9 +130,12 @@ def show(session: Session, uids: Iterable[str], *, users: Mapping[str, int], zon
 
 def _read(given: Given) -> Meeting:
     try:
-        return copies.read(given.values, etag=given.raw.etag)
+        meeting = copies.read(given.values, etag=given.raw.etag)
     except ShapeError as error:
         raise RecordError(f"record {given.raw.remote_id}: {error}") from error
+    if meeting.start is None and not meeting.is_cancelled:  # of what was called off, some say no more than that
+        raise RecordError(f"record {given.raw.remote_id}: the event has no beginning")
+    return meeting
 
 
 def _named(meeting: Meeting, before: Meeting) -> Meeting:

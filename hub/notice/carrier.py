@@ -1,11 +1,19 @@
-"""How a notice leaves the hub: a port. One way is SMTP (send.py); a connected mailbox is another."""
+"""How a notice leaves the hub: a port. One way is SMTP (send.py); connected mailboxes are another (mailbox.py)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from hub.errors import RetryLaterError
 from hub.records.mail import Address
+
+Said = Callable[[str, str], None]
+"""Told each step, and what came of it."""
+
+
+def unheard(_step: str, _answer: str) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,7 @@ class Message:
     text: str
     html: str
     at: datetime  # when it was made; also the same each time
+    again: bool = False  # an earlier try may have brought it, but not before `at`
 
 
 class UnansweredError(RetryLaterError):
@@ -26,6 +35,10 @@ class UnansweredError(RetryLaterError):
 
 class Carrier(Protocol):
     """Takes a message to its receiver, or to something that will."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it finds what it carried before: a try whose answer was lost then makes no second mail."""
 
     def carry(self, message: Message) -> None:
         """Carry it; called outside any transaction. A key that was carried before must not make a second mail.

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub import log
@@ -15,6 +14,7 @@ from hub.notice.models import Incident, Notice, NoticeKind, NoticeState
 from hub.notice.plan import Open, Someone, Step
 from hub.security.models import User
 from hub.store.base import new_public_id, now
+from hub.store.insert import insert
 from hub.store.turn import in_turn
 
 TRIED_FOR = timedelta(days=2)  # a notice that could not be sent for so long tells nobody anything
@@ -107,7 +107,6 @@ def _told(session: Session, incident_id: int) -> tuple[int, ...]:
 def _write(session: Session, incident_id: int, kind: NoticeKind, user_ids: tuple[int, ...], moment: datetime) -> None:
     if not user_ids:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows: list[dict[str, Any]] = [
         {
             "public_id": new_public_id(),
@@ -124,7 +123,7 @@ def _write(session: Session, incident_id: int, kind: NoticeKind, user_ids: tuple
         }
         for user_id in user_ids
     ]
-    session.execute(insert(Notice).values(rows).on_conflict_do_nothing())
+    session.execute(insert(session, Notice).values(rows).on_conflict_do_nothing())
 
 
 def _give_up(session: Session, moment: datetime) -> None:

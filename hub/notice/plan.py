@@ -12,7 +12,7 @@ from hub.security.policy import Right, may
 
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=15)  # short, so that a mail server that is back is seen soon
-# A try whose answer was lost may have brought the mail. It is repeated, but not without end.
+# A try whose answer was lost may have brought the mail. It is repeated, but not without end where that makes copies.
 MOST_UNANSWERED = 3
 
 
@@ -137,7 +137,9 @@ def concerned(people: Sequence[Someone], owner_id: int | None, address: str) -> 
     )
 
 
-def fate(kind: str, *, is_wanted: bool, has_ended: bool, unanswered: int, first: NoticeState | None) -> Fate:
+def fate(
+    kind: str, *, is_wanted: bool, has_ended: bool, unanswered: int, first: NoticeState | None, remembers: bool = False
+) -> Fate:
     """Decide about a notice that is due.
 
     Args:
@@ -146,8 +148,9 @@ def fate(kind: str, *, is_wanted: bool, has_ended: bool, unanswered: int, first:
         has_ended: the account works again.
         unanswered: earlier tries of which nobody knows whether they brought it.
         first: of a WELL_AGAIN what became of the person's NEEDS_YOU.
+        remembers: another try makes no second copy of an earlier one.
     """
-    if unanswered >= MOST_UNANSWERED:
+    if unanswered >= MOST_UNANSWERED and not remembers:
         return Fate.LEAVE
     if kind == NoticeKind.WELL_AGAIN:
         if first is NoticeState.WAITING:
@@ -156,8 +159,3 @@ def fate(kind: str, *, is_wanted: bool, has_ended: bool, unanswered: int, first:
     if has_ended or not is_wanted:
         return Fate.LEAVE if unanswered else Fate.DROP
     return Fate.SEND
-
-
-def pause(failures: int) -> timedelta:
-    """Return how long to wait after so many failures in a row."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(failures, 10)))

@@ -8,31 +8,26 @@ one. Before that moment a lost connection means that nothing was sent.
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from hub.errors import ConfigError, RejectedError, RetryLaterError
-from hub.mail.compose import Composed, Letter, compose
-from hub.notice.carrier import Message, UnansweredError
+from hub.notice import letter
+from hub.notice.carrier import Message, Said, UnansweredError, unheard
 from hub.records.address import split_address
 from hub.records.mail import Address
 from hub.settings import Settings
 from hub.settings import Smtp as SmtpSettings
 
-# Tells programs that answer by themselves (vacation) not to. Source: RFC 3834 section 5.1
-_AUTOMATIC = b"Auto-Submitted: auto-generated\r\n"
 _NOT_OUR_TURN = {503, 530, 534, 535, 538}  # sign-in is missing or other than it should be: settings, not this mail
 _DONE = {250, 251, 252}
-
-Said = Callable[[str, str], None]
 
 
 class Smtp:
     """A mail server, asked anew for each mail: there are few."""
 
-    def __init__(
-        self, settings: SmtpSettings, *, sender: Address, own_name: str, said: Said = lambda _step, _answer: None
-    ) -> None:
+    remembers = False
+
+    def __init__(self, settings: SmtpSettings, *, sender: Address, own_name: str, said: Said = unheard) -> None:
         """Keep where the server is.
 
         Args:
@@ -48,20 +43,16 @@ class Smtp:
 
     def carry(self, message: Message) -> None:
         """Send it; see Carrier."""
-        composed = self._composed(message)
+        composed = letter.composed(message, self._sender)
         smtp = self._opened()
         try:
             self._sign_in(smtp)
             self._envelope(smtp, message.to.address)
-            self._content(smtp, _AUTOMATIC + composed.raw)
+            self._content(smtp, composed.raw)
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 smtp.quit()  # it is sent, whatever happens to this
         finally:
             smtp.close()
-
-    def _composed(self, message: Message) -> Composed:
-        letter = Letter(self._sender, (message.to,), message.subject, message.text, message.html)
-        return compose(letter, key=message.key, domain=self._sender.address.rpartition("@")[2], at=message.at)
 
     def _opened(self) -> smtplib.SMTP:
         one = self._settings
@@ -139,7 +130,7 @@ class Smtp:
         return RetryLaterError(text)
 
 
-def open_smtp(settings: Settings, said: Said = lambda _step, _answer: None) -> Smtp | None:
+def open_smtp(settings: Settings, said: Said = unheard) -> Smtp | None:
     """Return the mail server that is set; None: there is none.
 
     Raises:
@@ -155,8 +146,8 @@ def open_smtp(settings: Settings, said: Said = lambda _step, _answer: None) -> S
         raise ConfigError("smtp.security: user and password travel encrypted only; set starttls or tls, or no user")
     if one.user and not one.password.get_secret_value():
         raise ConfigError("smtp.password: is missing; set HUB_SMTP__PASSWORD in the environment, or no smtp.user")
-    name = "".join(c for c in settings.hub.name if c.isprintable())[:100]
-    return Smtp(one, sender=Address(name, "@".join(sender)), own_name=_own_name(settings.public_url), said=said)
+    own = Address(letter.own_name(settings), "@".join(sender))
+    return Smtp(one, sender=own, own_name=_own_name(settings.public_url), said=said)
 
 
 def _own_name(url: str) -> str:

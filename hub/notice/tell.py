@@ -1,13 +1,13 @@
 """Send one notice: the person gets it whatever line the process dies on.
 
-There is a second copy only if nobody can know whether the first one went, and it has the same Message-ID. The row is claimed (its attempt counted) before the mail goes, and its result kept after that. Attempts beyond the
-failures that were written down are tries of which nobody knows what became of them.
+There is a second copy only if nobody can know whether the first one went, and it has the same Message-ID; a carrier
+that remembers knows. The row is claimed (its attempt counted) before the mail goes, and its result kept after that.
+Attempts beyond the failures that were written down are tries of which nobody knows what became of them.
 """
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
@@ -30,6 +30,7 @@ from hub.settings import LANGUAGES, Settings
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, database_now, holds, release
+from hub.work.retry import pause_s
 
 _log = log.get(__name__)
 
@@ -47,6 +48,10 @@ class Due:
     @property
     def is_wanted(self) -> bool:
         return self.user.disabled_at is None and self.account.state != AccountState.REMOVED
+
+    def unanswered(self, lease: Lease) -> int:
+        """Return how many earlier tries may have brought it."""
+        return lease.attempt - 1 - self.notice.failures
 
 
 class Teller:
@@ -93,8 +98,9 @@ class Teller:
             due.notice.kind,
             is_wanted=due.is_wanted,
             has_ended=due.incident.ended_at is not None,
-            unanswered=lease.attempt - 1 - due.notice.failures,
+            unanswered=due.unanswered(lease),
             first=due.first,
+            remembers=self._carrier.remembers,
         )
         match fate:
             case Fate.SEND:
@@ -111,7 +117,7 @@ class Teller:
     def _send(self, lease: Lease, due: Due) -> None:
         failures = due.notice.failures
         try:
-            self._carrier.carry(self._message(due))
+            self._carrier.carry(self._message(due, again=due.unanswered(lease) > 0))
         except (RejectedError, UserError) as error:
             _log.warning("a notice was refused", notice=str(due.notice.public_id), error=str(error))
             self._keep(lease, state=NoticeState.REFUSED, done_at=now(), last_error=str(error)[:1000])
@@ -125,7 +131,7 @@ class Teller:
             _log.info("a notice was sent", notice=str(due.notice.public_id), kind=due.notice.kind)
             self._keep(lease, state=NoticeState.SENT, done_at=now(), last_error="")
 
-    def _message(self, due: Due) -> Message:
+    def _message(self, due: Due, *, again: bool) -> Message:
         general = self._settings.hub
         facts = Facts(
             name=due.account.name,
@@ -139,7 +145,7 @@ class Teller:
         )
         said = words(due.notice.kind, facts, self._catalogs)
         to = Address(due.user.name, due.user.email)
-        return Message(str(due.notice.public_id), to, said.subject, said.text, said.html, due.notice.made_at)
+        return Message(str(due.notice.public_id), to, said.subject, said.text, said.html, due.notice.made_at, again)
 
     def _keep(self, lease: Lease, **values: Any) -> None:
         with self._db.write() as session:
@@ -159,7 +165,8 @@ class Teller:
 
 
 def _later(failures: int) -> datetime:
-    return now() + plan.pause(failures) * random.uniform(0.5, 1)  # noqa: S311 - spreads, hides nothing
+    wait_s = pause_s(failures, plan.FIRST_PAUSE.total_seconds(), plan.LONGEST_PAUSE.total_seconds())
+    return now() + timedelta(seconds=wait_s)
 
 
 def _due(session: Session, notice_id: int) -> Due:

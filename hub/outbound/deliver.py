@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from hub import log
 from hub.connector.stream import Lane, Remote, Written
 from hub.intake import trouble as troubles
-from hub.intake.models import Account
+from hub.intake.models import Account, AccountState
 from hub.intake.trouble import Trouble
 from hub.outbound import outbox
 from hub.outbound.models import Delivery, Outbox, OutboxState
@@ -25,7 +25,10 @@ from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, holds, release
 
 LOOK_AGAIN = timedelta(hours=1)  # at what waits for a person; who connects again need not wait for it
+REMOVED = "The connection was removed."
 SENT_FOR = timedelta(days=30)  # how long it is remembered what was sent, and each try
+# Takes a record in that we wrote ourselves, as the reader of its stream would: account, records, what the remote answered.
+Arrived = Callable[[Session, int, str, Written], None]
 _log = log.get(__name__)
 
 
@@ -98,6 +101,9 @@ class Deliverer:
             again=lease.attempt > 1,
         )
         kind = self._kinds[row.kind]
+        if account.state == AccountState.REMOVED:
+            self._refuse(lease, item, kind, REMOVED, Trouble.REFUSED)
+            return
         try:
             if not self._is_ours(lease):
                 return
@@ -145,7 +151,14 @@ class Deliverer:
                 return
             kind.refused(session, item, why)
             _tried(session, item, ok=False, answer=why)
-            values = {"state": OutboxState.REFUSED, "due_at": None, "trouble": str(trouble), "last_error": why}
+            values: dict[str, Any] = {
+                "state": OutboxState.REFUSED,
+                "due_at": None,
+                "trouble": str(trouble),
+                "last_error": why,
+            }
+            if why == REMOVED and item.user_id is None:  # nobody could decide about it any more
+                values |= {"state": OutboxState.DROPPED, "done_at": now()}
             release(session, Outbox, lease, **values)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import NotFoundError
@@ -12,13 +11,13 @@ from hub.intake.trouble import Trouble
 from hub.outbound.models import Outbox, OutboxState
 from hub.outbound.plan import Planned
 from hub.store.base import now
+from hub.store.insert import insert
 
 
 def store(session: Session, planned: Sequence[Planned]) -> None:
     """Write outbox rows; one that is there already stays as it is."""
     if not planned:
         return
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     moment = now()
     rows = [
         {
@@ -41,7 +40,7 @@ def store(session: Session, planned: Sequence[Planned]) -> None:
         }
         for item in planned
     ]
-    session.execute(insert(Outbox).values(rows).on_conflict_do_nothing(index_elements=["idempotency_key"]))
+    session.execute(insert(session, Outbox).values(rows).on_conflict_do_nothing(index_elements=["idempotency_key"]))
 
 
 def due(kinds: Sequence[str]) -> ColumnElement[bool]:
@@ -51,12 +50,14 @@ def due(kinds: Sequence[str]) -> ColumnElement[bool]:
     same = (other.account_id == Outbox.account_id) & (other.id != Outbox.id)
     before = (other.object_key == Outbox.object_key) & (other.state == OutboxState.WAITING) & (other.id < Outbox.id)
     running = (other.state == OutboxState.WAITING) & (other.mailbox == Outbox.mailbox) & (other.lease_until > moment)
-    active = select(Account.id).where(Account.id == Outbox.account_id, Account.state == AccountState.ACTIVE)
+    # What a removed connection never sent is given back to whoever waits for it.
+    moves = Account.state.in_((AccountState.ACTIVE, AccountState.REMOVED))
+    moving = select(Account.id).where(Account.id == Outbox.account_id, moves)
     return (
         (Outbox.state == OutboxState.WAITING)
         & Outbox.kind.in_(list(kinds))
         & (Outbox.due_at <= moment)
-        & active.correlate(Outbox).exists()
+        & moving.correlate(Outbox).exists()
         & ~select(other.id).where(same, before).correlate(Outbox).exists()
         & ~select(other.id).where(same, running).correlate(Outbox).exists()
     )

@@ -41,6 +41,11 @@ class Clock:
         """Return date and time in the page's zone; `form` is Babel's."""
         return written(at.astimezone(self.zone), form, self.language)
 
+    def hour(self, at: datetime) -> str:
+        """Return the time of day in the page's zone."""
+        local = at.astimezone(self.zone)
+        return _time_of_day(time(local.hour, local.minute), "short", self.language)
+
 
 def start() -> None:
     """Take the language, the zone and the moment for the page that is about to be made."""

@@ -48,6 +48,7 @@ def install(app: Flask) -> None:
         money=money,
         ago=ago,
         when=when,
+        span=span,
         day=day,
         duration=duration,
         icon=icon,
@@ -131,6 +132,15 @@ def when(at: datetime | None, form: Form = "short") -> Markup:
         return NOTHING
     at = _aware(at)
     return _time(at, clock().written(at, form))
+
+
+def span(start: datetime | None, end: datetime | None) -> Markup:
+    """Write from when to when something is; the day once where it is one."""
+    if start is None or end is None:
+        return when(start)
+    here = clock()
+    is_one_day = _aware(start).astimezone(here.zone).date() == _aware(end).astimezone(here.zone).date()
+    return when(start) + " \u2013 " + (_time(_aware(end), here.hour(_aware(end))) if is_one_day else when(end))
 
 
 def day(at: date | datetime | None, form: str = "medium") -> Markup:

@@ -7,11 +7,11 @@ they begin, spend more than the limit. Work that nobody waits for leaves a part 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub.connector.stream import Lane, Limit
 from hub.errors import LimitedError
+from hub.store.insert import insert
 from hub.work.lease import database_now
 from hub.work.models import Bucket
 
@@ -48,9 +48,8 @@ def freeze(session: Session, limits: Sequence[Limit], retry_after: float) -> Non
 
 def _locked(session: Session, limit: Limit, moment: datetime) -> Bucket:
     """Return the bucket as it is now, for nobody else to change."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     session.execute(
-        insert(Bucket)
+        insert(session, Bucket)
         .values(name=limit.name, units=limit.per_minute * BURST, per_minute=limit.per_minute, at=moment)
         .on_conflict_do_nothing()
     )

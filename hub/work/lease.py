@@ -34,6 +34,13 @@ class Lease:
     attempt: int
 
 
+class LeaseLostError(Exception):
+    """Another worker holds the row now: nothing of this one's may be written any more."""
+
+    def __init__(self) -> None:
+        super().__init__("another worker took the work over")
+
+
 def database_now(session: Session) -> datetime:
     """The database's time; of SQLite, this machine's."""
     if session.get_bind().dialect.name == "sqlite":
@@ -107,6 +114,16 @@ def holds(session: Session, table: type[Base], lease: Lease, *, lock: bool = Fal
     fence = (row.id == lease.id) & (row.owner == lease.owner) & (row.attempt == lease.attempt)
     query = select(row.id).where(fence)
     return session.scalar(query.with_for_update() if lock else query) is not None
+
+
+def fence(session: Session, table: type[Base], lease: Lease) -> None:
+    """Make sure that the row is still ours, and stays so until the end of this transaction.
+
+    Raises:
+        LeaseLostError: another worker took over.
+    """
+    if not holds(session, table, lease, lock=True):
+        raise LeaseLostError
 
 
 def _touch(session: Session, table: type[Base], lease: Lease, values: dict[str, Any]) -> bool:

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from hub.store.insert import insert
 from hub.work.models import Slot
 
 KEPT_DAYS = 30
@@ -19,9 +19,8 @@ def slot_of(moment: datetime, every: timedelta) -> str:
 
 def take(session: Session, schedule: str, moment: datetime, every: timedelta, owner: str) -> bool:
     """Take the present turn of a schedule; False: somebody has it already."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     made = session.execute(
-        insert(Slot)
+        insert(session, Slot)
         .values(schedule=schedule, slot=slot_of(moment, every), owner=owner, begun_at=moment)
         .on_conflict_do_nothing()
         .returning(Slot.slot)

@@ -16,6 +16,7 @@ from hub.store.base import Base, now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.work import schedule
 from hub.work.lease import Lease, claim, new_owner, renew
+from hub.work.retry import pause_s
 
 LONGEST_PAUSE_S = 300.0  # after failures in a row, before the same sweep or turn is tried again
 _log = log.get(__name__)
@@ -167,9 +168,9 @@ class Workers:
         except DATABASE_AWAY:
             raise
         except Exception:  # noqa: BLE001 - as above: its transaction is rolled back, and it is tried again
-            pause_s = min(LONGEST_PAUSE_S, self._look_s * 2**failures)
-            self._failures[name] = (min(failures + 1, 20), time.monotonic() + pause_s)
-            _log.exception("work failed", work=name, again_in_s=round(pause_s))
+            wait_s = pause_s(failures, self._look_s, LONGEST_PAUSE_S)
+            self._failures[name] = (failures + 1, time.monotonic() + wait_s)
+            _log.exception("work failed", work=name, again_in_s=round(wait_s))
             return 0
         self._failures.pop(name, None)
         return done

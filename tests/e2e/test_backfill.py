@@ -24,7 +24,7 @@ from hub.security import users
 from hub.security.models import Role
 from hub.store.base import now
 from hub.timeline.models import Interaction
-from hub.work.lease import Lease, claim, new_owner
+from hub.work.lease import Lease, LeaseLostError, claim, new_owner
 from tests.fakes.exchange import FakeExchange
 
 BEGAN = now().replace(microsecond=0) - timedelta(hours=1)
@@ -187,7 +187,7 @@ def test_a_call_whose_record_was_passed_by_is_asked_for_again_without_others(des
 def test_a_reader_whose_lease_was_taken_writes_nothing_more(desk: Desk) -> None:
     slow = desk.lease()
     desk.lease()  # another worker took over
-    with pytest.raises(backfill.LostLeaseError):
+    with pytest.raises(LeaseLostError):
         desk.read([told("1.1")], lease=slow)
     assert desk.rows() == []
 

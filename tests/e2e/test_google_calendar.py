@@ -180,6 +180,36 @@ def test_an_expired_token_begins_anew_and_finds_what_was_missed(office: Office, 
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        {"recurrence": ["RDATE;TZID=Europe/Warsaw:20261110T100000,20261117T100000"]},
+        {"start": {"dateTime": "2026-11-10T10:00:00", "timeZone": "Mars/Olympus"},
+         "end": {"dateTime": "2026-11-10T11:00:00", "timeZone": "Mars/Olympus"}},
+        {"end": {}, "endTimeUnspecified": True},
+        {"start": {}, "end": {}},
+        {"summary": "\u202eמחר"},
+        {"recurrence": ["RRULE:FREQ=SECONDLY", "nonsense"]},
+        {"attendees": [{"email": CUSTOMER}, {"email": "not an address"}, {"displayName": "nobody"}]},
+    ],
+    ids=lambda value: str(value)[:30],
+)  # fmt: skip
+def test_an_odd_event_is_kept_or_set_aside_and_the_next_one_comes(
+    office: Office, google: GoogleSimulator, odd: dict[str, Any]
+) -> None:
+    calendar = google.user(NOA).calendar()
+    made = calendar.insert(**event(google, "Odd"))
+    calendar.put({**made, **odd})
+    calendar.insert(**event(google, "The next one"))
+    office.read()
+    assert office.state().trouble == ""
+    assert "The next one" in {row.summary for row in office.meetings()}
+    with office.hub.db.read() as session:
+        raws = {str(raw.payload["summary"]): raw for raw in session.scalars(select(RawRecord))}
+    assert len(raws) == 2, "nothing is lost"
+    assert {name for name, raw in raws.items() if not raw.error} == {row.summary for row in office.meetings()}
+
+
+@pytest.mark.parametrize(
     ("fault", "trouble"),
     [
         ("server_error", "away"), ("unavailable", "away"), ("html_instead_of_json", "away"), ("truncated_json", "away"),

@@ -212,7 +212,11 @@ def test_content_is_only_for_whose_mailbox_it_is_where_the_account_says_so(hub: 
         {"raw": b"From: dana@customer.example\nDate: yesterday\nMessage-ID: \nSubject: =?x?Q?=ff\n\nOdd"},
         {"raw": b"From: dana@customer.example\nTo: noa@acme.example\nContent-Type: multipart/mixed; boundary=x\n\n--y"},
         {"raw": b"From: dana@customer.example\nContent-Type: text/plain; charset=none-such\n\n\xff\xfe\x00"},
-        {"to": [f"person{number}@many.example" for number in range(3000)]},
+        {"raw": b"From: dana@customer.example\nTo: noa@acme.example\nMIME-Version: 1.0\nContent-Type: application/ms-tnef; "
+                b"name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+IgAA"},
+        {"raw": b"From: dana@customer.example\nTo: noa@acme.example\nMIME-Version: 1.0\nContent-Type: application/pdf; "
+                b"name=plan.pdf\nContent-Transfer-Encoding: base64\n\n" + b"QUJD" * 18 * 100 + (b"QUJD" * 18 + b"\n") * 400_000},
+        {"to": [f"person{number}@many.example" for number in range(5000)]},
     ],
     ids=lambda value: str(value)[:30],
 )  # fmt: skip
@@ -230,6 +234,18 @@ def test_odd_mail_is_kept_or_set_aside_and_the_next_one_comes(
     assert office.state(STREAM).trouble == ""
     assert "The next one" in {row.summary for row in office.threads()}
     assert len(office.threads()) == 2
+
+
+def test_two_mails_that_say_the_same_id_are_both_kept(office: MailOffice, google: GoogleSimulator) -> None:
+    office.read()
+    ask(google, "First", message_id="<one@customer.example>", body="the first of two")
+    google.clock.advance(minutes=1)
+    ask(google, "Second", message_id="<one@customer.example>", body="another one altogether")
+    office.read()
+    texts = {message.text.strip() for message in office.messages()}
+    assert texts == {"the first of two", "another one altogether"}
+    office.read()
+    assert len(office.messages()) == 2
 
 
 def test_an_audit_finds_what_was_lost_fetches_it_and_says_so_until_nothing_is_missing(

@@ -5,6 +5,7 @@ from email import message_from_bytes
 from email.message import Message
 from email.policy import default
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -122,6 +123,22 @@ def test_an_answer_goes_into_its_conversation_and_stands_on_the_timeline_once(
     assert office.draft(draft).state == DraftState.SENT
 
 
+def test_a_quote_is_introduced_in_the_writers_language_and_time(office: Writing, google: GoogleSimulator) -> None:
+    ask(google)
+    office.read()
+    with office.hub.db.write() as session:
+        session.execute(update(User).where(User.email == NOA).values(language="he", time_zone="Asia/Jerusalem"))
+    draft = office.begin()
+    office.type(draft, "ארבע מאות")
+    office.send(draft)
+    office.deliver()
+    [letter] = sent(google)
+    text = letter.get_body(("plain",)).get_content()  # type: ignore[attr-defined]  # of the policy above
+    [asked, _] = office.messages()
+    assert f"{asked.at.astimezone(ZoneInfo('Asia/Jerusalem')):%H:%M}" in text
+    assert "כתב/ה:" in text
+
+
 def test_a_new_mail_from_the_customers_page_opens_a_conversation(office: Writing, google: GoogleSimulator) -> None:
     office.read()
     draft = office.begin(answer=False)
@@ -158,6 +175,26 @@ def test_a_mail_whose_answer_was_lost_is_not_sent_twice(office: Writing, google:
     assert office.outbox().state == OutboxState.SENT
     office.read()
     assert [message.outbound for message in office.messages()] == [False, True]
+
+
+def test_a_lost_answer_is_found_behind_all_that_was_sent_since(
+    office: Writing, google: GoogleSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.google.mail.LISTED", 2)
+    ask(google)
+    office.read()
+    draft = office.begin()
+    office.type(draft, "Once.")
+    office.send(draft)
+    google.faults.add("commit_then_timeout")
+    office.deliver()
+    google.faults.clear()
+    for number in range(5):
+        google.user(NOA).mail.send(to="others@elsewhere.example", subject=f"Number {number}")
+    office.again()
+    office.deliver()
+    assert [letter["Subject"] for letter in sent(google)].count("Re: Offer?") == 1
+    assert office.outbox().state == OutboxState.SENT
 
 
 @pytest.mark.parametrize("dies", ["composed", "sent", "kept"])

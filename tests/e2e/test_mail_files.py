@@ -18,12 +18,12 @@ from hub.context import Hub
 from hub.intake.models import Account, AccountState
 from hub.mail import files
 from hub.mail.models import FileState, MailFile, MailMessage
-from hub.mail.shelf import Shelf
 from hub.security import sessions
 from hub.security.models import Audit, User
 from hub.settings import Settings
 from hub.settings import load as load_settings
 from hub.store.base import now
+from hub.store.shelf import Shelf
 from hub.work.lease import Lease, claim, new_owner
 from hub.work.models import Bucket
 from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA

@@ -70,24 +70,11 @@ def settings(environment: dict[str, str], compressed_assets: Path) -> Settings:
     return load_settings(environment)
 
 
-class Office:
-    """A company whose administrator reads Hebrew, with one mailbox of somebody who reads Polish."""
+class Watched:
+    """A hub in which connections get into trouble and people are told."""
 
-    def __init__(self, hub: Hub, post: SmtpServer) -> None:
-        self.hub, self.post = hub, post
-        with hub.db.write() as session:
-            for email, role, language in (
-                ("noa@example.com", Role.ADMIN, "he"),
-                ("ruth@example.com", Role.ADMIN, ""),
-                ("lena@example.com", Role.AGENT, "pl"),
-                ("adam@example.com", Role.MANAGER, ""),
-            ):
-                users.add(
-                    session, email, email.partition("@")[0].title(), role, "a sentence is good"
-                ).language = language
-            gone = users.add(session, "gone@example.com", "Gone", Role.ADMIN)
-            gone.disabled_at = now()
-        self.account = self.connect("Mail of Lena", "lena@example.com")
+    hub: Hub
+    account: int
 
     def connect(self, name: str, owner: str) -> int:
         with self.hub.db.write() as session:
@@ -139,6 +126,26 @@ class Office:
         with self.hub.db.read() as session:
             query = select(User.email, Notice.kind, Notice.state).join(User, User.id == Notice.user_id)
             return [(r.email, r.kind, r.state) for r in session.execute(query.order_by(Notice.id))]
+
+
+class Office(Watched):
+    """A company whose administrator reads Hebrew, with one mailbox of somebody who reads Polish."""
+
+    def __init__(self, hub: Hub, post: SmtpServer) -> None:
+        self.hub, self.post = hub, post
+        with hub.db.write() as session:
+            for email, role, language in (
+                ("noa@example.com", Role.ADMIN, "he"),
+                ("ruth@example.com", Role.ADMIN, ""),
+                ("lena@example.com", Role.AGENT, "pl"),
+                ("adam@example.com", Role.MANAGER, ""),
+            ):
+                users.add(
+                    session, email, email.partition("@")[0].title(), role, "a sentence is good"
+                ).language = language
+            gone = users.add(session, "gone@example.com", "Gone", Role.ADMIN)
+            gone.disabled_at = now()
+        self.account = self.connect("Mail of Lena", "lena@example.com")
 
     def to(self, email: str) -> list[EmailMessage]:
         return [taken.mail for taken in self.post.taken if taken.to == email]

@@ -1,5 +1,6 @@
 """The pages on which mails are written, as a person uses them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -60,6 +61,7 @@ def test_an_answer_is_written_kept_sent_taken_back_and_sent(
     noa.post(where, htmx=True, **form(text="Four hundred"), **context)
     assert [row.text for row in drafts(office)] == ["Four hundred"]
     assert noa.get(begin).location == where  # what was left there is opened again
+    assert f'href="{where}"' in noa.get("/").text  # and stands in My day
     answer = noa.post(where, **form(text="Four hundred."), **context, do="send")
     assert (answer.status_code, answer.location) == (303, where)
     assert "take it back" in noa.get(where).text
@@ -69,10 +71,32 @@ def test_an_answer_is_written_kept_sent_taken_back_and_sent(
     office.again()
     office.deliver()
     assert "Sent." in noa.get(where, HX_Request="true").text
+    assert where not in noa.get("/").text
     [letter] = sent(google)
     assert "Five hundred." in letter.get_body(("plain",)).get_content()  # type: ignore[attr-defined]
     with office.hub.db.read() as session:
         assert session.scalars(select(Audit.action).where(Audit.action == "mail.send")).all() == ["mail.send"] * 2
+
+
+def test_a_form_that_is_saved_and_sent_twice_at_once_is_one_mail(
+    office: Writing, app: Flask, google: GoogleSimulator
+) -> None:
+    office.read()
+    sign_in(office, app)
+    where, customer = f"/mail/drafts/{uuid4()}", str(office.dana_public)
+    tabs = [Browser(app) for _ in range(4)]
+    for tab in tabs:
+        tab.sign_in(NOA)
+    with ThreadPoolExecutor(4) as hands:
+        kept = list(hands.map(lambda tab: tab.post(where, htmx=True, **form(), customer=customer), tabs))
+    assert [answer.status_code for answer in kept] == [200] * 4
+    assert len(drafts(office)) == 1
+    with ThreadPoolExecutor(4) as hands:
+        pressed = list(hands.map(lambda tab: tab.post(where, **form(), customer=customer, do="send"), tabs))
+    assert [(answer.status_code, answer.location) for answer in pressed] == [(303, where)] * 4
+    office.again()
+    assert office.deliver() == 1
+    assert len(sent(google)) == 1
 
 
 def test_files_are_added_and_taken_away_and_need_the_forms_token(office: Writing, app: Flask) -> None:

@@ -69,8 +69,10 @@ def with_token(answer: Json, token: str) -> Json:
 
 
 def get_message(call: Call) -> Json:
-    letter = mailbox(call).letter(call.path["id"])
+    box = mailbox(call)
+    letter = box.letter(call.path["id"])
     if call.world.faults.take("item_gone"):
+        box.delete_forever(letter.id)
         raise not_found()
     return shown(call, letter)
 

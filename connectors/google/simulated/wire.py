@@ -18,7 +18,8 @@ from hub.connector.simulator import Faults
 
 _MOST = 64 * 1024 * 1024  # bytes of a request
 _HANDSHAKE_S = 5.0
-_API = ("/gmail/", "/calendar/", "/v1/", "/people/", "/upload/", "/resumable/", "/oauth2/v2/userinfo", "/admin/")
+_API = ("/gmail/", "/calendar/", "/v1/", "/people/", "/upload/", "/resumable/", "/oauth2/v2/userinfo", "/admin/",
+        "/photos/")  # fmt: skip
 _NOT_API = ("/v1/projects/", "/v1/userinfo")
 _SIGN_IN = b"<!DOCTYPE html><html lang=en><title>Sign in</title><p>To continue, sign in to your network.</html>"
 

@@ -13,6 +13,7 @@ from hub.meetings.book import Stand
 from hub.meetings.deliver import CALLED_OFF, CHANGED_MEANWHILE
 from hub.meetings.models import BookingState
 from hub.meetings.wishes import Verb
+from hub.outbound.deliver import REMOVED
 from hub.web.console import wording
 
 # By the stable word of the error; what is not here stands in wording.py or web/errors.py.
@@ -46,6 +47,7 @@ _REASONS: Mapping[str, LazyString] = MappingProxyType(
     {
         CHANGED_MEANWHILE: lazy_gettext("Somebody changed this meeting meanwhile. Look at it and try again."),
         CALLED_OFF: lazy_gettext("The meeting was called off meanwhile."),
+        REMOVED: lazy_gettext("The connection was removed."),
     }
 )
 _WAITING: Mapping[Verb, LazyString] = MappingProxyType(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from hub.cti import history
 from hub.errors import NotFoundError, UserError
-from hub.identity import parties, search
+from hub.identity import parties, photos, search
 from hub.identity.callers import PHONE
 from hub.identity.models import Link, Party, PartyKind
 from hub.intake.models import Account
@@ -56,7 +56,8 @@ def index() -> ResponseReturnValue:
     """List the customers that were changed last."""
     with current_hub().db.read() as session:
         rows = search.shown(session, [party.id for party in parties.recent(session)])
-    return render_template("agent/customers.html", hits=rows)
+        pictures = photos.of_parties(session, [row.party_id for row in rows])
+    return render_template("agent/customers.html", hits=rows, photos=pictures)
 
 
 @blueprint.get("/customers/new")
@@ -290,7 +291,8 @@ def _remember() -> None:
 def _everything(session: Session, party: Party) -> dict[str, Any]:
     ids = parties.with_merged(session, party)
     facts = {**_timeline(session, party, ids), **_details(session, party, ids)}
-    return facts | {"alerts": card.alerts(facts["due"], facts["pinned"])}
+    photo = photos.of_party(session, party, ids)
+    return facts | {"alerts": card.alerts(facts["due"], facts["pinned"]), "photo": photo}
 
 
 def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[str, Any]:

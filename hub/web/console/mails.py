@@ -17,6 +17,7 @@ from hub.identity import parties
 from hub.mail import body, files, share
 from hub.mail import queries as mail
 from hub.mail.models import FileState, MailFile, MailMessage
+from hub.records.picture import picture_type
 from hub.security import audit
 from hub.security.policy import Right
 from hub.timeline import queries
@@ -223,7 +224,7 @@ def _source(row: MailFile) -> str:
             content = file.read(LARGEST_PICTURE + 1)
     except FileNotFoundError:
         return ""
-    media_type = files.picture_type(content[:16])
+    media_type = picture_type(content[:16])
     if not media_type or len(content) > LARGEST_PICTURE:
         return ""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

@@ -1,4 +1,4 @@
-"""My day: who waits to be called back, what was promised, and the last calls."""
+"""My day: who waits to be called back, what was promised, mails begun and not sent, and the last calls."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from hub.cti import history
+from hub.mail import write
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.timeline import tasks
@@ -28,7 +29,8 @@ IN_DOCK = 3
 def page() -> ResponseReturnValue:
     """Show the day."""
     with current_hub().db.read() as session:
-        facts = {**_to_do(session), "calls": _recent(session, RECENT)}
+        drafts = write.unfinished(session, current_person().id)
+        facts = {**_to_do(session), "drafts": drafts, "calls": _recent(session, RECENT)}
     return render_template("agent/my_day.html", **facts, wording=wording)
 
 

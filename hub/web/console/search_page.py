@@ -4,7 +4,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from hub.cti import history
-from hub.identity import search
+from hub.identity import photos, search
 from hub.identity.phone import PhoneContext, normalise
 from hub.identity.words import LONGEST_QUERY
 from hub.security.policy import Right, may
@@ -27,6 +27,7 @@ def page() -> ResponseReturnValue:
     number = _number(query)
     with current_hub().db.read() as session:
         hits = search.search(session, query, HITS + 1)
+        pictures = photos.of_parties(session, [hit.party_id for hit in hits])
         everybody = may(person.role, Right.SEE_ALL_CALLS)
         calls = (
             history.listed(
@@ -37,8 +38,9 @@ def page() -> ResponseReturnValue:
         )
     template = "agent/_results.html" if auth.is_htmx() else "agent/search.html"
     return render_template(
-        template, query=query, hits=hits[:HITS], more=len(hits) > HITS, number=number, calls=calls, wording=wording
-    )
+        template, query=query, hits=hits[:HITS], more=len(hits) > HITS, number=number, calls=calls, wording=wording,
+        photos=pictures,
+    )  # fmt: skip
 
 
 def _number(query: str) -> str:

@@ -11,8 +11,8 @@ from hub.cti.history import CallFact
 from hub.errors import UserError
 from hub.mail.body import to_text
 from hub.mail.models import FileState
-from hub.mail.shelf import MIB
 from hub.records.call import Direction, Outcome
+from hub.store.shelf import MIB
 from hub.timeline.models import Kind, TaskKind
 from hub.timeline.queries import Item
 from hub.web import errors

@@ -33,7 +33,7 @@ blueprint = Blueprint("write_mail", __name__)
 def begin(public_id: UUID) -> ResponseReturnValue:
     """Show the form: empty, or what the person left there. `?answers=` is the message to be answered, `?all` to all."""
     with current_hub().db.read() as session:
-        wanted = _wanted(session, public_id, request.args.get("answers", ""), _mailbox_number(session))
+        wanted = _wanted(session, public_id, request.args.get("answers", ""), _mailbox(session))
         if wanted is None:
             party = parties.get(session, public_id)
             return render_template("agent/no_mailbox.html", party=party, address=_first_address(session, party))
@@ -66,6 +66,8 @@ def keep(public_id: UUID) -> ResponseReturnValue:
     try:
         with hub.db.write() as session:
             row = _opened(session, public_id)
+            if is_sent and row.state in {DraftState.SENDING, DraftState.SENT}:  # the button was pressed twice
+                return redirect(url_for("write_mail.draft", public_id=public_id), 303)
             write.save(row, _typed())
             if is_sent:
                 write.send(
@@ -152,7 +154,7 @@ def _message(session: Session, party: Party, answers: str) -> MailMessage:
     return message
 
 
-def _mailbox_number(session: Session) -> Mailbox | None:
+def _mailbox(session: Session) -> Mailbox | None:
     """Return the mailbox that was chosen, else the first."""
     own = write.mailboxes(session, current_person().id)
     chosen = request.values.get("from", "")
@@ -171,7 +173,7 @@ def _opened(session: Session, public_id: UUID) -> MailDraft:
         if not request.form.get("customer"):
             raise
     customer = UUID(request.form["customer"])
-    wanted = _wanted(session, customer, request.form.get("answers", ""), _mailbox_number(session))
+    wanted = _wanted(session, customer, request.form.get("answers", ""), _mailbox(session))
     if wanted is None:
         raise UserError("No mailbox of yours is connected.", error_id="no_mailbox")
     return write.start(session, current_person().id, public_id, wanted)
@@ -229,7 +231,7 @@ def _again(public_id: UUID, error: UserError) -> str:
         wanted = _wanted_of(session, row) if row is not None else None
         if wanted is None and request.form.get("customer"):
             customer = UUID(request.form["customer"])
-            wanted = _wanted(session, customer, request.form.get("answers", ""), _mailbox_number(session))
+            wanted = _wanted(session, customer, request.form.get("answers", ""), _mailbox(session))
         if wanted is None or (row is not None and row.state in {DraftState.SENDING, DraftState.SENT}):
             raise error
         return _form(session, wanted, _typed(), public_id, row, error)

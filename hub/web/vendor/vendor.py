@@ -33,7 +33,7 @@ def update() -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise SystemExit("npm is needed to update the front-end files")
-    subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=HERE, check=True)  # noqa: S603
+    subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=HERE, check=True)  # noqa: S603 - a fixed command
     lock = {}
     for package, (folder, files) in FILES.items():
         about = json.loads((MODULES / package / "package.json").read_text("utf-8"))

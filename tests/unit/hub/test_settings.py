@@ -63,6 +63,19 @@ class TestSources:
     def test_a_list_may_be_written_with_commas_or_as_toml(self, config: Path, text: str) -> None:
         assert read(config, HUB_CALLS__BLOCKED_PREFIXES=text).calls.blocked_prefixes == ("+1900", "+44")
 
+    @pytest.mark.parametrize(
+        ("local", "text"),
+        [('[notices]\nthrough = ["Office@Example.com", "lena@example.com", "office@example.com "]\n', ""),
+         ("", "office@example.com, Lena@example.com")],
+    )  # fmt: skip
+    def test_mailboxes_of_notices_are_addresses_in_one_spelling_each_once(
+        self, config: Path, local: str, text: str
+    ) -> None:
+        made = read(config, local, **({"HUB_NOTICES__THROUGH": text} if text else {}))
+
+        assert made.notices.through == ("office@example.com", "lena@example.com")
+        assert read(config, "[hub]\n").notices.through == ()
+
     def test_home_comes_from_its_variable_alone(self, config: Path, tmp_path: Path) -> None:
         made = read(config, HUB_HOME=str(tmp_path))
 
@@ -113,6 +126,8 @@ class TestRefused:
             ("[work]\nlease_s = 0\n", "work.lease_s"),
             ('[log]\nlevel = "loud"\n', "log.level"),
             ("[calls]\nqueue = 1\n", "calls.queue"),
+            ('[notices]\nthrough = ["Office"]\n', "notices.through"),
+            ('[notices]\nthrough = "office@example.com"\n', "notices.through"),
         ],
     )
     def test_a_wrong_value_is_named_with_its_file(self, config: Path, local: str, setting: str) -> None:

@@ -12,7 +12,6 @@ from hub.connector.stream import Cursor, Filtered, Lane, Left, Page, Phase, Upse
 from hub.errors import AuthError, DisabledError, LimitedError, RetryLaterError, ScopeError, ShapeError
 from hub.intake import read
 from hub.intake.models import Account, FilteredRecord, Health, RawRecord, RawState, Reading, StreamState
-from hub.intake.read import FencedError
 from hub.intake.trouble import Trouble
 from hub.store.base import now
 from hub.store.session import Database
@@ -288,7 +287,6 @@ def test_who_lost_the_lease_changes_nothing(desk: Desk, shelf: Shelf, database: 
     desk.read()
     assert desk.raws() == {}
     assert desk.state.owner == "somebody else"
-    assert issubclass(FencedError, Exception)
 
 
 def test_text_that_no_database_can_hold_is_kept_readable(desk: Desk, shelf: Shelf, database: Database) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hub.mail.body import to_text
 from hub.mail.quote import without_quote
+from hub.mail.reply_words import OWN
 
 OLD = "\n\n> What was asked\n> before\n"
 
@@ -80,6 +81,12 @@ NEW = ["Thanks, agreed!\n\nDana", "תודה רבה,\nנדבר מחר", "Dziękuj
 def test_a_quote_that_a_line_introduces_is_taken_away(line: str, new: str) -> None:
     assert without_quote(f"{new}\n\n{line}{OLD}") == new
     assert without_quote(f"{new}\r\n\r\n{line}\r\n\r\nunmarked old text\r\n") == new
+
+
+@pytest.mark.parametrize("language", OWN)
+def test_what_our_own_answers_quote_is_taken_away(language: str) -> None:
+    line = OWN[language].format(at="Mon 3.3.2025 10:00", who="Dana Levi <dana@levi.example>")
+    assert without_quote(f"Thanks\n\n{line}\nunmarked old text\n") == "Thanks"
 
 
 @pytest.mark.parametrize("rule", ["", "________________________________\n", "\n"])

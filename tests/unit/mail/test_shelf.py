@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import GoneError
-from hub.mail.files import LONGEST_NAME, Limits, picture_type, safe_name, same
+from hub.mail.files import LONGEST_NAME, Limits, safe_name, same
 from hub.mail.models import FileState
-from hub.mail.shelf import OLD_S, Shelf, TooLargeError, Verdict
 from hub.records.mail import Attachment
+from hub.records.picture import picture_type
+from hub.store.shelf import OLD_S, Shelf, TooLargeError, Verdict
 
 CONTENT = b"offer " * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -26,7 +27,7 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from hub.mail import shelf
+from hub.store import shelf
 
 where, folder = sys.argv[1], Path(sys.argv[2])
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)

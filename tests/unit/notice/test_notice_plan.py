@@ -180,6 +180,9 @@ def test_the_fate_of_a_notice(
     assert found is expected
 
 
-def test_pauses_grow_to_a_limit() -> None:
-    minutes = [plan.pause(failures).total_seconds() / 60 for failures in (0, 1, 2, 3, 4, 100)]
-    assert minutes == [1, 2, 4, 8, 15, 15]
+@pytest.mark.parametrize(("remembers", "expected"), [(False, Fate.LEAVE), (True, Fate.SEND)])
+def test_what_a_carrier_would_find_again_is_tried_until_its_time_is_over(remembers: bool, expected: Fate) -> None:
+    found = plan.fate(
+        NEEDS, is_wanted=True, has_ended=False, unanswered=plan.MOST_UNANSWERED, first=None, remembers=remembers
+    )
+    assert found is expected

@@ -17,6 +17,7 @@ from hub.outbound import deliver, outbox
 from hub.outbound.deliver import Deliverer, Item
 from hub.outbound.models import Delivery, Outbox, OutboxState
 from hub.outbound.plan import Planned
+from hub.security.models import User
 from hub.store.base import now
 from hub.work.lease import Lease, claim, new_owner
 
@@ -235,6 +236,21 @@ def test_a_paused_account_sends_nothing_until_it_is_resumed(desk: Desk) -> None:
         session.get_one(Account, desk.one).state = AccountState.ACTIVE
     desk.run()
     assert desk.kind.order == ["a"]
+
+
+def test_what_a_removed_account_never_sent_goes_back_to_who_waits_for_it(desk: Desk, hub: Hub) -> None:
+    with hub.db.write() as session:
+        noa = User(email="noa@acme.example", name="Noa", role="agent")
+        session.add(noa)
+        session.flush()
+        session.get_one(Account, desk.one).state = AccountState.REMOVED
+        told = Planned(desk.one, "letter", "hers", {"text": "hers"}, "hers", mailbox="noa", user_id=noa.id)
+        outbox.store(session, [told])
+    desk.put("nobody's")
+    desk.run()
+    assert desk.kind.order == []
+    assert desk.kind.told == [("refused", deliver.REMOVED)] * 2
+    assert [row.state for row in desk.rows()] == [OutboxState.REFUSED, OutboxState.DROPPED]
 
 
 def test_who_connects_again_need_not_wait_for_what_stood_still(desk: Desk) -> None:

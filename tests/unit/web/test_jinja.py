@@ -55,6 +55,19 @@ def test_a_number_is_written_as_people_read_it(app: Flask, number: str | None, s
         assert jinja.phone(number) == shown
 
 
+def test_a_span_names_its_day_once_where_it_is_one_there(app: Flask) -> None:
+    start = datetime(2026, 11, 24, 21, 30, tzinfo=UTC)
+    with app.test_request_context():
+        one = str(jinja.span(start, start + timedelta(minutes=20)))
+        assert one.count("11/24/26") == 1
+        assert "11:30" in one
+        assert "11:50" in one
+        two = str(jinja.span(start, start + timedelta(minutes=45)))  # past midnight in Jerusalem
+        assert "11/24/26" in two
+        assert "11/25/26" in two
+        assert jinja.span(start, None) == jinja.when(start)
+
+
 def test_a_number_is_a_link_that_dials_and_a_word_is_not(app: Flask) -> None:
     with app.test_request_context():
         assert str(jinja.tel("+48221234567", party="7")).startswith(

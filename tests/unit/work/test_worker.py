@@ -179,8 +179,8 @@ class TestTurns:
             clock[0] += 15.0
 
         pauses = [later - earlier for earlier, later in pairwise(ran)]
-        assert pauses == sorted(pauses)
-        assert 250 <= pauses[-1] <= 320
+        assert pauses[0] <= 30
+        assert all(150 <= pause <= 320 for pause in pauses[-4:])  # half of the longest is left to chance
 
 
 class TestSweeps:

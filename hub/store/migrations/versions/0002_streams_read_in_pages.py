@@ -276,6 +276,34 @@ def upgrade() -> None:
     op.create_index(op.f("ix_conflict_party_id"), "conflict", ["party_id"], unique=False)
     op.create_index(op.f("ix_conflict_settled_at_id"), "conflict", ["settled_at", "id"], unique=False)
     op.create_table(
+        "contact_photo",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("failures", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("fetched_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("due_at", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("finished", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lease_until", hub.store.base.UtcDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["account.id"], name=op.f("fk_contact_photo_account_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_contact_photo_link_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_photo")),
+        sa.UniqueConstraint("link_id", name=op.f("uq_contact_photo_link_id")),
+    )
+    op.create_index(op.f("ix_contact_photo_lease_until"), "contact_photo", ["lease_until"], unique=False)
+    op.create_index(op.f("ix_contact_photo_sha256"), "contact_photo", ["sha256"], unique=False)
+    op.create_index(op.f("ix_contact_photo_state_due_at"), "contact_photo", ["state", "due_at"], unique=False)
+    op.create_table(
         "mail_thread",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("interaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -607,6 +635,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_meeting_row_uid"), table_name="meeting_row")
     op.drop_table("meeting_row")
     op.drop_table("mail_thread")
+    op.drop_index(op.f("ix_contact_photo_state_due_at"), table_name="contact_photo")
+    op.drop_index(op.f("ix_contact_photo_sha256"), table_name="contact_photo")
+    op.drop_index(op.f("ix_contact_photo_lease_until"), table_name="contact_photo")
+    op.drop_table("contact_photo")
     op.drop_index(op.f("ix_conflict_settled_at_id"), table_name="conflict")
     op.drop_index(op.f("ix_conflict_party_id"), table_name="conflict")
     op.drop_index(op.f("ix_conflict_account_id_settled_at"), table_name="conflict")

@@ -16,10 +16,11 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,6 +29,7 @@ from hub.errors import HubError
 
 OLD_S = 24 * 3600.0  # age at which a temporary file is nobody's
 MIB = 2**20
+SOME = 500  # names of one question
 _log = log.get(__name__)
 
 
@@ -142,6 +144,20 @@ class Shelf:
     def remove(self, sha256: str) -> None:
         """Take a file away."""
         self._path(sha256).unlink(missing_ok=True)
+
+    def sweep(self, held: Callable[[list[str]], Collection[str]], *, limit: int) -> int:
+        """Remove files that no row points to, about so many at most, and what dead writers left; returns how many.
+
+        Args:
+            held: returns which of some names rows point to; nobody may place a file at the same time.
+        """
+        removed, rest = 0, self.names()
+        while removed < limit and (some := list(islice(rest, SOME))):
+            gone = set(some).difference(held(some))
+            for name in gone:
+                self.remove(name)
+            removed += len(gone)
+        return removed + self.sweep_incoming()
 
     def sweep_incoming(self) -> int:
         """Remove temporary files that nobody writes any more; returns how many."""
