@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -16,6 +17,12 @@ CONFIG = Path(__file__).parent.parent / "config"
 PREFIX = "HUB_"
 LANGUAGES = ("en", "he", "ar", "pl", "ru")
 _ADDRESS = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+")
+
+
+@cache
+def zones() -> frozenset[str]:
+    """Return the names of all time zones; they lie in hundreds of files."""
+    return frozenset(available_timezones())
 
 
 class Section(BaseModel):
@@ -156,7 +163,7 @@ class General(Section):
     @field_validator("time_zone")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in zones():
             raise ValueError("is not an IANA time zone such as Europe/Warsaw")
         return name
 

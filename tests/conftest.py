@@ -123,7 +123,7 @@ def database(settings: Settings) -> Iterator[Database]:
 @pytest.fixture
 def hub(settings: Settings) -> Iterator[Hub]:
     """A wired hub without any thread running."""
-    wired = hub_app.create_hub(settings)
+    wired = hub_app.create_hub(settings, migrate=False)  # `database_url` is
     yield wired
     hub_app.close_hub(wired)
 

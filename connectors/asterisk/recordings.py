@@ -20,8 +20,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import paramiko
 import requests
-import urllib3
 
+from hub.connector.body import Body
 from hub.connector.exchange import FileFacts
 from hub.errors import AuthError, ConnectorError, GoneError, RejectedError, RetryLaterError, ScopeError
 
@@ -278,7 +278,7 @@ class Website:
                 response.close()
                 raise RejectedError(f"recording {path!r}: the server sent another part than asked for")
             skip = 0
-        body = _Body(response, self._max_bytes)
+        body = Body(response, self._max_bytes, what="recording")
         reader = io.BufferedReader(body, _CHUNK)
         while skip > 0 and (dropped := reader.read(min(skip, _CHUNK))):
             skip -= len(dropped)  # a server without Range sends everything
@@ -341,32 +341,6 @@ class Website:
             response.close()
             raise error
         return response
-
-
-class _Body(io.RawIOBase):
-    """The body of an answer as a file; stops at the size limit whatever the server promised."""
-
-    def __init__(self, response: requests.Response, max_bytes: int) -> None:
-        self._response = response
-        self._left = max_bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        try:
-            data: bytes = self._response.raw.read(len(buffer), decode_content=False)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RetryLaterError(f"the recording broke off: {error}") from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise RejectedError("the recording is larger than allowed")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._response.close()
-        super().close()
 
 
 class Sftp:

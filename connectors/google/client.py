@@ -40,7 +40,8 @@ BATCH = 50  # requests of one batch; more are allowed and not recommended: devel
 BLOCK = 1 << 16  # bytes of a body read at once
 LARGEST_REFUSAL = 1 << 20  # bytes of an answer that says why not
 LARGEST = 60 * 2**20  # bytes of one answer: a mail of 30 MB grows by a third in base64
-_LIMITS = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
+_OF_MAILBOX = {"userRateLimitExceeded"}
+_LIMITS = {"rateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _DAILY = {"dailyLimitExceeded"}
 _SWITCHED_OFF = {"accessNotConfigured", "SERVICE_DISABLED", "mailServiceNotEnabled", "domainPolicy"}
 _SCOPES = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientScopes"}
@@ -178,7 +179,7 @@ class Client:
         try:
             answer = self._execute(lambda transport: request.execute(http=transport, num_retries=0))
         except LimitedError as error:
-            self.tools.limited(limits, error.retry_after or _USUAL_PAUSE_S)
+            self._be_silent(limits, error)
             raise
         if not isinstance(answer, dict):
             raise ShapeError("Google answered with something that is no JSON object")
@@ -203,7 +204,7 @@ class Client:
                     if isinstance(error := found[name], LimitedError):
                         raise error
             except LimitedError as error:
-                self.tools.limited(limits, error.retry_after or _USUAL_PAUSE_S)
+                self._be_silent(limits, error)
                 raise
         return found
 
@@ -246,8 +247,13 @@ class Client:
         try:
             yield from self._execute(lambda transport: transport.blocks(request.uri))
         except LimitedError as error:
-            self.tools.limited(limits, error.retry_after or _USUAL_PAUSE_S)
+            self._be_silent(limits, error)
             raise
+
+    def _be_silent(self, limits: Sequence[Limit], error: LimitedError) -> None:
+        """Spend nothing for a while: of the mailbox alone where that is what Google says, else of all that share a limit."""
+        meant = [one for one in limits if not one.is_shared] if isinstance(error, MailboxLimitedError) else limits
+        self.tools.limited(meant, error.retry_after or _USUAL_PAUSE_S)
 
     def _execute(self, send: Callable[[Transport], Any]) -> Any:
         """Send; a token that is refused although it should be good is refreshed once."""
@@ -270,6 +276,10 @@ class Client:
             mailbox=self.mailbox if self.settings.key else "",
             first=auth.first(self.settings),
         )
+
+
+class MailboxLimitedError(LimitedError):
+    """The limit of one mailbox; the others of the project go on."""
 
 
 def _send_batch(batch: BatchHttpRequest, transport: Transport) -> None:
@@ -320,6 +330,8 @@ def _error(error: HttpError) -> ConnectorError:
     reasons, said = _reasons(error.content)
     text = f"Google: {said or error.reason or status}"[:500]
     retry_after = retry_after_of(error.resp)
+    if reasons & _OF_MAILBOX:
+        return MailboxLimitedError(text, retry_after=retry_after or _USUAL_PAUSE_S)
     if reasons & _LIMITS or status == requests.codes.too_many_requests:
         return LimitedError(text, retry_after=retry_after or _USUAL_PAUSE_S)
     if reasons & _DAILY:

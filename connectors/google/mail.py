@@ -207,7 +207,7 @@ class MailStream:
         settings = self.client.settings
         return (
             Limit(f"google:gmail:{self.mailbox}", settings.mail_units_per_minute),
-            Limit(f"google:gmail-project:{settings.project}", settings.mail_project_units_per_minute),
+            Limit(f"google:gmail-project:{settings.project}", settings.mail_project_units_per_minute, is_shared=True),
         )
 
 

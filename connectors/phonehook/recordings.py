@@ -4,13 +4,13 @@ import io
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
-import urllib3
 
 from connectors.phonehook.settings import PhoneHookSettings
+from hub.connector.body import Body
 from hub.connector.exchange import FileFacts
 from hub.errors import AuthError, ConnectorError, GoneError, RejectedError, RetryLaterError
 
@@ -54,7 +54,7 @@ def open_(settings: PhoneHookSettings, place: str, start: int = 0) -> BinaryIO:
     if partial and not (given and int(given[1]) == start):
         response.close()
         raise RejectedError("the recordings server sent another part than asked for")
-    reader = io.BufferedReader(_Body(response), _CHUNK)
+    reader = io.BufferedReader(Body(response, MAX_BYTES, what="recording"), _CHUNK)
     skip = 0 if partial else start
     while skip > 0 and (dropped := reader.read(min(skip, _CHUNK))):
         skip -= len(dropped)  # a server without Range sends everything
@@ -122,32 +122,6 @@ def _judge(response: requests.Response) -> ConnectorError | None:
     if length.isdigit() and int(length) > MAX_BYTES:
         return RejectedError(f"the recording is larger than {MAX_BYTES} bytes")
     return None
-
-
-class _Body(io.RawIOBase):
-    """The body of an answer as a file; stops at the size limit whatever the server promised."""
-
-    def __init__(self, response: requests.Response) -> None:
-        self._response = response
-        self._left = MAX_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        try:
-            data: bytes = self._response.raw.read(len(buffer), decode_content=False)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise RetryLaterError(f"the recording broke off: {type(error).__name__}") from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise RejectedError("the recording is larger than allowed")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._response.close()
-        super().close()
 
 
 def _content_type(place: str) -> str:

@@ -140,8 +140,8 @@ class Container(Protocol):
 
     stream: str  # key of the stream that reads it, as the connector calls it
     settings: Mapping[str, str]  # beside the simulator's: read this and one more place of the same account, not limited
-    on_timeline: bool  # a record of a customer stands on his timeline, and the record's text in its summary
-    gone: str  # the text of all records that are listed although they were deleted; empty where none is
+    shares_limits: bool  # silence that the remote wants here holds for the other place as well
+    tells: bool  # the remote says by itself when something happens here
 
     def grow(self, count: int, customer: str) -> Sequence[str]:
         """Make records that concern an e-mail address; returns their ids."""
@@ -160,6 +160,12 @@ class Container(Protocol):
 
     def texts(self) -> Mapping[str, str]:
         """Every record that a listing would show now, by its id."""
+
+    def titles(self) -> Mapping[str, str]:
+        """What stands on the customer's timeline of each record that was not deleted; nothing where none stands there."""
+
+    def tell(self, address: str) -> None:
+        """Let the remote post what happens here to an address, where an administrator of his has to tell it; else nothing."""
 
     def expire(self) -> None:
         """Forget every cursor that was given out, and every trace of what was deleted."""

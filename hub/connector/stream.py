@@ -321,6 +321,7 @@ class Limit:
 
     name: str  # such as `google:project:123` or `google:gmail:noa@example.com`
     per_minute: int
+    is_shared: bool = False  # by mailboxes that have limits of their own besides
 
 
 class Tools(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session, aliased
@@ -26,7 +26,7 @@ from hub.notice.words import Catalogs, Facts, words
 from hub.records.mail import Address
 from hub.security.models import User
 from hub.security.policy import Right, may
-from hub.settings import LANGUAGES, Settings
+from hub.settings import LANGUAGES, Settings, zones
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, database_now, holds, release
@@ -141,7 +141,7 @@ class Teller:
             link=self._page(due.account.public_id),
             manages=may(due.user.role, Right.MANAGE_CONNECTIONS),
             language=due.user.language if due.user.language in LANGUAGES else general.language,
-            zone=ZoneInfo(due.user.time_zone) if due.user.time_zone in available_timezones() else general.zone,
+            zone=ZoneInfo(due.user.time_zone) if due.user.time_zone in zones() else general.zone,
         )
         said = words(due.notice.kind, facts, self._catalogs)
         to = Address(due.user.name, due.user.email)

@@ -1,18 +1,21 @@
 """What streams are tried with: a wired hub with one account at a connector's simulator, read on demand."""
 
 import json
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from io import BytesIO
+from types import FrameType
 from typing import Any
 
 import requests
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
+from sqlalchemy.engine import Engine
 from werkzeug import Request
 from werkzeug.serving import make_server
 
@@ -30,12 +33,16 @@ from hub.intake.read import Reader
 from hub.store.base import now
 from hub.timeline.models import Interaction, Participant
 from hub.work.lease import claim, new_owner
-from tests.contract.connectors import NAMES, TIMEOUT_S, Quiet, connector, simulated
+from hub.work.models import Bucket
+from tests.conftest import DATABASES
+from tests.contract.connectors import NAMES, ROOT, TIMEOUT_S, Quiet, connector, simulated
 from tests.fakes.servers import free_port
+from tests.fakes.shelf import Crash
 
 _OF_THE_WIRE = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "user-agent"}
 CUSTOMER = "dana@customer.example"
 PAGE = 4  # records of a page, so that a few records are several pages
+HUB = f"{ROOT}/hub/"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 READERS = [name for name in NAMES if connector(name).remote is not None]
@@ -48,6 +55,13 @@ def kinds(name: str) -> tuple[str, ...]:
 
 
 STREAMS = [(name, kind) for name in READERS for kind in kinds(name)]
+# What databases do differently is the reader's business and not that of a kind, so one kind of each connector meets both.
+LIVES = [
+    (database, name, kind)
+    for database in DATABASES
+    for name, kind in STREAMS
+    if database == DATABASES[0] or kind == kinds(name)[0]
+]
 
 
 class Desk:
@@ -92,6 +106,11 @@ class Desk:
             read.forget_cursor(session, self.account, self.container.stream)
         return self.read()
 
+    def thaw(self) -> None:
+        """Let the silence be over that a remote wanted; the limits themselves stay."""
+        with self.hub.db.write() as session:
+            session.execute(update(Bucket).values(frozen_until=None))
+
     def order(self, fault: str) -> None:
         self.simulator.faults.add(fault)
 
@@ -110,6 +129,7 @@ class Desk:
             channels.plan(session, channels.reached_at(self.hub.settings))
             which = (StreamState.account_id == self.account) & (StreamState.stream == channels.PUSH)
             [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
+        self.container.tell(channels.address(channels.reached_at(self.hub.settings), self.row))
         hub_app.push_channels(self.hub).keep(lease)
         with self.hub.db.read() as session:
             found = session.scalars(select(PushChannel.stream).where(PushChannel.account_id == self.account)).all()
@@ -193,9 +213,8 @@ class Desk:
         found += [f"{one} is old" for one in texts.keys() & known.keys() if texts[one] not in known[one]]
         rows = list(self.timeline().values())
         found += [f"{one!r} stands {count} times on the timeline" for one, count in Counter(rows).items() if count > 1]
-        if self.container.on_timeline:
-            living = [text for text in texts.values() if text != self.container.gone]
-            found += [f"{text!r} is not on the timeline" for text in living if not any(text in row for row in rows)]
+        titles = self.container.titles().values()
+        found += [f"{one!r} is not on the timeline" for one in titles if not any(one in row for row in rows)]
         return found
 
     def secrets(self) -> list[str]:
@@ -206,6 +225,50 @@ class Desk:
             for one in session.scalars(select(OauthGrant).where(OauthGrant.account_id == self.account)):
                 kept += self.hub.vault.open(one.sealed).values()
         return [secret for secret in kept if len(secret) >= 12 and " " not in secret]
+
+
+@dataclass
+class Deaths:
+    """Processes that die one after the other, each at the first statement of the database at which none died before.
+
+    A statement is its text and the lines of the hub that led to it, whatever the connector did in between; one that a
+    process repeats kills at its first and at its second time.
+    """
+
+    engine: Engine
+    at: set[Hashable] = field(default_factory=set)
+
+    def befalls(self, process: Callable[[], object]) -> bool:
+        """Run a process; False: it came through."""
+        times: Counter[Hashable] = Counter()
+
+        def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            place = (statement, _lines())
+            times[place] += 1
+            here = (place, min(times[place], 2))
+            if here not in self.at:
+                self.at.add(here)
+                raise Crash
+
+        event.listen(self.engine, "before_cursor_execute", look)
+        try:
+            process()
+        except Crash:
+            return True
+        finally:
+            event.remove(self.engine, "before_cursor_execute", look)
+        return False
+
+
+def _lines() -> tuple[tuple[str, int], ...]:
+    """Return which lines of the hub are being executed, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    found = []
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(HUB):
+            found.append((frame.f_code.co_filename, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(found)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from connectors.google import calendar_writer
 from connectors.google.simulator import GoogleSimulator
@@ -17,13 +17,14 @@ from hub.intake.models import Account, RawRecord
 from hub.meetings import book, plan
 from hub.meetings.models import Booking, BookingState, MeetingRow
 from hub.meetings.plan import Ask, Draft, Scope
-from hub.outbound.models import Outbox, OutboxState
+from hub.outbound.models import Outbox
 from hub.records.meeting import Attendee, WallTime
 from hub.security.models import Audit, User
 from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline.models import Note
 from hub.work.lease import claim, new_owner
+from tests.e2e import sending
 from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA, Office, event
 
 ZONE = "Asia/Jerusalem"
@@ -70,20 +71,11 @@ class Bookings(Office):
 
     def deliver(self) -> int:
         """Do what the worker does until nothing is due."""
-        deliverer, count = hub_app.deliverer(self.hub), 0
-        while True:
-            with self.hub.db.write() as session:
-                leases = claim(session, Outbox, deliverer.due(), owner=new_owner(), lease_s=60)
-            if not leases:
-                return count
-            deliverer.deliver(leases[0])
-            count += 1
+        return sending.deliver(self.hub)
 
     def again(self) -> None:
         """Let time pass until what failed is due."""
-        with self.hub.db.write() as session:
-            waiting = Outbox.state == OutboxState.WAITING
-            session.execute(update(Outbox).where(waiting).values(due_at=now(), lease_until=None))
+        sending.let_time_pass(self.hub)
 
     def booking(self, booking: Booking | None) -> Booking:
         assert booking is not None

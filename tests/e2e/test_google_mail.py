@@ -22,6 +22,7 @@ from hub.store.base import now
 from hub.timeline import queries
 from hub.timeline.models import Interaction, Kind
 from hub.work.lease import claim, new_owner
+from hub.work.models import Bucket
 from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA, Office
 
 STREAM = f"mail:{NOA}"
@@ -234,6 +235,21 @@ def test_odd_mail_is_kept_or_set_aside_and_the_next_one_comes(
     assert office.state(STREAM).trouble == ""
     assert "The next one" in {row.summary for row in office.threads()}
     assert len(office.threads()) == 2
+
+
+@pytest.mark.parametrize(("fault", "project_waits"), [("quota_user", False), ("rate_limited_403", True)])
+def test_a_limit_of_one_mailbox_silences_no_other(
+    office: MailOffice, google: GoogleSimulator, fault: str, project_waits: bool
+) -> None:
+    office.read()
+    google.faults.add(fault)
+    office.read()
+    assert office.state(STREAM).trouble == "limited"
+    with office.hub.db.read() as session:
+        waits = {
+            bucket.name.split(":")[1]: bucket.frozen_until is not None for bucket in session.scalars(select(Bucket))
+        }
+    assert (waits["gmail"], waits["gmail-project"]) == (True, project_waits)
 
 
 def test_two_mails_that_say_the_same_id_are_both_kept(office: MailOffice, google: GoogleSimulator) -> None:

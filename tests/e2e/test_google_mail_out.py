@@ -12,7 +12,6 @@ from sqlalchemy import select, update
 
 from connectors.google.mail_writer import MailWriter
 from connectors.google.simulator import GoogleSimulator
-from hub import app as hub_app
 from hub.context import Hub
 from hub.errors import ForbiddenError, RejectedError, UserError
 from hub.identity.models import Party
@@ -21,8 +20,7 @@ from hub.mail.models import DraftState, MailDraft, MailMessage
 from hub.mail.write import Content, Wanted
 from hub.outbound.models import Outbox, OutboxState
 from hub.security.models import User
-from hub.store.base import now
-from hub.work.lease import claim, new_owner
+from tests.e2e import sending
 from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA
 from tests.e2e.test_google_mail import STREAM, MailOffice, ask
 
@@ -59,20 +57,11 @@ class Writing(MailOffice):
 
     def deliver(self) -> int:
         """Do what the worker does until nothing is due."""
-        deliverer, count = hub_app.deliverer(self.hub), 0
-        while True:
-            with self.hub.db.write() as session:
-                leases = claim(session, Outbox, deliverer.due(), owner=new_owner(), lease_s=60)
-            if not leases:
-                return count
-            deliverer.deliver(leases[0])
-            count += 1
+        return sending.deliver(self.hub)
 
     def again(self) -> None:
         """Let time pass until what failed is due."""
-        with self.hub.db.write() as session:
-            waiting = Outbox.state == OutboxState.WAITING
-            session.execute(update(Outbox).where(waiting).values(due_at=now(), lease_until=None))
+        sending.let_time_pass(self.hub)
 
     def outbox(self) -> Outbox:
         with self.hub.db.read() as session:

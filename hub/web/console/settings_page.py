@@ -1,7 +1,6 @@
 """A person's own settings: name, language, time zone, keys, sound, password, and where they are signed in."""
 
 from functools import lru_cache
-from zoneinfo import available_timezones
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,7 +12,7 @@ from hub.security.limits import SignInLimit
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.security.tokens import digest
-from hub.settings import LANGUAGES
+from hub.settings import LANGUAGES, zones
 from hub.store.base import now
 from hub.web import auth
 from hub.web.errors import sentence
@@ -35,7 +34,7 @@ def show() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Keep name, language, time zone, keys and sound."""
     language, zone = request.form.get("language", ""), request.form.get("time_zone", "")
-    if language not in ("", *LANGUAGES) or (zone and zone not in available_timezones()):
+    if language not in ("", *LANGUAGES) or (zone and zone not in zones()):
         raise UserError("Choose from the lists.", error_id="bad_choice")
     try:
         with current_hub().db.write() as session:
@@ -117,4 +116,4 @@ def _record(session: Session, action: str) -> None:
 def _zones() -> tuple[str, ...]:
     """Return the zones that people know by a city."""
     continents = ("Africa/", "America/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
-    return ("UTC", *sorted(zone for zone in available_timezones() if zone.startswith(continents)))
+    return ("UTC", *sorted(zone for zone in zones() if zone.startswith(continents)))
