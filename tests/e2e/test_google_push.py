@@ -232,7 +232,9 @@ def test_a_meeting_makes_its_calendar_due(office: Office) -> None:
 
 def test_workers_open_hear_and_read_without_anybody(office: Office, google: GoogleSimulator) -> None:
     google.pubsub.wait_s = 1.0
-    office.read(read.LISTING)  # channels are looked for once a minute: a look before there are streams costs that minute
+    office.read(
+        read.LISTING
+    )  # channels are looked for once a minute: a look before there are streams costs that minute
     running = hub_app.start(office.hub, listen=False)
     try:
         until(lambda: len(office.channels()) == 2 and office.state(MAIL).phase == "incremental", 30)
