@@ -54,13 +54,12 @@ class Bar:
         self._bar: Any = None
         self._began = now()
         self.counts: Counter[str] = Counter()
-        self.wait_s = 0.0
         self.why = ""
 
     @contextmanager
     def of(self, stream: str) -> Iterator[None]:
         """Begin a line for one stream."""
-        self.counts, self.wait_s, self.why, self._began = Counter(), 0.0, "", now()
+        self.counts, self.why, self._began = Counter(), "", now()
         if not self._shows:
             yield
             return
@@ -77,16 +76,16 @@ class Bar:
     def page(self, stream: str, counts: Counter[str], expected: int | None) -> None:
         del stream
         new = counts.total() - self.counts.total()
-        self.counts = counts.copy()
+        self.counts, self.why = counts.copy(), ""
         if self._bar is not None:
             self._bar.length = max(expected or 0, counts.total())
             self._bar.update(new)
 
     def wait(self, stream: str, seconds: float, why: str) -> None:
-        del stream
-        self.wait_s, self.why = seconds, why
+        del stream, seconds
+        self.why = why
         if self._bar is not None:
-            self._bar.update(0)
+            self._bar.render_progress()  # `update` shows nothing where nothing was done
 
 
 def _streams(hub: Hub, row: Account, only: str, *, full: bool, json_: bool) -> None:
@@ -192,7 +191,7 @@ def _summary(counts: Counter[str]) -> dict[str, Any]:
         "changed": counts["changed"],
         "unchanged": counts["unchanged"],
         "gone": counts["gone"],
-        "filtered": ", ".join(f"{count} {reason}" for reason, count in sorted(filtered.items())) or 0,
+        "filtered": ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in sorted(filtered.items())) or 0,
         "set aside": counts["set aside"],
     }
 
