@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
+from werkzeug.routing import Rule
 
 from hub import app as hub_app
 from hub.context import Hub
@@ -22,6 +24,9 @@ from hub.web.folding import Spoken
 from tests.fakes.servers import Postgres, Valkey
 
 DATABASES = ["sqlite", "postgresql"]
+# How long an example takes says more of the machine than of what is tested.
+hypothesis_settings.register_profile("hub", deadline=None)
+hypothesis_settings.load_profile("hub")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,6 +50,23 @@ def templates_compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Spoken, "compile", compile_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_compiled_once() -> Iterator[None]:
+    """So are their rules of addresses; what is made of a rule asks the rule for its converters when it is called."""
+    compiled: dict[tuple[Any, ...], Any] = {}
+    compile_anew = Rule._compile_builder
+
+    def compile_once(self: Rule, append_unknown: bool = True) -> Any:
+        key = (tuple(self._trace), append_unknown, repr(self.defaults))
+        if key not in compiled:
+            compiled[key] = compile_anew(self, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
         yield
 
 

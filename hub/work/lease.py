@@ -81,14 +81,15 @@ def claim(  # noqa: PLR0913 - the facts of a claim
     ).all()
     if not ids:
         return []
-    taken = session.execute(
+    attempts = session.execute(
         update(row)
         .where(row.id.in_(ids))
         .values(owner=owner, attempt=row.attempt + 1, lease_until=moment + timedelta(seconds=lease_s))
         .returning(row.id, row.attempt)
         .execution_options(synchronize_session=False)
     ).all()
-    return [Lease(id=taken_row.id, owner=owner, attempt=taken_row.attempt) for taken_row in taken]
+    taken = {one.id: one.attempt for one in attempts}
+    return [Lease(id=number, owner=owner, attempt=taken[number]) for number in ids if number in taken]  # in their order
 
 
 def renew(session: Session, table: type[Base], leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
