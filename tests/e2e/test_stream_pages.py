@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from hub.connector.stream import Cursor, Lane, Phase
 from hub.context import Hub
@@ -157,6 +157,16 @@ def test_the_page_looks_again_only_while_something_happens(desk: Desk, admin: Br
     paused = admin.get(desk.path).text
     assert 'hx-trigger="every 5s"' not in paused
     assert "Sync now" not in paused
+
+
+def test_the_page_looks_again_until_the_account_was_asked_what_there_is(desk: Desk, admin: Browser) -> None:
+    with desk.hub.db.write() as session:
+        session.execute(delete(StreamState).where(StreamState.stream == PRIMARY))
+    page = admin.get(desk.path).text
+    assert "not known yet what there is to read" in words(page)
+    assert 'hx-trigger="every 5s"' in page
+    desk.stream(PRIMARY)
+    assert 'hx-trigger="every 5s"' not in admin.get(f"{desk.path}/streams", HX_Request="true").text
 
 
 def test_a_stream_is_read_now_when_somebody_asks(desk: Desk, admin: Browser) -> None:
