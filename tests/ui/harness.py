@@ -44,6 +44,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PASSWORD = "a sentence is good"
+LOOKS = (("en", "light"), ("he", "dark"))  # both directions, both schemes; colours do not depend on the language
 SOON_S = 45.0
 STAYS_S = 0.3  # how long a state is watched before it is believed
 WIDE = (1280, 860)

@@ -18,7 +18,7 @@ from hub.intake import accounts
 from hub.intake.models import StreamState
 from hub.security import users
 from hub.security.models import User
-from tests.ui.harness import Profile, Site, until, violations
+from tests.ui.harness import LOOKS, Profile, Site, until, violations
 
 NEXT_PAGE = 15_000  # bytes, as in test_budgets
 NOA, CUSTOMER = "noa@acme.example", "dana@customer.example"
@@ -150,8 +150,7 @@ def test_other_people_and_lengths_give_other_times(
     assert working.hub is not None
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize(("language", "scheme"), LOOKS)
 def test_its_pages_break_no_rule_of_accessibility_and_fit_a_telephone(
     profile: Callable[..., Profile], working: Site, customer: UUID, language: str, scheme: str
 ) -> None:

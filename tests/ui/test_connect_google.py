@@ -22,7 +22,7 @@ from hub.intake import accounts, grants, health
 from hub.intake.models import Account, RawRecord, Reading, StreamState
 from hub.security import users
 from hub.store.base import now
-from tests.ui.harness import Profile, Site, until, violations
+from tests.ui.harness import LOOKS, Profile, Site, until, violations
 
 NEXT_PAGE = 15_000  # bytes, as in test_budgets
 NOA, CUSTOMER = "noa@acme.example", "dana@customer.example"
@@ -141,8 +141,7 @@ def test_an_account_is_connected_read_taken_back_and_connected_again(
     assert sum("Contract" in title for title in titles) == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize(("language", "scheme"), LOOKS)
 def test_its_pages_break_no_rule_of_accessibility_and_fit_a_telephone(
     profile: Callable[..., Profile], site: Site, google: GoogleSimulator, language: str, scheme: str
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from tests.ui.harness import SHOWN, Profile, Site, shows, stays, until, use, violations
+from tests.ui.harness import LOOKS, SHOWN, Profile, Site, shows, stays, until, use, violations
 
 Make = Callable[..., Profile]
 LEFT_TO_RIGHT = """(selector) => {
@@ -239,8 +239,7 @@ def test_what_cannot_be_sent_is_said(profile: Make) -> None:
 
 
 # ------------------------------------------------------------------ accessibility
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize(("language", "scheme"), LOOKS)
 def test_the_frame_with_a_call_has_no_violation(profile: Make, site: Site, language: str, scheme: str) -> None:
     site.language("noa", language)
     try:

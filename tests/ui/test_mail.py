@@ -21,7 +21,7 @@ from hub.mail.models import MailBlock, MailMessage
 from hub.security import users
 from hub.security.models import User
 from tests.fakes.servers import free_port
-from tests.ui.harness import PASSWORD, Profile, Site, stays, until, violations
+from tests.ui.harness import LOOKS, PASSWORD, Profile, Site, stays, until, violations
 
 NOA, CUSTOMER = "noa@acme.example", "dana@customer.example"
 PIXEL = bytes.fromhex(
@@ -249,8 +249,7 @@ def test_a_blocked_sender_is_shown_while_stored_mail_is_taken_back(noa: Profile)
         assert session.scalars(select(MailBlock)).all() == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize(("language", "scheme"), LOOKS)
 def test_its_pages_break_no_rule_of_accessibility_and_fit_a_telephone(
     profile: Callable[..., Profile], working: Site, language: str, scheme: str
 ) -> None:

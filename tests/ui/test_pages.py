@@ -10,7 +10,7 @@ from hub.identity.models import Party
 from hub.timeline.models import Note, Task
 from tests.e2e import story as stories
 from tests.e2e.story import NOBODY, Story
-from tests.ui.harness import PASSWORD, Profile, Site, until, violations
+from tests.ui.harness import LOOKS, PASSWORD, Profile, Site, until, violations
 
 PAGES = {
     "my day": "/",
@@ -52,8 +52,7 @@ def path(story: Story, page: str) -> str:
 # --- accessible ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "he"])
+@pytest.mark.parametrize(("language", "scheme"), LOOKS)
 def test_no_page_breaks_a_rule_of_accessibility(
     profile: Callable[..., Profile], site: Site, story: Story, language: str, scheme: str
 ) -> None:
