@@ -113,11 +113,14 @@ class Company(Writing, Bookings):
         }  # fmt: skip
         super().__init__(hub, google, **settings)
 
+        self.is_compared = False  # with Google, from now on
+
     # --- time passes --------------------------------------------------------------------------------------------------
 
     def look(self, *, audit: bool = False) -> None:
         """Let it be time to look at everything."""
         values = {"due_at": now(), **({"audit_at": now()} if audit else {})}
+        self.is_compared |= audit
         with self.hub.db.write() as session:
             session.execute(update(StreamState).where(StreamState.records != "").values(values))
             session.execute(delete(Slot))
@@ -138,9 +141,12 @@ class Company(Writing, Bookings):
                     row.payload = {**row.payload, "tried_at": kill_worker.LONG_AGO.isoformat()}
             # An audit that broke off is tried again in an hour; until then nobody wants what its worker held.
             held = session.scalars(select(StreamState).where(StreamState.lease_until.is_not(None))).all()
-            for state in held:
+            # One that came while everything was being read found nothing to compare, and is tried again in a day.
+            empty = select(StreamState).where(StreamState.stream.in_([CALENDAR, MAIL, CONTACTS]))
+            idle = session.scalars(empty.where(StreamState.audit.is_(None))).all() if self.is_compared else []
+            for state in [*held, *idle]:
                 state.audit_at = now()
-            return bool(unsent or held)
+            return bool(unsent or held or idle)
 
     # --- people -------------------------------------------------------------------------------------------------------
 
