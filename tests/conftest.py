@@ -128,9 +128,14 @@ def compressed_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database_url: str, compressed_assets: Path) -> Settings:
-    shutil.copytree(compressed_assets, tmp_path / "assets")
-    environment = {"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": database_url, "HUB_LOG__LEVEL": "warning"}
+def environment(tmp_path: Path, database_url: str) -> dict[str, str]:
+    """What the settings are read from."""
+    return {"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": database_url, "HUB_LOG__LEVEL": "warning"}
+
+
+@pytest.fixture
+def settings(environment: dict[str, str], compressed_assets: Path) -> Settings:
+    shutil.copytree(compressed_assets, Path(environment["HUB_HOME"]) / "assets")
     return load_settings(environment)
 
 

@@ -111,7 +111,7 @@ def watch_engine(engine: Engine, deaths: Deaths) -> None:
 
     event.listen(engine, "before_cursor_execute", before)
     # SQLAlchemy tells nobody when a commit is done.
-    commit, engine.dialect.do_commit = engine.dialect.do_commit, committed  # type: ignore[method-assign,assignment]
+    commit, engine.dialect.do_commit = engine.dialect.do_commit, committed  # type: ignore[method-assign,assignment]  # a watched method
 
 
 def watch_requests(deaths: Deaths) -> None:
@@ -125,7 +125,7 @@ def watch_requests(deaths: Deaths) -> None:
         deaths.passes(f"after {request.method}")
         return answer
 
-    adapter.send = sent  # type: ignore[method-assign]  # as it says
+    adapter.send = sent  # type: ignore[method-assign]  # a watched method
 
 
 def watch_files(deaths: Deaths) -> None:

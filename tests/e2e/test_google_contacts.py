@@ -17,7 +17,7 @@ from hub.intake import accounts, read
 from hub.intake.models import Account, FilteredRecord, RawRecord, StreamState
 from hub.intake.read import Reader
 from hub.records.interaction import Interaction as Record
-from hub.security import sessions, users
+from hub.security import users
 from hub.security.models import Role, User
 from hub.security.policy import Person
 from hub.store.base import now
@@ -25,6 +25,7 @@ from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Participant
 from hub.work.lease import claim, new_owner
 from tests.e2e.calls import until
+from tests.fakes.browser import signed_in
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
 DANA, MOBILE, MOBILE_E164 = "dana@customer.example", "050-234-5678", "+972502345678"
@@ -480,12 +481,6 @@ def test_earlier_meetings_find_their_customer_and_the_page_names_the_source(
     dana = office.party()
     with office.hub.db.read() as session:
         assert session.scalars(select(Participant.party_id)).all() == [dana.id]
-    client = hub_app.create_app(office.hub).test_client()
-    with office.hub.db.write() as session:
-        noa = session.scalars(select(User).where(User.email == NOA)).one()
-        token = sessions.start(session, noa, "127.0.0.1", "test", office.hub.settings)
-    with client.session_transaction() as cookie:
-        cookie["sid"] = token
-    page = client.get(f"/customers/{dana.public_id}").get_data(as_text=True)
+    page = signed_in(office.hub, NOA).get(f"/customers/{dana.public_id}").text
     assert "Google" in page
     assert "Written down here" not in page

@@ -15,8 +15,7 @@ from hub.identity import parties
 from hub.identity.models import PartyKind
 from hub.intake.models import Account, FilteredRecord, RawRecord, RawState, StreamState
 from hub.mail.models import MailCopy, MailMessage
-from hub.security import sessions
-from hub.security.models import Audit, Role, User
+from hub.security.models import Audit, Role
 from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline import queries
@@ -24,6 +23,7 @@ from hub.timeline.models import Interaction, Kind
 from hub.work.lease import claim, new_owner
 from hub.work.models import Bucket
 from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA, Office
+from tests.fakes.browser import signed_in
 
 STREAM = f"mail:{NOA}"
 
@@ -43,15 +43,9 @@ class MailOffice(Office):
 
     def page(self, email: str, path: str) -> str:
         """What somebody sees at an address."""
-        client = hub_app.create_app(self.hub).test_client()
-        with self.hub.db.write() as session:
-            user = session.scalars(select(User).where(User.email == email)).one()
-            token = sessions.start(session, user, "127.0.0.1", "test", self.hub.settings)
-        with client.session_transaction() as cookie:
-            cookie["sid"] = token
-        answer = client.get(path)
+        answer = signed_in(self.hub, email).get(path)
         assert answer.status_code == 200
-        return answer.get_data(as_text=True)
+        return answer.text
 
     def audit(self) -> tuple[tuple[str, ...], int]:
         which = (StreamState.account_id == self.account) & (StreamState.stream == STREAM)

@@ -55,6 +55,15 @@ class Writing(MailOffice):
             row = session.get_one(MailDraft, draft.id)
             write.send(session, session.get_one(User, row.user_id), row, undo=undo)
 
+    def answer_once(self) -> MailDraft:
+        """Let Noa answer a customer's question; the worker has not looked yet."""
+        ask(self.google)
+        self.read()
+        draft = self.begin()
+        self.type(draft, "Once.")
+        self.send(draft)
+        return draft
+
     def deliver(self) -> int:
         """Do what the worker does until nothing is due."""
         return sending.deliver(self.hub)
@@ -148,11 +157,7 @@ def test_a_new_mail_from_the_customers_page_opens_a_conversation(office: Writing
 
 
 def test_a_mail_whose_answer_was_lost_is_not_sent_twice(office: Writing, google: GoogleSimulator) -> None:
-    ask(google)
-    office.read()
-    draft = office.begin()
-    office.type(draft, "Once.")
-    office.send(draft)
+    office.answer_once()
     google.faults.add("commit_then_timeout")
     office.deliver()
     assert len(sent(google)) == 1
@@ -170,11 +175,7 @@ def test_a_lost_answer_is_found_behind_all_that_was_sent_since(
     office: Writing, google: GoogleSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.google.mail.LISTED", 2)
-    ask(google)
-    office.read()
-    draft = office.begin()
-    office.type(draft, "Once.")
-    office.send(draft)
+    office.answer_once()
     google.faults.add("commit_then_timeout")
     office.deliver()
     google.faults.clear()
@@ -196,11 +197,7 @@ def test_a_worker_that_dies_anywhere_leaves_one_mail(
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    ask(google)
-    office.read()
-    draft = office.begin()
-    office.type(draft, "Once.")
-    office.send(draft)
+    draft = office.answer_once()
     place = {
         "composed": "connectors.google.mail_writer.MailWriter._send",
         "sent": "connectors.google.mail.MailStream.find",

@@ -19,13 +19,11 @@ from hub.intake import read
 from hub.intake.models import Account, AccountState
 from hub.intake.trouble import Trouble
 from hub.mail import files
-from hub.security import sessions
-from hub.security.models import User
 from hub.store.base import now
 from hub.work.lease import Lease, claim, new_owner
 from hub.work.models import Bucket
 from tests.e2e.test_google_contacts import ADAM, CONTACTS, DANA, MOBILE, NOA, Office, add_dana
-from tests.fakes.browser import Browser
+from tests.fakes.browser import Browser, signed_in
 from tests.fakes.shelf import Crash, crash_at
 
 FACE, OTHER_FACE = square("dana"), square("dana in summer")
@@ -37,13 +35,7 @@ class Desk(Office):
     """An office whose people have browsers, and a worker that is run by hand."""
 
     def browser(self, email: str = NOA) -> Browser:
-        browser = Browser(hub_app.create_app(self.hub))
-        with self.hub.db.write() as session:
-            user = session.scalars(select(User).where(User.email == email)).one()
-            token = sessions.start(session, user, "127.0.0.1", "test", self.hub.settings)
-        with browser.client.session_transaction() as cookie:
-            cookie["sid"] = token
-        return browser
+        return signed_in(self.hub, email)
 
     def leases(self, limit: int = 1) -> list[Lease]:
         with self.hub.db.write() as session:

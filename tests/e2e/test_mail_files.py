@@ -18,8 +18,7 @@ from hub.context import Hub
 from hub.intake.models import Account, AccountState
 from hub.mail import files
 from hub.mail.models import FileState, MailFile, MailMessage
-from hub.security import sessions
-from hub.security.models import Audit, User
+from hub.security.models import Audit
 from hub.settings import Settings
 from hub.settings import load as load_settings
 from hub.store.base import now
@@ -28,7 +27,7 @@ from hub.work.lease import Lease, claim, new_owner
 from hub.work.models import Bucket
 from tests.e2e.test_google_calendar import ADAM, CUSTOMER, NOA
 from tests.e2e.test_google_mail import MailOffice, ask
-from tests.fakes.browser import Browser
+from tests.fakes.browser import Browser, signed_in
 
 PDF = Attachment("offer.pdf", b"%PDF-1.7 " + bytes(range(256)) * 800)
 LOGO = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -38,13 +37,7 @@ class Desk(MailOffice):
     """An office whose people have browsers, and a worker that is run by hand."""
 
     def browser(self, email: str = NOA) -> Browser:
-        browser = Browser(hub_app.create_app(self.hub))
-        with self.hub.db.write() as session:
-            user = session.scalars(select(User).where(User.email == email)).one()
-            token = sessions.start(session, user, "127.0.0.1", "test", self.hub.settings)
-        with browser.client.session_transaction() as cookie:
-            cookie["sid"] = token
-        return browser
+        return signed_in(self.hub, email)
 
     def address(self, place: int = 0, number: int = -1) -> str:
         return f"/mails/{self.messages()[number].public_id}/files/{place}"

@@ -25,8 +25,6 @@ from hub.notice import follow
 from hub.notice.models import Incident, Notice, NoticeKind, NoticeState
 from hub.security import users
 from hub.security.models import Role, User
-from hub.settings import Settings
-from hub.settings import load as load_settings
 from hub.store.base import now
 from hub.work.models import Slot
 from tests.e2e.calls import until
@@ -62,12 +60,6 @@ def environment(tmp_path: Path, database_url: str, post: SmtpServer) -> dict[str
         "HUB_WORK__HEARTBEAT_S": "0.5",
         "HUB_WORK__THREADS": "1",
     }
-
-
-@pytest.fixture
-def settings(environment: dict[str, str], compressed_assets: Path) -> Settings:
-    (Path(environment["HUB_HOME"]) / "assets").symlink_to(compressed_assets)
-    return load_settings(environment)
 
 
 class Watched:

@@ -30,8 +30,6 @@ from hub.notice.models import Incident, Notice, NoticeKind, NoticeState
 from hub.outbound.models import Outbox
 from hub.security import users
 from hub.security.models import Role
-from hub.settings import Settings
-from hub.settings import load as load_settings
 from hub.store.base import now
 from hub.timeline.models import Interaction
 from hub.work.lease import claim, new_owner
@@ -59,12 +57,6 @@ def environment(tmp_path: Path, database_url: str) -> dict[str, str]:
         "HUB_WORK__HEARTBEAT_S": "0.5",
         "HUB_WORK__THREADS": "1",
     }
-
-
-@pytest.fixture
-def settings(environment: dict[str, str], compressed_assets: Path) -> Settings:
-    (Path(environment["HUB_HOME"]) / "assets").symlink_to(compressed_assets)
-    return load_settings(environment)
 
 
 class Company(MailOffice, Watched):

@@ -4,10 +4,12 @@ import html
 import re
 
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from hub.app import create_app
 from hub.context import Hub
-from hub.security import users
+from hub.security import sessions, users
 from hub.security.models import User
 
 PASSWORD = "a sentence is good"
@@ -18,6 +20,17 @@ def someone(hub: Hub, role: str, email: str = "", password: str | None = PASSWOR
     """Add a user."""
     with hub.db.write() as session:
         return users.add(session, email or f"{role}@example.com", role.title(), role, password)
+
+
+def signed_in(hub: Hub, email: str, app: Flask | None = None) -> "Browser":
+    """Return the browser of somebody who signed in before, in whatever way."""
+    browser = Browser(app or create_app(hub))
+    with hub.db.write() as session:
+        user = session.scalars(select(User).where(User.email == email)).one()
+        token = sessions.start(session, user, "127.0.0.1", "test", hub.settings)
+    with browser.client.session_transaction() as cookie:
+        cookie["sid"] = token
+    return browser
 
 
 class Browser:

@@ -49,7 +49,7 @@ def test_a_customers_picture_is_drawn_on_the_page_and_in_lists(profile: Callable
             tab.set_viewport_size({"width": width, "height": 740})
             tab.goto(site.url + path)
             picture = tab.locator("main img.photo")
-            until(lambda shown=picture: shown.evaluate(_DRAWN), f"no picture on {path}")  # type: ignore[misc]
+            until(lambda shown=picture: shown.evaluate(_DRAWN), f"no picture on {path}")  # type: ignore[misc]  # mypy cannot infer a lambda that binds a loop's variable
             assert picture.evaluate(_SIDE) == side
             assert picture.evaluate("one => getComputedStyle(one).borderRadius") == "50%"
             assert tab.evaluate("document.documentElement.scrollWidth") <= width, path
