@@ -12,9 +12,10 @@ from typing import Any
 import requests
 
 from connectors.google import auth, calendar, mail
-from connectors.google.client import Client, Session
+from connectors.google.client import Client
 from connectors.google.settings import CALENDAR, CONTACTS, MAIL, OTHER_CONTACTS, GoogleSettings
 from hub.connector.contract import Account, Finding, Level
+from hub.connector.http import Session
 from hub.connector.sift import Verdict
 from hub.connector.stream import Grant, Lane, Limit
 from hub.errors import AuthError, ConnectorError, DisabledError, RetryLaterError, ScopeError, ShapeError

@@ -20,6 +20,7 @@ from googleapiclient.http import BatchHttpRequest, HttpRequest
 
 from connectors.google import auth
 from connectors.google.settings import GoogleSettings
+from hub.connector.http import Session, blocks, retry_after_of
 from hub.connector.stream import Limit, Tools
 from hub.errors import (
     AuthError,
@@ -37,7 +38,6 @@ from hub.errors import (
 )
 
 BATCH = 50  # requests of one batch; more are allowed and not recommended: developers.google.com/workspace/gmail/api/guides/batch
-BLOCK = 1 << 16  # bytes of a body read at once
 LARGEST_REFUSAL = 1 << 20  # bytes of an answer that says why not
 LARGEST = 60 * 2**20  # bytes of one answer: a mail of 30 MB grows by a third in base64
 _OF_MAILBOX = {"userRateLimitExceeded"}
@@ -52,18 +52,6 @@ _USUAL_PAUSE_S = 5.0  # where Google says "too much" and not for how long
 
 class UnsupportedError(RejectedError):
     """Google has this, and not for what was asked."""
-
-
-class Session(requests.Session):
-    """requests, which by itself prefers a certificate file of the environment to the account's own."""
-
-    def __init__(self, ca: str) -> None:
-        super().__init__()
-        self.verify = ca or True
-
-    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        own = self.verify if verify is None and self.verify is not True else verify
-        return super().merge_environment_settings(url, proxies, stream, own, cert)
 
 
 class Transport:
@@ -112,21 +100,10 @@ class Transport:
             raise RetryLaterError(f"Google cannot be reached: {type(error).__name__}") from error
         if answer.status_code != requests.codes.ok:
             with answer:
-                content = b"".join(_read(answer, LARGEST_REFUSAL))
+                content = b"".join(blocks(answer, LARGEST_REFUSAL, "Google's answer"))
             values = {name.lower(): value for name, value in answer.headers.items()}
             raise HttpError(httplib2.Response({**values, "status": str(answer.status_code)}), content, uri=uri)
-        return _read(answer, LARGEST)
-
-
-def _read(answer: requests.Response, largest: int) -> Iterator[bytes]:
-    """Read a body; what is more than the largest is left."""
-    try:
-        with answer:
-            while largest > 0 and (block := answer.raw.read(min(BLOCK, largest), decode_content=True)):
-                largest -= len(block)
-                yield block
-    except Exception as error:  # as above
-        raise RetryLaterError(f"Google's answer broke off: {type(error).__name__}") from error
+        return blocks(answer, LARGEST, "Google's answer")
 
 
 class Client:
@@ -382,10 +359,3 @@ def _reasons(content: bytes) -> tuple[set[str], str]:
         return reasons - {""}, str(told.get("message", ""))
     except (ValueError, KeyError, TypeError, AttributeError):
         return set(), ""
-
-
-def retry_after_of(answer: Mapping[str, str]) -> float | None:
-    try:
-        return max(0.0, float(answer.get("retry-after", "")))
-    except ValueError:
-        return None

@@ -117,7 +117,7 @@ def _exchanged(settings: GoogleSettings, question: Question, code: str) -> Mappi
     session.max_redirects = 0  # the client secret goes to the address of the settings and nowhere else
     session.register_compliance_hook("access_token_response", _readable)
     try:
-        # A path wins over a certificate file of the environment, see client.Session.
+        # A path wins over a certificate file of the environment, see hub.connector.http.Session.
         told = flow.fetch_token(code=code, timeout=settings.timeout_s, verify=settings.ca or True)
     except requests.exceptions.SSLError as error:
         raise RetryLaterError("The certificate of Google's token service is not trusted.") from error

@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from connectors.google.client import BLOCK, Session, retry_after_of
 from connectors.google.settings import GoogleSettings
+from hub.connector.http import BLOCK, Session, retry_after_of
 from hub.connector.stream import Limit, Tools
 from hub.errors import ConnectorError, GoneError, LimitedError, RejectedError, RetryLaterError
 

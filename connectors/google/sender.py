@@ -14,8 +14,8 @@ import requests
 from google.auth import jwt
 from google.auth.exceptions import GoogleAuthError
 
-from connectors.google.client import Session
 from connectors.google.settings import GoogleSettings
+from hub.connector.http import Session
 from hub.errors import HookError, RetryLaterError
 
 CERTS_URL = "https://www.googleapis.com/oauth2/v1/certs"

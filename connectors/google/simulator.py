@@ -13,19 +13,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from connectors.google.simulated import batch
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.containers import CONTAINERS
-from connectors.google.simulated.gateway import Answer, Gateway, Request
-from connectors.google.simulated.keys import Authority
+from connectors.google.simulated.gateway import Gateway
 from connectors.google.simulated.mailbox import Post
 from connectors.google.simulated.meetings import Invitation
-from connectors.google.simulated.mime import compose
 from connectors.google.simulated.pubsub import SUBSCRIPTION, TOPIC
 from connectors.google.simulated.quota import Spent
 from connectors.google.simulated.upload import Uploads
 from connectors.google.simulated.web import Web
-from connectors.google.simulated.wire import Server
 from connectors.google.simulated.world import Exchange, User, World
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.keys import Authority
+from hub.connector.simulated.mime import compose
+from hub.connector.simulated.wire import Answer, Request, Server
 from hub.connector.simulator import Container, Fault, Faults, Harm
 
 FAULTS = {
@@ -68,6 +68,9 @@ PEOPLE = (
     ("dana.example@gmail.com", "Dana Private", ""),
 )
 _TICK_S = 0.02
+_API = ("/gmail/", "/calendar/", "/v1/", "/people/", "/upload/", "/resumable/", "/oauth2/v2/userinfo", "/admin/",
+        "/photos/")  # fmt: skip
+_NOT_API = ("/v1/projects/", "/v1/userinfo")
 
 
 class GoogleSimulator:
@@ -100,7 +103,7 @@ class GoogleSimulator:
         """Listen on 127.0.0.1; returns when it accepts connections. What happened before a stop is still there."""
         if self._authority is None:
             self._authority, self._folder = Authority(), Path(tempfile.mkdtemp(prefix="simulated-google-"))
-        self._server = Server(self.port, self._authority.write(self._folder), self._answer, self.faults)
+        self._server = Server(self.port, self._authority.write(self._folder), self._answer, self.faults, _is_api)
         self.port = self._server.server_address[1]
         self.world.base_url = f"https://127.0.0.1:{self.port}"
         self._uploads = Uploads(self._gateway, self.world.base_url)
@@ -237,3 +240,7 @@ class GoogleSimulator:
 def create(port: int, faults: Faults) -> GoogleSimulator:
     """Make the simulator that `hub simulate google` and the contract tests run."""
     return GoogleSimulator(port, faults)
+
+
+def _is_api(path: str) -> bool:
+    return (path.startswith(_API) or batch.is_batch(path)) and not path.startswith(_NOT_API)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
-from connectors.google.simulated.gateway import Answer
-from connectors.google.simulated.web import square
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
 from hub import flow
+from hub.connector.simulated.picture import square
+from hub.connector.simulated.wire import Answer
 from hub.context import Hub
 from hub.identity import photos
 from hub.identity.models import Claim, ContactPhoto, PhotoState

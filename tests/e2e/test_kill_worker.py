@@ -18,10 +18,10 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from connectors.google.simulated.mailbox import Letter
-from connectors.google.simulated.mime import Attachment
 from connectors.google.simulated.world import Exchange
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
+from hub.connector.simulated.mime import Attachment
 from hub.context import Hub
 from hub.identity import parties, write_back
 from hub.identity.models import Conflict, Identifier, Party, PartyStatus

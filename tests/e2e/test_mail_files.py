@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, update
 
-from connectors.google.simulated.mime import Attachment
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
+from hub.connector.simulated.mime import Attachment
 from hub.context import Hub
 from hub.intake.models import Account, AccountState
 from hub.mail import files

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from connectors.google.simulated.mime import Attachment
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
+from hub.connector.simulated.mime import Attachment
 from hub.context import Hub
 from hub.flow import Taker
 from hub.identity import parties

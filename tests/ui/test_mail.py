@@ -10,9 +10,9 @@ from playwright.sync_api import FrameLocator, Page
 from sqlalchemy import select
 
 from connectors.google import simulator as google_simulator
-from connectors.google.simulated.mime import Attachment
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
+from hub.connector.simulated.mime import Attachment
 from hub.connector.simulator import Faults
 from hub.identity import parties
 from hub.identity.models import PartyKind

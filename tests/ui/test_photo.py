@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page
 from sqlalchemy import select
 
-from connectors.google.simulated.web import square
+from hub.connector.simulated.picture import square
 from hub.identity import parties, photos
 from hub.identity.models import ContactPhoto, Link, PhotoState
 from hub.intake.models import Account

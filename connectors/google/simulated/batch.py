@@ -10,7 +10,8 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.google.simulated.errors import bad_request
-from connectors.google.simulated.gateway import Answer, Gateway, Request, json_answer
+from connectors.google.simulated.gateway import Gateway
+from hub.connector.simulated.wire import Answer, Request, json_answer
 
 _MOST = {"calendar": 50}
 _USUALLY_MOST = 100

@@ -8,7 +8,7 @@ from email.utils import format_datetime, parseaddr
 from sys import intern
 
 from connectors.google.simulated.mailbox import Letter, Mailbox
-from connectors.google.simulated.mime import Envelope, Participant
+from hub.connector.simulated.mime import Envelope, Participant
 
 _SUBJECTS = (
     "Offer", "Order", "Delivery", "Invoice question", "Meeting notes", "Price list", "Contract", "Next steps",

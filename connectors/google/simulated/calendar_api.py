@@ -11,11 +11,11 @@ from typing import Any
 from connectors.google.simulated import event_rules as rules
 from connectors.google.simulated.calendar_book import ROLES, CalendarBook, Entry
 from connectors.google.simulated.call import Call, Handler
-from connectors.google.simulated.clock import rfc3339
 from connectors.google.simulated.errors import ApiError, Json, bad_request, cursor_gone, not_found
 from connectors.google.simulated.meetings import utc
 from connectors.google.simulated.paging import Page, cut, fingerprint, pack, place, unpack
 from connectors.google.simulated.recurrence import stamp
+from connectors.google.simulated.stamps import rfc3339
 
 # These cannot be combined with a sync token.
 _NOT_WITH_TOKEN = (

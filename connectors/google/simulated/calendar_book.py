@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.errors import ApiError, Json, not_found
 from connectors.google.simulated.event_rules import instance, occurrences
-from connectors.google.simulated.locking import locked
 from connectors.google.simulated.recurrence import split_id, stamp
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.locking import locked
 
 if TYPE_CHECKING:
     from connectors.google.simulated.meetings import Meetings

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.errors import ApiError
-from connectors.google.simulated.notifier import Notification, Notifier
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.notifier import Notification, Notifier
 
 
 @dataclass(slots=True)

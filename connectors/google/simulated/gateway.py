@@ -4,8 +4,8 @@ Source: https://developers.google.com/workspace/gmail/api/guides/handle-errors a
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from connectors.google.simulated import (
@@ -31,42 +31,15 @@ from connectors.google.simulated.errors import (
     scope_missing,
 )
 from connectors.google.simulated.oauth import Token
-from connectors.google.simulated.spec import Method, Query, Spec
+from connectors.google.simulated.spec import Method, Spec
 from connectors.google.simulated.world import Exchange, World
+from hub.connector.simulated.wire import Answer, Request, json_answer
 
 HANDLERS: dict[str, Handler] = {
     **account.HANDLERS, **calendar_api.HANDLERS, **calendar_more.HANDLERS, **directory.HANDLERS, **gmail.HANDLERS, **gmail_more.HANDLERS,
     **people_api.HANDLERS, **people_groups.HANDLERS, **pubsub.HANDLERS,
 }  # fmt: skip
 _LOST = "<!DOCTYPE html><html lang=en><title>Error 404 (Not Found)!!1</title><p><b>404.</b> The requested URL was not found on this server."
-_JSON = "application/json; charset=UTF-8"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One HTTP request. Header names are in lower case, the path is still percent-encoded."""
-
-    http: str
-    path: str
-    query: Query
-    headers: Mapping[str, str]
-    body: bytes = b""
-    media: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One HTTP answer."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = _JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
-    wrote: bool = False  # something changed
-
-
-def json_answer(value: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False).encode(), headers=headers or {})
 
 
 def overridden(request: Request) -> Request:

@@ -6,11 +6,12 @@ Source: https://developers.google.com/workspace/gmail/api/reference/rest
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from connectors.google.simulated import mime
+from connectors.google.simulated import mime as gmail_mime
 from connectors.google.simulated.call import Call, Handler, own
 from connectors.google.simulated.errors import ApiError, Json, bad_request, invalid_parameter, not_found
 from connectors.google.simulated.mailbox import Change, Letter, Mailbox, order
 from connectors.google.simulated.paging import cut, place
+from hub.connector.simulated import mime
 
 METADATA_ONLY = "https://www.googleapis.com/auth/gmail.metadata"
 READING = frozenset({
@@ -85,14 +86,14 @@ def shown(call: Call, letter: Letter) -> Json:
     raw = letter.raw
     mail = mime.parse(raw)
     answer = brief(letter) | {
-        "snippet": mime.snippet(mail) if sees_text(call) else "",
+        "snippet": gmail_mime.snippet(mail) if sees_text(call) else "",
         "sizeEstimate": letter.size, "historyId": str(letter.history_id), "internalDate": str(letter.at_ms),
     }  # fmt: skip
     match form:
         case "raw":
-            answer["raw"] = mime.encoded(raw)
+            answer["raw"] = gmail_mime.encoded(raw)
         case "full":
-            answer["payload"] = mime.tree(mail, lambda part_id: attachment_id(call, letter, part_id))
+            answer["payload"] = gmail_mime.tree(mail, lambda part_id: attachment_id(call, letter, part_id))
         case "metadata":
             wanted = {name.lower() for name in call.query.get("metadataHeaders", ())}
             answer["payload"] = {
@@ -117,13 +118,13 @@ def brief(letter: Letter) -> Json:
 def attachment_id(call: Call, letter: Letter, part_id: str) -> str:
     """A name for an attachment, another one at each reading, as at Google."""
     nonce = call.world.tick()
-    return "ANGjdJ" + mime.encoded(f"{nonce}:{letter.id}:{part_id}".encode()).rstrip("=")
+    return "ANGjdJ" + gmail_mime.encoded(f"{nonce}:{letter.id}:{part_id}".encode()).rstrip("=")
 
 
 def get_attachment(call: Call) -> Json:
     letter = mailbox(call).letter(call.path["messageId"])
     try:
-        facts = mime.decoded(call.path["id"].removeprefix("ANGjdJ")).decode("utf-8")
+        facts = gmail_mime.decoded(call.path["id"].removeprefix("ANGjdJ")).decode("utf-8")
         _, message_id, part_id = facts.split(":")
     except ValueError:
         raise bad_request("Invalid attachment token", "invalidArgument") from None
@@ -131,7 +132,7 @@ def get_attachment(call: Call) -> Json:
     if message_id != letter.id or part_id not in parts:
         raise bad_request("Invalid attachment token", "invalidArgument")
     raw = mime.content(parts[part_id])
-    return {"size": len(raw), "data": mime.encoded(raw)}
+    return {"size": len(raw), "data": gmail_mime.encoded(raw)}
 
 
 def written(call: Call, message: Json) -> tuple[bytes, str]:
@@ -139,7 +140,7 @@ def written(call: Call, message: Json) -> tuple[bytes, str]:
     if call.media is not None:
         return call.media, message.get("threadId", "")
     try:
-        raw = mime.decoded(message.get("raw", ""))
+        raw = gmail_mime.decoded(message.get("raw", ""))
     except ValueError:
         raise invalid_parameter("raw", "Invalid value for ByteString") from None
     if not raw:
@@ -219,7 +220,7 @@ def list_threads(call: Call) -> Json:
     answer: Json = {"resultSizeEstimate": len(newest)}
     if page.items:
         answer["threads"] = [
-            {"id": one.thread_id, "historyId": str(one.history_id), "snippet": mime.snippet(mime.parse(one.raw))}
+            {"id": one.thread_id, "historyId": str(one.history_id), "snippet": gmail_mime.snippet(mime.parse(one.raw))}
             for one in page.items
         ]
     return with_token(answer, page.next_token)

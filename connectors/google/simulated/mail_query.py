@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from connectors.google.simulated.mime import Envelope, Participant
+from hub.connector.simulated.mime import Envelope, Participant
 
 PACIFIC = ZoneInfo("America/Los_Angeles")  # dates in a query are midnight there
 _TOKEN = re.compile(r'\s*([(){}]|-(?=[^\s])|\+(?=[^\s])|"[^"]*"?|[^\s(){}":]+:|[^\s(){}"]+)')

@@ -11,11 +11,11 @@ from datetime import datetime
 from threading import RLock
 from typing import Any, Protocol
 
-from connectors.google.simulated import mime
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.errors import ApiError, Json, bad_request, not_found
-from connectors.google.simulated.locking import locked
 from connectors.google.simulated.mail_query import compile_query
+from hub.connector.simulated import mime
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.locking import locked
 
 SYSTEM_LABELS = (
     "CHAT", "SENT", "INBOX", "IMPORTANT", "TRASH", "DRAFT", "SPAM", "CATEGORY_FORUMS", "CATEGORY_UPDATES",

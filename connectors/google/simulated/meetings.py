@@ -13,9 +13,10 @@ from typing import Any
 
 from connectors.google.simulated import event_rules as rules
 from connectors.google.simulated.calendar_book import CalendarBook, Entry
-from connectors.google.simulated.clock import Clock, rfc3339
 from connectors.google.simulated.errors import ApiError, Json, bad_request
 from connectors.google.simulated.recurrence import stamp
+from connectors.google.simulated.stamps import rfc3339
+from hub.connector.simulated.clock import Clock
 
 _UNTIL_OR_COUNT = re.compile(r";(UNTIL|COUNT)=[^;]*", re.IGNORECASE)
 

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import RLock
 
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.errors import Json
-from connectors.google.simulated.keys import Signer
-from connectors.google.simulated.locking import locked
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.keys import Signer
+from hub.connector.simulated.locking import locked
 from hub.connector.simulator import Faults
 
 _ALIASES = {

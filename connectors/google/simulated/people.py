@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
-from connectors.google.simulated.clock import Clock, rfc3339
 from connectors.google.simulated.errors import ApiError, Json, bad_request, not_found
-from connectors.google.simulated.locking import locked
+from connectors.google.simulated.stamps import rfc3339
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.locking import locked
 
 SINGLETONS = ("biographies", "birthdays", "genders", "names")
 SYSTEM_GROUPS = ("myContacts", "starred", "friends", "family", "coworkers", "blocked", "chatBuddies", "all")

@@ -6,10 +6,10 @@ Source: https://developers.google.com/people/api/rest/v1/contactGroups
 from dataclasses import replace
 
 from connectors.google.simulated.call import Call, Handler
-from connectors.google.simulated.clock import rfc3339
 from connectors.google.simulated.errors import ApiError, Json, bad_request, not_found, sync_token_expired
 from connectors.google.simulated.paging import cut, pack, place, unpack
 from connectors.google.simulated.people import Group
+from connectors.google.simulated.stamps import rfc3339
 
 _DEFAULT = "metadata,groupType,memberCount,name"
 

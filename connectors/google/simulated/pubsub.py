@@ -12,9 +12,10 @@ from threading import Condition, RLock
 from typing import Any
 
 from connectors.google.simulated.call import Call, Handler
-from connectors.google.simulated.clock import Clock, rfc3339
 from connectors.google.simulated.errors import ApiError, Json, not_found
-from connectors.google.simulated.notifier import DELAY_S, Notification, Notifier
+from connectors.google.simulated.stamps import rfc3339
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.notifier import DELAY_S, Notification, Notifier
 from hub.connector.simulator import Faults
 
 PROJECT = "projects/demo"

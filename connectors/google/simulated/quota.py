@@ -7,8 +7,8 @@ https://developers.google.com/workspace/calendar/api/guides/quota
 from collections import deque
 from dataclasses import dataclass, field
 
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.errors import rate_limited
+from hub.connector.simulated.clock import Clock
 
 UNITS = {
     "gmail.users.getProfile": 1,

@@ -10,7 +10,8 @@ from email import message_from_bytes
 from email.message import Message
 
 from connectors.google.simulated.errors import bad_request
-from connectors.google.simulated.gateway import Answer, Gateway, Request, json_answer
+from connectors.google.simulated.gateway import Gateway
+from hub.connector.simulated.wire import Answer, Request, json_answer
 
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 

@@ -4,19 +4,17 @@ Source: https://developers.google.com/identity/protocols/oauth2/web-server
 """
 
 import base64
-import hashlib
 import html
 import json
-import struct
-import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, unquote, urlencode
 
 from connectors.google.simulated.errors import Json
-from connectors.google.simulated.gateway import Answer, Request, json_answer
 from connectors.google.simulated.oauth import OAuthError
 from connectors.google.simulated.oauth import Request as Wish
 from connectors.google.simulated.world import World
+from hub.connector.simulated.picture import square
+from hub.connector.simulated.wire import Answer, Request, json_answer
 
 _HTML = "text/html; charset=UTF-8"
 _FIELDS = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method",
@@ -197,15 +195,3 @@ def _sorry(error: OAuthError) -> Answer:
         f"<p>Access blocked: {html.escape(error.description)}</p><p>Error {error.code}: {html.escape(error.error)}</p>"
     )
     return Answer(error.code, _PAGE.format(title="Authorization error", body=body).encode(), _HTML)
-
-
-def square(name: str, side: int = 32) -> bytes:
-    """A small PNG of one colour, chosen by a name."""
-    colour = hashlib.sha256(name.encode()).digest()[:3]
-    rows = b"".join(b"\x00" + colour * side for _ in range(side))
-    chunks: Iterable[tuple[bytes, bytes]] = (
-        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""),
-    )  # fmt: skip
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )

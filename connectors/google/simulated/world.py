@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from connectors.google.simulated import mime
 from connectors.google.simulated.calendar_book import CalendarBook
 from connectors.google.simulated.calendar_more import Listed
 from connectors.google.simulated.channels import Channels
-from connectors.google.simulated.clock import Clock
 from connectors.google.simulated.errors import Json
 from connectors.google.simulated.mailbox import Mailbox, Post
 from connectors.google.simulated.meetings import Meetings
-from connectors.google.simulated.notifier import Notifier
 from connectors.google.simulated.oauth import OAuth
 from connectors.google.simulated.people import AddressBook
 from connectors.google.simulated.pubsub import PubSub
 from connectors.google.simulated.quota import Quota
+from hub.connector.simulated import mime
+from hub.connector.simulated.clock import Clock
+from hub.connector.simulated.notifier import Notifier
 from hub.connector.simulator import Faults
 
 if TYPE_CHECKING:

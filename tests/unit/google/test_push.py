@@ -17,8 +17,8 @@ from connectors.google import calendar, contacts, mail, sender
 from connectors.google.client import Client, Transport
 from connectors.google.push import GooglePush
 from connectors.google.settings import PUBSUB, GoogleSettings
-from connectors.google.simulated.keys import Signer
 from hub.connector.hook import Hook
+from hub.connector.simulated.keys import Signer
 from hub.connector.stream import Channel, Fetched, Stream, Tools
 from hub.errors import (
     AuthError,

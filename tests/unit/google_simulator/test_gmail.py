@@ -11,8 +11,8 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import MediaInMemoryUpload
 
 from connectors.google.simulated.bulk import fill
-from connectors.google.simulated.mime import Attachment, compose
 from connectors.google.simulator import GoogleSimulator
+from hub.connector.simulated.mime import Attachment, compose
 from tests.unit.google_simulator.conftest import ADAM, MAYA, NOA, Office
 
 Offices = Callable[..., Office]

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.google.simulated.gateway import Request
 from connectors.google.simulator import GoogleSimulator, create
+from hub.connector.simulated.wire import Request
 from hub.connector.simulator import Faults
 from tests.unit.google_simulator.conftest import NOA
 from tests.unit.google_simulator.discovery import wrong_exchange

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from googleapiclient.errors import HttpError
 
-from connectors.google.simulated.web import square
 from connectors.google.simulator import GoogleSimulator
+from hub.connector.simulated.picture import square
 from tests.unit.google_simulator.conftest import NOA, Office
 
 Offices = Callable[..., Office]

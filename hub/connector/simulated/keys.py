@@ -1,4 +1,4 @@
-"""Keys and certificates that the simulated Google makes for itself: a test authority, its server, its signatures."""
+"""Keys and certificates that a simulator makes for itself: a test authority, its server, its signatures."""
 
 import base64
 import datetime as dt
@@ -110,8 +110,8 @@ class Signer:
 
     @cached_property
     def certificate(self) -> str:
-        """The public key as `/oauth2/v1/certs` has it: a certificate that the key itself signed."""
-        name, key = "federated-signon.system.gserviceaccount.com", self._key
+        """The public key as a certificate that the key itself signed, PEM."""
+        name, key = "simulated-signer", self._key
         return (
             _builder(name, name, key.public_key())
             .sign(key, hashes.SHA256())
@@ -120,7 +120,7 @@ class Signer:
         )
 
     def jwk(self) -> dict[str, str]:
-        """The public key as `/oauth2/v3/certs` lists it."""
+        """The public key as a JSON web key (RFC 7517)."""
         numbers = self._key.public_key().public_numbers()
         return {
             "kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.id,

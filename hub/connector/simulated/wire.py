@@ -1,39 +1,74 @@
 """HTTPS on this machine: reads requests, sends answers, and breaks them on command."""
 
 import contextlib
+import json
 import select
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.google.simulated import batch
-from connectors.google.simulated.gateway import Answer, Request
 from hub.connector.simulator import Faults
 
 _MOST = 64 * 1024 * 1024  # bytes of a request
 _HANDSHAKE_S = 5.0
-_API = ("/gmail/", "/calendar/", "/v1/", "/people/", "/upload/", "/resumable/", "/oauth2/v2/userinfo", "/admin/",
-        "/photos/")  # fmt: skip
-_NOT_API = ("/v1/projects/", "/v1/userinfo")
 _SIGN_IN = b"<!DOCTYPE html><html lang=en><title>Sign in</title><p>To continue, sign in to your network.</html>"
 
 
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request. Header names are in lower case, the path is still percent-encoded."""
+
+    http: str
+    path: str
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes = b""
+    media: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json; charset=UTF-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wrote: bool = False  # something changed
+
+
+def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, json.dumps(value, ensure_ascii=False).encode(), headers=headers or {})
+
+
 class Server(ThreadingHTTPServer):
-    """The listening side; knows its open connections, so that it can end them."""
+    """The listening side; knows its open connections, so that it can end them.
+
+    Args:
+        is_api: says of a path whether faults of the connection may happen to its answers.
+    """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, port: int, context: ssl.SSLContext, answer: Callable[[Request], Answer], faults: Faults) -> None:
-        self.context, self.answer, self.faults = context, answer, faults
+    def __init__(
+        self,
+        port: int,
+        context: ssl.SSLContext,
+        answer: Callable[[Request], Answer],
+        faults: Faults,
+        is_api: Callable[[str], bool],
+    ) -> None:
+        self.context, self.answer, self.faults, self.is_api = context, answer, faults, is_api
         self.stopping = threading.Event()
         self.asked = 0
         self._open: set[socket.socket] = set()
@@ -86,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection of one client."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "ESF"
+    server_version = "Simulated"
     disable_nagle_algorithm = True
     server: Server
 
@@ -104,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, url.path, parse_qsl(url.query, keep_blank_values=True), headers, body)
-        if _is_api(url.path):
+        if self.server.is_api(url.path):
             self._answer_api(request)
         else:
             self._send(self.server.answer(request))
@@ -196,7 +231,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.wfile.write(self._whole(answer))
-
-
-def _is_api(path: str) -> bool:
-    return (path.startswith(_API) or batch.is_batch(path)) and not path.startswith(_NOT_API)

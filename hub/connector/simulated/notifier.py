@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from urllib.error import HTTPError
 
-from connectors.google.simulated.clock import Clock
+from hub.connector.simulated.clock import Clock
 from hub.connector.simulator import Faults
 
 _PATIENCE_S = 5.0
@@ -40,7 +40,7 @@ class Notifier:
         self.sent: list[tuple[Notification, int]] = []
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="google-simulator-notifier", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="simulator-notifier", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The time that the simulated Google believes in."""
+"""The time that a simulator believes in."""
 
 import threading
 import time
@@ -42,10 +42,3 @@ class Clock:
         with self._lock:
             if self._stands_at is None:
                 self._stands_at = time.time()
-
-
-def rfc3339(moment: datetime | float) -> str:
-    """Write a moment as Google does: UTC, milliseconds."""
-    if not isinstance(moment, datetime):
-        moment = datetime.fromtimestamp(moment, UTC)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
