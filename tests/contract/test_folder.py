@@ -16,7 +16,7 @@ from tests.contract.connectors import FOLDER, NAMES, ROOT, connector, faults
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
 MAY_KNOW = ("hub.connector", "hub.records", "hub.errors")
-SIMULATOR_MAY_KNOW = "hub.connector.simulator"
+SIMULATOR_MAY_KNOW = ("hub.connector.simulator", "hub.connector.simulated")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -90,7 +90,7 @@ def test_its_simulator_knows_the_remote_and_nothing_of_the_connector(name: str) 
         (module, other)
         for module in mine
         for other in imported(known[module], known)
-        if is_below(other, "hub", "connectors") and other != SIMULATOR_MAY_KNOW and other not in mine
+        if is_below(other, "hub", "connectors") and not is_below(other, *SIMULATOR_MAY_KNOW) and other not in mine
     ]
 
     assert simulator in known
