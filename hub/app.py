@@ -299,10 +299,11 @@ def keep_contacts(hub: Hub, session: Session) -> None:
         if not in_step.writes(account):
             in_step.forget(session, account)
             continue
-        for state in read.wanted(session, account.id):
-            is_contacts = hub.flow.kind(account.connector, state.stream) == "party"
-            if is_contacts and hub.remotes.writes(account, state.stream, state.mailbox):
-                flows.keep_in_step(hub.flow, session, account, state.stream)
+        books = {state.records: state.mailbox for state in read.wanted(session, account.id)}
+        for records, mailbox in books.items():
+            is_contacts = hub.flow.kind(account.connector, records) == "party"
+            if is_contacts and hub.remotes.writes(account, records, mailbox):
+                flows.keep_in_step(hub.flow, session, account, records)
 
 
 def follow_incidents(hub: Hub, session: Session, *, can_tell: bool) -> None:

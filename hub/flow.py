@@ -115,17 +115,22 @@ def take_written(flow: Flow, session: Session, account_id: int, records: str, wr
         Taker(flow).gone(session, account, raws)
         return
     delivered = Delivered(records, written.remote_id, written.payload, written.version)
-    kept = receive.keep_page(session, account.id, records, [delivered], _shown(session, account, records))
+    shown = _shown(session, account, records, written.remote_id)
+    kept = receive.keep_page(session, account.id, records, [delivered], shown)
     process(flow, session, account, receive.rows(session, [one for one in kept if one.waits]))
 
 
-def _shown(session: Session, account: Account, records: str) -> Shown:
-    """Return where the sync would have seen a record: else a later pass would not miss it when it goes."""
-    state = session.execute(
+def _shown(session: Session, account: Account, records: str, remote_id: str) -> Shown:
+    """Return where the sync saw a record, or would have: else a later pass would not miss it when it goes."""
+    seen = select(RawRecord.container).where(
+        RawRecord.account_id == account.id, RawRecord.stream == records, RawRecord.remote_id == remote_id
+    )
+    states = session.execute(
         select(StreamState.stream, StreamState.epoch)
         .where(StreamState.account_id == account.id, StreamState.records == records)
-        .order_by(StreamState.id)
-    ).first()
+        .order_by(StreamState.stream != seen.scalar_subquery(), StreamState.id)
+    )
+    state = states.first()
     return Shown(state.stream, state.epoch) if state is not None else NOWHERE
 
 
@@ -407,7 +412,7 @@ def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Map
     """Say whose contacts are: of customers who are there already, or of new ones."""
     given = [link.Given(one.raw, one.values) for one in batch]
     both_ways = _both_ways(flow, account, batch[0].raw.stream)
-    first = in_step.is_first_pass(session, account, batch[0].raw.stream)
+    first = in_step.is_first_pass(session, account, batch[0].raw.container or batch[0].raw.stream)
     return link.take(session, account, given, region=_region(flow, account), both_ways=both_ways, first=first)
 
 
@@ -415,7 +420,7 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     """Take in a contact that we wrote or looked at to write it: whatever of it is news there counts here."""
     account = session.get_one(Account, account_id)
     delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
-    shown = _shown(session, account, records)
+    shown = _shown(session, account, records, written.remote_id)
     [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
     mapping, region = flow.mapping(account.connector, records), _region(flow, account)
     values = apply(mapping, raw.payload, Context(region, _zone(flow, account)), record_id=raw.remote_id)

@@ -321,7 +321,7 @@ def forget(session: Session, account: Account) -> None:
 
 
 def is_first_pass(session: Session, account: Account, stream: str) -> bool:
-    """Say whether a stream has not been read to its end yet: what it brings is older than the connection."""
+    """Say whether a stream, by its own key, has not been read to its end yet: what it brings is older than the connection."""
     query = select(StreamState.last_full_at).where(StreamState.account_id == account.id, StreamState.stream == stream)
     state = session.execute(query).first()
     return state is not None and state.last_full_at is None
@@ -386,11 +386,11 @@ def plan(session: Session, links: Sequence[Link]) -> None:
     if not links:
         return
     streams = {(link.account_id, link.stream) for link in links}
-    states = select(StreamState.account_id, StreamState.stream, StreamState.mailbox).where(
+    states = select(StreamState.account_id, StreamState.records, StreamState.mailbox).where(
         StreamState.account_id.in_({account_id for account_id, _ in streams}),
-        StreamState.stream.in_({stream for _, stream in streams}),
+        StreamState.records.in_({stream for _, stream in streams}),
     )
-    mailboxes = {(row.account_id, row.stream): row.mailbox for row in session.execute(states)}
+    mailboxes = {(row.account_id, row.records): row.mailbox for row in session.execute(states)}
     outbox.store(
         session,
         [
@@ -425,10 +425,10 @@ def brake(session: Session, account: Account, raws: Sequence[RawRecord]) -> None
         BrakeError: a person must agree first (`let_go`).
     """
     for stream in {raw.stream for raw in raws}:
-        state = session.scalar(
-            select(StreamState).where(StreamState.account_id == account.id, StreamState.stream == stream)
+        agreed = select(StreamState.id).where(
+            StreamState.account_id == account.id, StreamState.records == stream, StreamState.may_lose_until > now()
         )
-        if state is not None and state.may_lose_until is not None and state.may_lose_until > now():
+        if session.scalar(agreed.limit(1)) is not None:
             continue
         here = select(func.count()).select_from(Link).where(Link.account_id == account.id, Link.stream == stream)
         present = session.scalar(here.where(Link.gone_at.is_(None))) or 0

@@ -640,7 +640,7 @@ def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) ->
     """Say which values are shared now, count the change and write what a search finds; returns who is concerned."""
     changed = [work for work in works if work.changed or work.is_new]
     for work in changed:
-        if not work.is_new:
+        if not work.is_new and work.changed - {claims.PHOTO}:  # where a picture lies, nobody edits
             work.party.version += 1
     session.flush()
     judge_shared(session, touched)

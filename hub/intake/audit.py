@@ -5,7 +5,7 @@ its reason. What is missing is fetched at once, and the account stays amber unti
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from hub.work.lease import Lease, LeaseLostError, release
 
 WINDOW = timedelta(days=14)  # that is compared; older records were compared before
 EVERY = timedelta(days=1)
-AGAIN = timedelta(hours=1)  # after one that could not be ended
+AGAIN = timedelta(hours=1)  # after one that could not be ended, or begun: everything is just being read
 NAMED = 50  # missing ids that are written down
 SOME = 500
 _log = log.get(__name__)
@@ -39,6 +39,7 @@ class Audit:
     missing: tuple[str, ...] = ()
     fetched: int = 0
     error: str = ""
+    too_early: bool = False
 
 
 def audit(
@@ -51,7 +52,7 @@ def audit(
         state.audit_at = now() + AGAIN  # whatever becomes of this one: it must not be tried all the time
     found = _found(db, state, account, open_remote, reader, lease, lane)
     with db.write() as session:
-        values: dict[str, Any] = {} if found.error else {"audit_at": now() + EVERY}
+        values: dict[str, Any] = {} if found.error or found.too_early else {"audit_at": now() + EVERY}
         if found.compared is not None and not found.error:
             values["audit"] = {
                 "at": now().isoformat(),
@@ -77,8 +78,10 @@ def _found(
     lane: Lane,
 ) -> Audit:
     nothing = Audit(state.stream, None)
-    if account.state != AccountState.ACTIVE or not state.wanted or state.last_ok_at is None or state.phase == "full":
+    if account.state != AccountState.ACTIVE or not state.wanted:
         return nothing
+    if state.last_ok_at is None or state.phase == "full":
+        return replace(nothing, too_early=True)
     try:
         stream = open_remote(account, lane).stream(state.stream)
         if not isinstance(stream, Findable):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
@@ -345,5 +345,20 @@ def test_an_audit_that_cannot_be_ended_is_tried_again_later_and_not_all_the_time
     assert hub_app.run_audit(office.hub, lease).error
     state = office.state(STREAM)
     assert state.owner == ""
+    assert state.audit_at is not None
+    assert timedelta(minutes=50) < state.audit_at - now() < timedelta(minutes=70)
+
+
+def test_an_audit_that_comes_while_everything_is_read_comes_again_soon(
+    office: MailOffice, google: GoogleSimulator
+) -> None:
+    ask(google)
+    office.read()
+    which = (StreamState.account_id == office.account) & (StreamState.stream == STREAM)
+    with office.hub.db.write() as session:
+        session.execute(update(StreamState).where(which).values(phase="full"))
+        [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
+    assert hub_app.run_audit(office.hub, lease).too_early
+    state = office.state(STREAM)
     assert state.audit_at is not None
     assert timedelta(minutes=50) < state.audit_at - now() < timedelta(minutes=70)

@@ -14,6 +14,7 @@ from hub.connector.simulated.clock import Clock
 from hub.connector.simulator import Faults
 
 _PATIENCE_S = 5.0
+_MOST = 1 << 20  # bytes of an answer
 _TICK_S = 0.02
 DELAY_S = 60.0  # by the simulator's clock
 
@@ -82,13 +83,7 @@ class Notifier:
         self._waiting.join()
 
     def _run(self) -> None:
-        # Clients of a test have certificates that nobody signed.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
+        opener = _opener()
         while True:
             self._release(lambda until, _overtaken: until <= self._clock.time())
             try:
@@ -98,7 +93,7 @@ class Notifier:
             if notification is None:
                 break
             try:
-                status = _post(opener, notification)
+                status, _, _ = _post(opener, notification, _PATIENCE_S)
                 self.sent.append((notification, status))
                 notification.delivered(status)
             finally:
@@ -106,18 +101,32 @@ class Notifier:
         self._waiting.task_done()
 
 
-def _post(opener: urllib.request.OpenerDirector, notification: Notification) -> int:
+def ask(url: str, patience_s: float) -> tuple[int, str, bytes]:
+    """Post nothing to a client, and wait for what he says: status (0: nobody), content type and body."""
+    return _post(_opener(), Notification(url, {}), patience_s)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    # Clients of a test have certificates that nobody signed.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+
+def _post(
+    opener: urllib.request.OpenerDirector, notification: Notification, patience_s: float
+) -> tuple[int, str, bytes]:
     if not notification.url.startswith(("http://", "https://")):
-        return 0
+        return 0, "", b""
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         notification.url, data=notification.body, headers=dict(notification.headers), method="POST"
     )
     with contextlib.suppress(OSError, ValueError, HTTPException):
         try:
-            with opener.open(request, timeout=_PATIENCE_S) as answer:
-                answer.read()
-                return int(answer.status)
+            with opener.open(request, timeout=patience_s) as answer:
+                return int(answer.status), answer.headers.get("Content-Type", ""), answer.read(_MOST)
         except HTTPError as refused:
             refused.close()
-            return int(refused.code)
-    return 0
+            return int(refused.code), "", b""
+    return 0, "", b""
