@@ -109,7 +109,8 @@ class FieldRule(BaseModel):
             raise ValueError("say where it comes from: `from`, `expr` or at least `default`")
         if self.from_ is not None:
             parse_path(self.from_)
-        if self.direction != "in" and self.from_ is None:
+        is_read = self.from_ is not None or (self.expr is not None and self.direction == "both")
+        if self.direction != "in" and not is_read:
             raise ValueError(f"direction {self.direction!r} writes back, so it needs `from`, the path to write to")
         if self.unmapped != "set_aside" and self.values is None:
             raise ValueError("`unmapped` speaks of `values`, and there are none")

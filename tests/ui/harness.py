@@ -52,11 +52,13 @@ NUMBER = "+972542345678"
 SHOWN = "+972 54-234-5678"
 
 
-def until(condition: Callable[[], object], what: str = "it did not happen", seconds: float = SOON_S) -> None:
+def until(
+    condition: Callable[[], object], what: str | Callable[[], str] = "it did not happen", seconds: float = SOON_S
+) -> None:
     """Look again until it is so."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, what if isinstance(what, str) else what()
         time.sleep(0.02)
 
 
@@ -299,7 +301,7 @@ def cards(tabs: Sequence[Page]) -> list[int]:
 
 def shows(tabs: Sequence[Page], expected: list[int]) -> None:
     """Wait until each tab shows so many cards, and see that it stays so."""
-    until(lambda: cards(tabs) == expected, f"never {expected}, but {cards(tabs)}")
+    until(lambda: cards(tabs) == expected, lambda: f"never {expected}, but {cards(tabs)}")
     stays(lambda: cards(tabs) == expected, f"not {expected} for long")
 
 

@@ -34,6 +34,16 @@ def test_exactly_one_card_in_the_tab_used_last(old: list[Page], site: Site) -> N
     shows(old[:2], [0, 1])
 
 
+def test_a_tab_that_was_killed_does_not_take_the_card_along(old: list[Page], site: Site) -> None:
+    use(old[0])
+    use(old[2])
+    site.ring()
+    shows(old, [0, 0, 1])
+    old[2].evaluate("BroadcastChannel.prototype.postMessage = () => {}")  # as one that is killed, it says no bye
+    old[2].close()
+    shows(old[:2], [1, 0])
+
+
 def test_a_new_tab_takes_the_card_unless_a_note_is_half_written(old: list[Page], site: Site, profile: Make) -> None:
     use(old[0])
     call = site.ring()

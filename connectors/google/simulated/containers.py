@@ -9,6 +9,7 @@ from connectors.google.simulated.mailbox import Letter
 from connectors.google.simulated.oauth import ROBOT
 from connectors.google.simulated.pubsub import SUBSCRIPTION, TOPIC
 from connectors.google.simulated.world import World
+from hub.connector.simulated.titles import next_version
 from hub.connector.simulator import Container
 
 _PLENTY = "100000"
@@ -41,7 +42,7 @@ class CalendarContainer:
     def change(self, remote_id: str) -> None:
         """Give a meeting another title."""
         title = str(self._book.find(remote_id).body["summary"])
-        self._book.patch(remote_id, summary=_next_version(title))
+        self._book.patch(remote_id, summary=next_version(title))
 
     def remove(self, remote_id: str) -> None:
         """Delete a meeting; listings go on showing that it was."""
@@ -196,7 +197,7 @@ class ContactsContainer:
         """Give somebody another name."""
         with self._world.lock:
             name = str(self._people.contact(remote_id).body["names"][0]["displayName"])
-            self._people.update(remote_id, names=[{"unstructuredName": _next_version(name)}])
+            self._people.update(remote_id, names=[{"unstructuredName": next_version(name)}])
 
     def remove(self, remote_id: str) -> None:
         """Delete a contact."""
@@ -239,12 +240,6 @@ class ContactsContainer:
         name, _, domain = customer.partition("@")
         address = customer if self._made == 1 else f"{name}.{self._made}@{domain}"
         return self._people.add(f"Contact {self._made}", "(version 1)", emails=[address])
-
-
-def _next_version(title: str) -> str:
-    """Return another text for a record, unlike those of all others."""
-    name, _, version = title.rstrip(")").partition(" (version ")
-    return f"{name} (version {int(version) + 1})"
 
 
 CONTAINERS: Mapping[str, Callable[[World, str], Container]] = {

@@ -276,15 +276,27 @@ function tabBus() {
   const me = Math.random();
   const claims = new Map(); // other tab -> its claim
   const pinned = new Set();
+  const heard = new Set(); // who claimed since we asked
   let shown = null; // the last `show` of our own worker
   let timer = 0;
   const mine = () => (pinned.size ? Infinity : usedAt);
   const claim = () => channel.postMessage({ tab: me, seen: mine(), user: page.user });
+  const elsewhere = () => [...claims.values()].some((seen) => seen > mine());
   const decide = () => {
     if (!shown) return;
-    if ([...claims.values()].some((seen) => seen > mine())) told.badge({ n: shown.calls.length });
+    if (elsewhere()) told.badge({ n: shown.calls.length });
     else told.show(shown);
   };
+  // A tab that was killed said no bye: who has only the badge asks whether the one with the card is still there.
+  setInterval(() => {
+    if (!shown?.calls.length || !elsewhere()) return;
+    heard.clear();
+    channel.postMessage({ ask: true, user: page.user });
+    setTimeout(() => {
+      for (const tab of claims.keys()) if (!heard.has(tab)) claims.delete(tab);
+      decide();
+    }, 1500);
+  }, 3000);
   near.onmessage = ({ data }) => {
     if (!pop) return;
     if (data.t !== "show") {
@@ -306,6 +318,11 @@ function tabBus() {
       near.postMessage(data.m); // said in another tab, true for all
       return;
     }
+    if (data.ask) {
+      claim();
+      return;
+    }
+    heard.add(data.tab);
     const known = claims.get(data.tab);
     claims.set(data.tab, data.seen);
     if (known !== data.seen && mine() > data.seen) claim();
