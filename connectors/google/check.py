@@ -6,24 +6,18 @@ https://support.google.com/a/answer/162106 (domain-wide delegation)
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-
-import requests
 
 from connectors.google import auth, calendar, mail
 from connectors.google.client import Client
 from connectors.google.settings import CALENDAR, CONTACTS, MAIL, OTHER_CONTACTS, GoogleSettings
+from hub.connector.checking import Alone, failures, reached, told
 from hub.connector.contract import Account, Finding, Level
-from hub.connector.http import Session
-from hub.connector.sift import Verdict
-from hub.connector.stream import Grant, Lane, Limit
+from hub.connector.stream import Limit
 from hub.errors import AuthError, ConnectorError, DisabledError, RetryLaterError, ScopeError, ShapeError
-from hub.records.mail import Mail
 
 MOST = 5  # mailboxes that are asked; a Workspace may have hundreds, and somebody waits for the answer
 _PREPARE = "Make an OAuth client of type Web in the Google Cloud console and copy its id and secret here."
-_NETWORK = "Check the server's way to the internet, its proxy and its clock."
 _DELEGATE = (
     "Let the service account act for this mailbox: Google Admin console, Security, Access and data control, "
     "API controls, Manage domain-wide delegation; with every scope of the README."
@@ -73,45 +67,10 @@ _APIS = (
 )  # fmt: skip
 
 
-class _Alone:
-    """The tools of a check before there is a hub's database row: a token in memory, and no limits to share."""
-
-    lane = Lane.INTERACTIVE
-
-    def __init__(self) -> None:
-        self._grants: dict[str, Grant] = {}
-
-    def spend(self, limits: Sequence[Limit], units: int) -> None:
-        """Take nothing: a few requests."""
-
-    def limited(self, limits: Sequence[Limit], retry_after: float) -> None:
-        """Keep nothing: the finding says it."""
-
-    def access_token(
-        self, refresh: Callable[[Grant], Grant], *, refused: str = "", mailbox: str = "", first: Grant | None = None
-    ) -> str:
-        grant = self._grants.get(mailbox)
-        if grant is None or grant.access_token == refused:
-            if first is None:
-                raise AuthError("Nobody connected this account yet.")
-            grant = self._grants[mailbox] = refresh(grant or first)
-        return grant.access_token
-
-    def sift(self, mailbox: str, mails: Sequence[Mail]) -> Sequence[Verdict]:
-        """Let nothing through: a check reads no mail."""
-        del mailbox, mails
-        return ()
-
-    def customers(self, since: datetime | None, until: datetime, *, after: str, limit: int) -> Sequence[str]:
-        """Know nobody: a check looks for nobody."""
-        del since, until, after, limit
-        return ()
-
-
 def check(account: Account[GoogleSettings]) -> list[Finding]:
     """Look at the settings, reach Google, and ask it where the settings alone are enough to be let in."""
     settings = account.settings
-    tools = _Alone()
+    tools = Alone()
     return whole(settings, lambda mailbox: Client(settings, tools, mailbox), is_connected=bool(auth.first(settings)))
 
 
@@ -133,28 +92,14 @@ def _credentials(settings: GoogleSettings) -> Finding:
 
 
 def _reachable(settings: GoogleSettings) -> Finding:
-    """Ask the token service for nothing: it refuses, and so it is there."""
-    address = auth.token_uri(settings)
-    try:
-        with Session(settings.ca) as session:
-            answer = session.post(address, data={}, timeout=settings.timeout_s, allow_redirects=False)
-    except requests.exceptions.SSLError:
-        return Finding("reach", Level.RED, "The certificate of Google's address is not trusted.", "Check the CA file.")
-    except requests.RequestException as error:
-        text = f"Google's token service cannot be reached: {type(error).__name__}."
-        return Finding("reach", Level.RED, text, _NETWORK)
-    except OSError:  # what requests raises of a file that is not there
-        return Finding("reach", Level.RED, "The CA file cannot be read.", "Correct its path, or leave it empty.")
-    if answer.status_code >= requests.codes.internal_server_error:
-        return Finding("reach", Level.RED, f"Google's token service answers {answer.status_code}.", "Try again later.")
-    return Finding("reach", Level.GREEN, "Google's token service answers.")
+    return reached("Google", auth.token_uri(settings), ca=settings.ca, timeout_s=settings.timeout_s).finding
 
 
 def _asked(settings: GoogleSettings, client: Callable[[str], Client]) -> list[Finding]:
     """Get a token for some mailboxes and ask each wanted API; a remote that is away is not asked again and again."""
     asked = settings.wanted_mailboxes[:MOST]
     clients = {mailbox: client(mailbox) for mailbox in asked}
-    refused = _failures({mailbox: one.login for mailbox, one in clients.items()})
+    refused = failures({mailbox: one.login for mailbox, one in clients.items()})
     found = [_login(settings, asked, refused)]
     clients = {mailbox: one for mailbox, one in clients.items() if mailbox not in refused}
     return found + (_apis(settings, clients) if clients else [])
@@ -165,7 +110,7 @@ def _login(settings: GoogleSettings, asked: Sequence[str], refused: dict[str, Co
     if not refused:
         which = f" for the first {len(asked)} of {total} mailboxes" if len(asked) < total else ""
         return Finding("login", Level.GREEN, f"Google gives access{which}.")
-    text, error = _told(refused)
+    text, error = told(refused)
     if isinstance(error, AuthError):
         action = _DELEGATE if settings.key else "Press Connect and allow the access again."
     else:
@@ -176,7 +121,7 @@ def _login(settings: GoogleSettings, asked: Sequence[str], refused: dict[str, Co
 def _apis(settings: GoogleSettings, clients: dict[str, Client]) -> list[Finding]:
     failed: dict[_Api, dict[str, ConnectorError | ShapeError]] = {}
     for api in _wanted(settings):
-        failed[api] = _failures({mailbox: _request(api, client) for mailbox, client in clients.items()})
+        failed[api] = failures({mailbox: _request(api, client) for mailbox, client in clients.items()})
         if any(isinstance(error, RetryLaterError) for error in failed[api].values()):
             break
     # A right that is missing stops its own streams; where nothing is left to read, the account.
@@ -192,25 +137,12 @@ def _request(api: _Api, client: Client) -> Callable[[], object]:
     return lambda: client.call(api.request(client), api.limits(client))
 
 
-def _failures(attempts: dict[str, Callable[[], object]]) -> dict[str, ConnectorError | ShapeError]:
-    """Try for each mailbox, and return what went wrong; after one that is away the others are not tried."""
-    failed: dict[str, ConnectorError | ShapeError] = {}
-    for mailbox, attempt in attempts.items():
-        try:
-            attempt()
-        except (ConnectorError, ShapeError) as error:
-            failed[mailbox] = error
-            if isinstance(error, RetryLaterError):
-                break
-    return failed
-
-
 def _finding(
     api: _Api, errors: dict[str, ConnectorError | ShapeError], missing: Level, settings: GoogleSettings
 ) -> Finding:
     if not errors:
         return Finding(api.topic, Level.GREEN, f"{api.title} answers.")
-    text, error = _told(errors)
+    text, error = told(errors)
     match error:
         case ScopeError():
             action = _DELEGATE if settings.key else "Press Connect again and leave the box of this permission ticked."
@@ -229,10 +161,3 @@ def _finding(
             return Finding(api.topic, Level.RED, f"{api.title}: {text}", "Try again in a minute.")
         case _:
             return Finding(api.topic, Level.RED, f"{api.title}: {text}", "Check the mailbox and the scopes.")
-
-
-def _told(errors: dict[str, ConnectorError | ShapeError]) -> tuple[str, ConnectorError | ShapeError]:
-    """Say what went wrong first, and for whom."""
-    mailbox, error = next(iter(errors.items()))
-    others = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-    return f"{mailbox}{others}: {error}" if mailbox else str(error), error

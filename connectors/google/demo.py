@@ -2,27 +2,17 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.google.simulator import GoogleSimulator
+from hub.connector.simulated.letters import Letter, Turn, turns
 from hub.connector.simulator import Visitor
 
 EVERY_S = 45.0  # between two events
 FIRST_S = 5.0
 ZONE = "Asia/Jerusalem"
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What a customer writes, and what is answered."""
-
-    subject: str
-    body: str
-    answer: str
-
 
 LETTERS = (
     Letter("Delivery date", "Hello,\n\nwhen will our order arrive?\n", "Hello,\n\non Thursday morning.\n"),
@@ -43,25 +33,20 @@ def run(
 ) -> None:
     """Go on until `stop`: customers write, are answered, and meet; strangers write too, and are left alone."""
     del extensions
-    customers = [one.email for one in visitors if one.email]
-    address = next(user.address for user in reversed(simulator.users))
-    if not customers or stop.wait(FIRST_S):
-        return
-    _meet(simulator, address, customers)
-    turn = 0
-    while True:
-        _write(simulator, address, customers[turn % len(customers)], LETTERS[turn % len(LETTERS)], turn)
-        turn += 1
-        if stop.wait(EVERY_S):
-            return
+    address = simulator.users[-1].address
+    for turn in turns(visitors, LETTERS, stop, first_s=FIRST_S, every_s=EVERY_S):
+        if not turn.number:
+            _meet(simulator, address, [one.email for one in visitors if one.email])
+        _write(simulator, address, turn)
 
 
-def _write(simulator: GoogleSimulator, address: str, customer: str, letter: Letter, turn: int) -> None:
-    message_id = f"<demo-{turn}@example.com>"
-    simulator.deliver(address, from_=customer, subject=letter.subject, body=letter.body, message_id=message_id)
-    simulator.deliver(address, from_=STRANGERS[turn % len(STRANGERS)], subject="News", body="Nothing for the hub.")
+def _write(simulator: GoogleSimulator, address: str, turn: Turn) -> None:
+    message_id, letter = f"<demo-{turn.number}@example.com>", turn.letter
+    simulator.deliver(address, from_=turn.customer, subject=letter.subject, body=letter.body, message_id=message_id)
+    stranger = STRANGERS[turn.number % len(STRANGERS)]
+    simulator.deliver(address, from_=stranger, subject="News", body="Nothing for the hub.")
     simulator.user(address).mail.send(
-        to=[customer],
+        to=[turn.customer],
         subject=f"Re: {letter.subject}",
         body=letter.answer,
         headers={"In-Reply-To": message_id, "References": message_id},

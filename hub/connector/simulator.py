@@ -76,6 +76,11 @@ class Faults:
         with self._lock:
             self._left.clear()
 
+    def waits(self, name: str) -> bool:
+        """True if this fault is still to happen."""
+        with self._lock:
+            return self._left.get(name, 0) > 0
+
     def take(self, name: str) -> bool:
         """True if this fault is to happen now; counts it."""
         with self._lock:

@@ -256,6 +256,7 @@ class Hinted:
 
     keys: Sequence[str] = ()  # of streams; also of other accounts of this connector, where they share a queue
     answer: str = ""  # text that the remote wants back, such as that of a handshake; empty: none
+    renew: Sequence[str] = ()  # streams of this account whose channels `ensure` is to renew now
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,7 +230,8 @@ class Channels:
         with self.db.write() as session:
             fence(session, StreamState, visit.lease)
             self._save(session, visit.account.id, new)
-            if old is None:  # what changed between the last look and the opening nobody tells us
+            # What changed between the last look and the opening nobody tells us; the old one may have ended before.
+            if old is None or old.id != new.id:
                 hint(session, visit.account.connector, [key])
         if old is not None and old.id != new.id:
             try:
@@ -337,6 +338,7 @@ class Channels:
         if push is None:
             raise NotFoundError("There is no account here that takes notifications")
         hinted = push.hinted(hook, list(self._kept(account).values()), address(self.public_url, account))
+        self._renew(account, hinted.renew)
         self._hint(account, hinted.keys)
         return hinted
 
@@ -385,6 +387,21 @@ class Channels:
                 return
         with self.db.write() as session:
             hint(session, account.connector, keys)
+        self.wake()
+
+    def _renew(self, account: Account, keys: Sequence[str]) -> None:
+        """Let channels be renewed that the remote wants a sign of life for, or that it took away."""
+        if not keys:
+            return
+        with self.db.write() as session:
+            mine = (PushChannel.account_id == account.id, PushChannel.stream.in_(keys))
+            for row in session.scalars(select(PushChannel).where(*mine)):
+                row.facts = {**row.facts, "renew_at": now().isoformat()}
+            state = session.scalar(
+                select(StreamState.id).where(StreamState.account_id == account.id, StreamState.stream == PUSH)
+            )
+            if state is not None:
+                _look_now(session, state)
         self.wake()
 
     # --- rows -----------------------------------------------------------------------------------------------------

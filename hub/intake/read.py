@@ -370,7 +370,7 @@ class Reader:
             for raw in self._raws(session, run, ids):
                 raw.epoch = run.state.epoch
             if not ids:
-                self._keep_cursor(session, run, replace(cursor, phase=Phase.INCREMENTAL, page=""))
+                self._keep_cursor(session, run, replace(cursor, phase=Phase.INCREMENTAL, page=""), last_full_at=now())
         return bool(ids)
 
     def _sweep(self, run: Run, cursor: Cursor) -> bool:

@@ -77,6 +77,7 @@ def mailboxes(session: Session, user_id: int) -> list[Mailbox]:
         select(StreamState.account_id, StreamState.mailbox, Account.owner_id)
         .join(Account, Account.id == StreamState.account_id)
         .where(StreamState.records.like(f"{KIND}:%"), StreamState.wanted, Account.state == AccountState.ACTIVE)
+        .distinct()  # some mailboxes are read folder by folder
         .order_by(StreamState.mailbox, StreamState.account_id)
     )
     own = match_key(user.email)

@@ -95,10 +95,9 @@ def authoritative(copies: Sequence[Copy], normal: Callable[[str], str] = str.low
     Who is asked and deletes the meeting cancels nothing but the own copy; therefore a living copy goes before a cancelled
     one, unless the cancelled one is of a later version: then the organiser, whose mailbox is not ours, called it off.
     """
-    for copy in copies:
-        if copy.meeting.organiser and normal(copy.meeting.organiser) == normal(copy.address):
-            return copy
-    return max(copies, key=_newest_living)
+    own = [one for one in copies if one.meeting.organiser and normal(one.meeting.organiser) == normal(one.address)]
+    # An organiser has two where the meeting was laid into another calendar: it is no more where it was.
+    return max(own or copies, key=_newest_living)
 
 
 def _newest_living(copy: Copy) -> tuple[int, bool, datetime, bool, int]:

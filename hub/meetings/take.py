@@ -21,7 +21,7 @@ from hub.meetings.plan import MARKER
 from hub.meetings.series import PAST, STRICTNESS, Place, Row, shown
 from hub.meetings.wishes import overlaid
 from hub.records.interaction import Interaction as Record
-from hub.records.meeting import Meeting, WallTime, When
+from hub.records.meeting import Meeting, Status, WallTime, When
 from hub.security.models import User
 from hub.store.base import now
 from hub.store.turn import in_turn
@@ -72,14 +72,37 @@ def take(session: Session, account: Account, given: Sequence[Given], *, zone: st
 
 
 def lose(session: Session, raws: Sequence[RawRecord], *, zone: str) -> None:
-    """Forget copies that calendars no longer have."""
+    """Follow that calendars no longer have events: a meeting was called off, with all of its times; a time is as the others.
+
+    Not every remote says of a meeting that was called off more than that it is no more.
+    """
     in_turn(session, MeetingCopy.__tablename__)
-    rows = _by_raw(session, [raw.id for raw in raws]).values()
-    uids = {row.uid for row in rows}
+    rows = list(_by_raw(session, [raw.id for raw in raws]).values())
     for row in rows:
-        session.delete(row)
+        if row.series_id or not row.uid:
+            session.delete(row)
+        else:
+            _call_off(row)
+            for part in _times(session, row):
+                _call_off(part)
+    uids = {row.uid for row in rows}
     session.flush()
     show_again(session, uids - {""}, zone)
+
+
+def _times(session: Session, series: MeetingCopy) -> Sequence[MeetingCopy]:
+    """Return the times of a series that differ from it, in the same calendar."""
+    query = select(MeetingCopy).where(
+        MeetingCopy.account_id == series.account_id,
+        MeetingCopy.address == series.address,
+        MeetingCopy.uid == series.uid,
+        MeetingCopy.series_id == series.remote_id,
+    )
+    return session.scalars(query).all()
+
+
+def _call_off(row: MeetingCopy) -> None:
+    row.fields = copies.as_json(replace(copies.of_json(row.fields), status=Status.CANCELLED))
 
 
 def look_again(session: Session, *, zone: str) -> int:

@@ -8,7 +8,7 @@ Source of the Windows names: Unicode CLDR, `supplemental/windowsZones.xml`, the 
 from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
-from tzlocal.windows_tz import win_tz
+from tzlocal.windows_tz import tz_win, win_tz
 
 LONGEST_NAME = 200
 _NO_PLACES = {"factory", "localtime", "posixrules"}
@@ -38,3 +38,12 @@ def iana(name: str) -> str | None:
     # Globally unique names (RFC 5545, 3.8.3.1) start with a solidus and end with the name of the place.
     candidates = [wanted, *("/".join(parts[-n:]) for n in (3, 2) if wanted.startswith("/"))]
     return next((found for candidate in candidates if (found := _known().get(candidate))), None)
+
+
+def windows(zone: str) -> str:
+    """Return what Windows calls a place of the IANA database; one that it has no name for keeps its own.
+
+    >>> windows("Asia/Jerusalem")
+    'Israel Standard Time'
+    """
+    return tz_win.get(zone, zone)

@@ -1,0 +1,98 @@
+"""One call of Graph, as its handler sees it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from connectors.microsoft.simulated.errors import Json, bad_request, conflict, no_mailbox, not_found
+
+if TYPE_CHECKING:
+    from connectors.microsoft.simulated.world import User, World
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who asks for what. `/me/...` is already `/users/{user}/...` here."""
+
+    world: "World"
+    verb: str
+    url: str  # whole, as it was asked for: where links of paging begin
+    principal: str  # address of the person behind the access token; empty where an app asks for itself
+    permissions: frozenset[str]  # such as Mail.Read
+    path: Mapping[str, str]  # the places of the route, decoded
+    query: Mapping[str, str]  # names as they were sent, such as $select
+    headers: Mapping[str, str]  # names in lower case
+    body: Json = field(default_factory=dict)
+    raw: bytes = b""  # the body as it came, JSON or not
+    app: str = ""  # application id of the client
+
+    @property
+    def user(self) -> "User":
+        """The user whom the path names, by address or id. Raises ApiError (404)."""
+        name = self.path["user"].lower()
+        for user in self.world.users.values():
+            if name in (user.address, user.id):
+                if not user.licensed:
+                    raise no_mailbox()
+                return user
+        raise not_found("ErrorInvalidUser")
+
+    @property
+    def prefers(self) -> Mapping[str, str]:
+        """What `Prefer` says: names in lower case, values without quotes."""
+        pairs = (one.strip().partition("=") for one in self.headers.get("prefer", "").split(","))
+        return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs if name}
+
+    @property
+    def immutable(self) -> bool:
+        """Whether ids are asked for that stay when an item moves."""
+        return self.prefers.get("idtype", "").lower() == "immutableid"
+
+    def limit(self, default: int, highest: int) -> int:
+        """The page size asked for, by $top or `Prefer: odata.maxpagesize`. Raises ApiError (400)."""
+        text = self.query.get("$top") or self.prefers.get("odata.maxpagesize") or str(default)
+        if not text.isdecimal() or int(text) < 1:
+            raise bad_request(f"Invalid value '{text}' for $top query option found.", "ErrorInvalidUrlQuery")
+        return min(int(text), highest, self.world.page_size or highest)
+
+    def wanted(self, name: str) -> Any:
+        """A value of the body without which nothing can be done. Raises ApiError (400)."""
+        if name not in self.body:
+            raise bad_request(f"The required property '{name}' is missing.", "ErrorInvalidArgument")
+        return self.body[name]
+
+    def only_if(self, etag: str) -> None:
+        """Refuse where `If-Match` names another state. Raises ApiError (412)."""
+        wanted = self.headers.get("if-match", "")
+        if wanted and wanted not in ("*", etag):
+            raise conflict()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a handler answers: JSON, or bytes, or nothing."""
+
+    value: Json | None = None
+    status: int = 200
+    content: bytes | None = None
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], Reply]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of the API: `GET /users/{user}/messages/{id}`; one of the permissions is enough, in either form.
+
+    In a path `{name}` is one place; a literal part such as `microsoft.graph.delta()` or `delta` is written as it is asked for.
+    """
+
+    verb: str
+    path: str
+    handler: Handler
+    permissions: frozenset[str] = frozenset()
+    writes: bool = False
+    anonymous: bool = False  # no access token is wanted: the address itself shows who may
+    unlocked: bool = False  # the handler takes the lock by itself, because it waits for somebody
