@@ -70,14 +70,9 @@ class MailStream:
         changes = self._changes(entries, rest, is_first=cursor.phase is Phase.FULL) if entries else []
         if following := listing.link(answer, listing.NEXT):
             return Page(changes, replace(cursor, page=following, rest=rest), more=True)
-        token = listing.link(answer, listing.DELTA)
-        done = Cursor(Phase.INCREMENTAL, token=token, asked=cursor.asked, rest=rest)
-        if cursor.phase is Phase.INCREMENTAL:
-            rest = older_mail.newcomers_of(rest, self.client)
-            if older_mail.is_asking(rest):
-                return Page(changes, replace(done, page=older_mail.PAGE, rest=rest), more=True)
-        # What a round from the beginning does not show may be in another folder: it is asked for by its id.
-        return Page(changes, done, more=False, complete=False)
+        rest = older_mail.newcomers_of(rest, self.client)
+        told = replace(cursor, token=listing.link(answer, listing.DELTA), page=older_mail.PAGE, rest=rest)
+        return Page(changes, told, more=True) if older_mail.is_asking(rest) else _ended(changes, told)
 
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
         """Return single messages, wherever in the mailbox they are."""
@@ -96,10 +91,10 @@ class MailStream:
 
     def _older(self, cursor: Cursor) -> Page:
         """Return a page of older mail, of whatever folder."""
-        ids, rest = older_mail.asked(cursor.rest, self.client)
-        more = older_mail.is_asking(rest)
-        following = replace(cursor, page=older_mail.PAGE if more else "", rest=rest)
-        return Page(self.find(ids) if ids else (), following, more=more, complete=False)
+        just_read = self.folder if cursor.phase is Phase.FULL else ""
+        ids, rest = older_mail.asked(cursor.rest, self.client, just_read=just_read)
+        changes, following = self.find(ids) if ids else (), replace(cursor, rest=rest)
+        return Page(changes, following, more=True) if older_mail.is_asking(rest) else _ended(changes, following)
 
     def _changes(self, entries: Sequence[Json], rest: Mapping[str, Any], *, is_first: bool) -> list[Change]:
         """Return what a page says; its order means nothing, so what left and is there is asked for."""
@@ -146,6 +141,12 @@ def stream(client: Client, container: str, name: str = "") -> MailStream:
         records=records,
         every=timedelta(seconds=client.settings.every_s),
     )
+
+
+def _ended(changes: Sequence[Change], cursor: Cursor) -> Page:
+    """End a pass. What one from the beginning did not show may be in another folder: it is asked for by its id."""
+    done = Cursor(Phase.INCREMENTAL, token=cursor.token, asked=cursor.asked, rest=cursor.rest)
+    return Page(changes, done, more=False, complete=False)
 
 
 def _joined(names: Sequence[str]) -> str:

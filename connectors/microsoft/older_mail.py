@@ -49,10 +49,14 @@ def newcomers_of(rest: Rest, client: Client) -> Rest:
     return rest if found is None else {**rest, OLDER: found}
 
 
-def asked(rest: Rest, client: Client) -> tuple[list[str], Rest]:
-    """Return some messages of customers who came, and what the cursor keeps behind them."""
+def asked(rest: Rest, client: Client, *, just_read: str = "") -> tuple[list[str], Rest]:
+    """Return some messages of customers who came, and what the cursor keeps behind them.
+
+    Args:
+        just_read: a folder whose mail is not meant.
+    """
     older = dict(rest[OLDER])
-    if not older.get("ids") and not _ask(older, client):
+    if not older.get("ids") and not _ask(older, client, just_read):
         return [], {**rest, OLDER: newcomers.asked(older)}
     some, older["ids"] = older["ids"][:FETCHED], older["ids"][FETCHED:]
     return some, {**rest, OLDER: older}
@@ -62,7 +66,7 @@ def _exists(client: Client, since: datetime | None, until: datetime) -> bool:
     return bool(client.tools.customers(since, until, after="", limit=1))
 
 
-def _ask(older: dict[str, Any], client: Client) -> bool:
+def _ask(older: dict[str, Any], client: Client, just_read: str) -> bool:
     """Ask for mail of the next customers, or for more of the same; False: all were asked for."""
     if not older.get("asking"):
         since, until = datetime.fromisoformat(older["since"]), datetime.fromisoformat(older["until"])
@@ -72,7 +76,7 @@ def _ask(older: dict[str, Any], client: Client) -> bool:
         return False
     question = _question(addresses, older["before"])
     found = _search(client, question) if question else []
-    older["ids"] = [str(one["id"]) for one in found]
+    older["ids"] = [str(one["id"]) for one in found if not just_read or one.get("parentFolderId") != just_read]
     older["before"] = _day(found) if len(found) >= FOUND else ""
     if not older["before"]:
         older |= {"asking": [], "after": addresses[-1]}
@@ -80,7 +84,7 @@ def _ask(older: dict[str, Any], client: Client) -> bool:
 
 
 def _search(client: Client, question: str) -> list[dict[str, Any]]:
-    wanted = {"$search": f'"{question}"', "$select": "id,sentDateTime", "$top": str(FOUND)}
+    wanted = {"$search": f'"{question}"', "$select": "id,sentDateTime,parentFolderId", "$top": str(FOUND)}
     return list(listing.everything(client, "/messages", wanted, "messages"))
 
 

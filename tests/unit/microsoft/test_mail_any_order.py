@@ -107,14 +107,15 @@ def do(reader: Reader, microsoft: MicrosoftSimulator, doing: tuple[Any, ...]) ->
             microsoft.faults.add(name)
         case kind, number, *words if reader.box.messages:
             letters = list(reader.box.messages)
-            change(reader.box, microsoft, kind, letters[number % len(letters)], *words)
+            change(reader, microsoft, kind, letters[number % len(letters)], *words)
 
 
 def receive(box: Mailbox, folder: str, sender: str) -> None:
     box.receive(from_=sender, subject=f"Mail {len(box.messages)}", folder=folder)
 
 
-def change(box: Mailbox, microsoft: MicrosoftSimulator, kind: str, key: str, word: str = "") -> None:
+def change(reader: Reader, microsoft: MicrosoftSimulator, kind: str, key: str, word: str = "") -> None:
+    box = reader.box
     letter = box.messages[key]
     match kind:
         case "delete":
@@ -123,8 +124,8 @@ def change(box: Mailbox, microsoft: MicrosoftSimulator, kind: str, key: str, wor
             box.categorise(key, word)
         case "open":
             box.read(key)
-        case "move unseen" if letter.folder.well_known not in READ or letter.folder.well_known == word:
-            pass  # only an audit finds what comes unseen from where nobody looks
+        case "move unseen" if key not in reader.kept or letter.folder.well_known == word:
+            pass  # only an audit finds what nobody saw before, where it comes unseen too
         case "move unseen":
             microsoft.faults.add("moved_unseen")
             box.move(key, word)
