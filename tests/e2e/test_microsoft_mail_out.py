@@ -95,7 +95,7 @@ def test_an_answer_goes_into_its_conversation_and_stands_on_the_timeline_once(of
     [letter] = office.sent()
     assert letter["In-Reply-To"] == letter["References"] == "<asked@customer.example>"
     assert (letter["From"], letter["To"]) == (f"Noa <{NOA}>", f"Dana <{CUSTOMER}>")
-    text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # there is one
     assert "Four hundred." in text
     assert "> How much?" in text
     assert {one.conversation_id for one in office.box.messages.values()} == {asked.conversation_id}

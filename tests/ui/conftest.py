@@ -3,10 +3,16 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from hub import app as hub_app
+from hub.identity import parties
+from hub.identity.models import PartyKind
+from hub.security import users
+from tests.ui.connecting import CUSTOMER, NOA
 from tests.ui.harness import Profile, Site, launch
 
 HERE = Path(__file__).parent
@@ -54,3 +60,20 @@ def tabs(profile: Callable[..., Profile]) -> list[Page]:
     """Two tabs of one profile, both connected."""
     noa = profile("noa")
     return [noa.open("/"), noa.open("/settings")]
+
+
+@pytest.fixture
+def working(site: Site) -> Iterator[Site]:
+    """The hub with its workers, under the address that it tells others: remotes send the browser back there."""
+    site.url = site.settings.public_url
+    running = hub_app.start(site.hub, listen=False)
+    yield site
+    running.close()
+
+
+@pytest.fixture
+def customer(site: Site) -> UUID:
+    with site.hub.db.write() as session:
+        users.add(session, NOA, "Noa Levi", "agent")
+        given = [parties.Given(parties.EMAIL, CUSTOMER)]
+        return parties.create(session, None, PartyKind.PERSON, "Dana Customer", given, region="IL").public_id

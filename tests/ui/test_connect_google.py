@@ -13,19 +13,15 @@ from sqlalchemy import select
 from connectors.google import simulator as google_simulator
 from connectors.google.settings import CALENDAR, IDENTITY
 from connectors.google.simulator import GoogleSimulator
-from hub import app as hub_app
 from hub.connector.simulator import Faults
 from hub.connector.stream import Cursor, Grant, Phase
-from hub.identity import parties
-from hub.identity.models import PartyKind
 from hub.intake import accounts, grants, health
 from hub.intake.models import Account, RawRecord, Reading, StreamState
-from hub.security import users
 from hub.store.base import now
+from tests.ui.connecting import CUSTOMER, NOA, is_well, on_timeline
 from tests.ui.harness import LOOKS, Profile, Site, until, violations
 
 NEXT_PAGE = 15_000  # bytes, as in test_budgets
-NOA, CUSTOMER = "noa@acme.example", "dana@customer.example"
 PRIMARY = f"calendar:{NOA}:primary"
 
 
@@ -35,23 +31,6 @@ def google() -> Iterator[GoogleSimulator]:
     simulator.start()
     yield simulator
     simulator.stop()
-
-
-@pytest.fixture
-def working(site: Site) -> Iterator[Site]:
-    """The hub with its workers, under the address that it tells others: Google sends the browser back there."""
-    site.url = site.settings.public_url
-    running = hub_app.start(site.hub, listen=False)
-    yield site
-    running.close()
-
-
-@pytest.fixture
-def customer(site: Site) -> UUID:
-    with site.hub.db.write() as session:
-        users.add(session, NOA, "Noa Levi", "agent")
-        given = [parties.Given(parties.EMAIL, CUSTOMER)]
-        return parties.create(session, None, PartyKind.PERSON, "Dana Customer", given, region="IL").public_id
 
 
 def meeting(google: GoogleSimulator, title: str, days: float) -> dict[str, Any]:
@@ -91,16 +70,6 @@ def allow(tab: Page) -> None:
     tab.check(f"input[name=account][value='{NOA}']")
     tab.click("button:has-text('Allow')")
     tab.wait_for_url("**/connections/*connected=1")
-
-
-def is_well(tab: Page, word: str = "Healthy") -> Callable[[], bool]:
-    """Whether the only stream says so; the page looks again by itself."""
-    return lambda: tab.locator("#streams tbody .chip").all_inner_texts() == [word]
-
-
-def on_timeline(tab: Page, site: Site, customer: UUID) -> list[str]:
-    tab.goto(f"{site.url}/customers/{customer}")
-    return tab.locator("#timeline .tl h3").all_inner_texts()
 
 
 def test_an_account_is_connected_read_taken_back_and_connected_again(

@@ -86,7 +86,7 @@ def test_a_mail_is_sent_and_known_by_its_id(room: Room) -> None:
     assert inside(room, "drafts") == []
     letter = message_from_bytes(sent.raw, policy=default)
     assert (letter["To"], letter["Subject"], letter["Bcc"]) == (CUSTOMER, "Our offer", "boss@acme.example")
-    assert "Four hundred." in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "Four hundred." in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # there is one
 
 
 def test_an_answer_stays_in_its_conversation(room: Room) -> None:
