@@ -19,7 +19,7 @@ venv: $(STAMP)                ## the environment in .venv, the command .venv/bin
 
 test: $(STAMP_DEV)            ## all tests, with browser, PostgreSQL and a real Asterisk where it can be had
 	$(BIN)/python -m tests.prepare
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(STAMP_DEV)           ## style, types, who may import whom, shipped front-end files
 	$(BIN)/ruff format --check .

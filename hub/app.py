@@ -29,10 +29,12 @@ from hub.flow import Flow, open_flow, take_calls
 from hub.identity import in_step, photos
 from hub.identity.models import ContactPhoto
 from hub.identity.write_back import ContactKind
-from hub.intake import accounts, audit, channels, due, health, read
+from hub.intake import accounts, audit, channels, due, health, named, read
 from hub.intake.channels import Channels
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.intake.read import Progress, Reader
+from hub.leads import news as lead_news
+from hub.leads import stages
 from hub.live.bus import open_bus
 from hub.live.events import Live
 from hub.mail import blocks, files, write
@@ -216,6 +218,7 @@ def _workers(hub: Hub) -> Workers:
         recordings.purge(session, days=calls.recording_days)
         old = now() - timedelta(days=HEARD_DAYS)
         read.forget(session)
+        named.forget(session)
         deliver.forget(session)
         notices.forget(session)
         session.execute(
@@ -232,6 +235,7 @@ def _workers(hub: Hub) -> Workers:
 
     outgoing = deliverer(hub)
     told = teller(hub)
+    answer_within = timedelta(minutes=hub.settings.leads.answer_within_min)
 
     return Workers(
         hub.db,
@@ -239,6 +243,7 @@ def _workers(hub: Hub) -> Workers:
             Job("recordings", Recording, _recording_due, look),
             Job("history", StreamState, _history_due, history),
             Job("streams", StreamState, partial(due.due, backfill=work.backfill), reader(hub).read, first=due.first),
+            Job("named", StreamState, named.due, finder(hub).find),
             Job("audit", StreamState, audit.due, partial(run_audit, hub)),
             Job("push", StreamState, channels.due, push_channels(hub).keep),
             Job("files", MailFile, files.due, fetcher(hub).fetch),
@@ -256,13 +261,15 @@ def _workers(hub: Hub) -> Workers:
             Turn("push", timedelta(minutes=1), partial(channels.plan, public_url=channels.reached_at(hub.settings))),
             Turn("meetings", timedelta(minutes=5), partial(_look_at_meetings, hub)),
             Turn("contacts", timedelta(minutes=1), partial(keep_contacts, hub)),
+            Turn("leads", timedelta(seconds=10), _advance_leads),
         ],
         [
             Sweep(
                 "records",
                 lambda session: flows.has_waiting(hub.flow, session),
                 records,
-            )
+            ),
+            Sweep("lead news", partial(lead_news.waits, answer_within=answer_within), partial(tell_leads, hub)),
         ],
         threads=work.threads,
         lease_s=work.lease_s,
@@ -289,6 +296,17 @@ def push_channels(hub: Hub) -> Channels:
 
 def _look_at_meetings(hub: Hub, session: Session) -> None:
     meetings.look_again(session, zone=hub.settings.hub.time_zone)
+
+
+def _advance_leads(session: Session) -> None:
+    stages.advance(session)
+
+
+def tell_leads(hub: Hub, session: Session) -> None:
+    """Tell people of new leads, and everybody of those that nobody answered."""
+    for one in lead_news.take(session, timedelta(minutes=hub.settings.leads.answer_within_min)):
+        for user_id in one.users:
+            hub.bus.tell(user_id, one.event, one.as_json())
 
 
 def keep_contacts(hub: Hub, session: Session) -> None:
@@ -355,6 +373,11 @@ def _purge_files(hub: Hub, session: Session) -> None:
 def reader(hub: Hub, progress: Progress | None = None) -> Reader:
     """Return what reads the streams of all accounts."""
     return Reader(hub.db, hub.remotes.open, flows.Taker(hub.flow), progress=progress)
+
+
+def finder(hub: Hub) -> named.Finder:
+    """Return what asks remotes for the records that their notifications named."""
+    return named.Finder(hub.db, hub.remotes.open, flows.Taker(hub.flow))
 
 
 def deliverer(hub: Hub) -> Deliverer:

@@ -18,6 +18,7 @@ HubError
 │   └── RejectedError    never retry; the remote refused this record
 │       └── ReadOnlyError  it is somebody else's; mark it read-only
 ├── HookError            refuse the call (401), keep nothing
+│   └── HandshakeError   the same (403): somebody asks whether this address is ours and does not know our word
 └── RecordError          set this record aside, go on with the next
     ├── ShapeError       the payload is not what the source promised
     ├── MappingError     a field could not be mapped; names file, field and record
@@ -115,6 +116,10 @@ class ReadOnlyError(RejectedError):
 
 class HookError(HubError):
     """A webhook call that is not from whom it says."""
+
+
+class HandshakeError(HookError):
+    """Somebody asks whether this address is ours, without the word that was agreed on."""
 
 
 class RecordError(HubError):

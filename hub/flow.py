@@ -30,6 +30,7 @@ from hub.identity.transforms import TRANSFORMS
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState, StreamState
 from hub.intake.receive import NOWHERE, Shown
+from hub.leads import take as leads
 from hub.mail import take as mails
 from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
@@ -162,8 +163,7 @@ def values_of(
     Raises:
         MappingError: there is no mapping, or it cannot be mapped.
     """
-    region, zone = account.region or flow.settings.hub.region, account.time_zone or flow.settings.hub.time_zone
-    return apply(flow.mapping(account.connector, stream), payload, Context(region, zone), record_id=remote_id)
+    return apply(flow.mapping(account.connector, stream), payload, _context(flow, account), record_id=remote_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +381,11 @@ def _lose_meetings(flow: Flow, session: Session, account: Account, raws: Sequenc
     meetings.lose(session, raws, zone=_zone(flow, account))
 
 
+def _context(flow: Flow, account: Account) -> Context:
+    """Return what transforms may know of an account."""
+    return Context(_region(flow, account), _zone(flow, account), flow.settings.mail.private_labels)
+
+
 def _zone(flow: Flow, account: Account) -> str:
     return account.time_zone or flow.settings.hub.time_zone
 
@@ -405,6 +410,15 @@ def _withdraw_mails(flow: Flow, session: Session, account: Account, raws: Sequen
     mails.withdraw(session, raws)
 
 
+# --- Leads --------------------------------------------------------------------------------------------------------
+
+
+def _leads(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put leads into the inbox, and on the timelines of whoever they are from."""
+    given = [leads.Given(one.raw, one.values) for one in batch]
+    return leads.take(session, account, given, region=_region(flow, account))
+
+
 # --- People and companies -----------------------------------------------------------------------------------------
 
 
@@ -423,7 +437,7 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     shown = _shown(session, account, records, written.remote_id)
     [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
     mapping, region = flow.mapping(account.connector, records), _region(flow, account)
-    values = apply(mapping, raw.payload, Context(region, _zone(flow, account)), record_id=raw.remote_id)
+    values = apply(mapping, raw.payload, _context(flow, account), record_id=raw.remote_id)
     both_ways, raw.error = _both_ways(flow, account, records), ""
     [raw.state] = link.take(
         session, account, [link.Given(raw, values)], region=region, both_ways=both_ways, writing=True
@@ -433,7 +447,7 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
 
 def keep_in_step(flow: Flow, session: Session, account: Account, stream: str) -> None:
     """Begin to keep the contacts of an address book in step, as they are now; those that are already stay as they are."""
-    context, after = Context(_region(flow, account), _zone(flow, account)), 0
+    context, after = _context(flow, account), 0
     while strangers := in_step.strangers(session, account, stream, after=after):
         ours = in_step.of_parties(session, {party for _, _, party in strangers})
         for one, raw, party in strangers:
@@ -506,6 +520,7 @@ class Steps:
 
 _KINDS = {
     "call": Steps(_calls),
+    "lead": Steps(_leads),
     "mail": Steps(_mails, _lose_mails, _withdraw_mails),
     "meeting": Steps(_meetings, _lose_meetings, _lose_meetings),
     "party": Steps(_parties, _lose_parties, _withdraw_parties),

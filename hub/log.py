@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 SECRET_KEYS = re.compile(r"secret|password|token|authorization|cookie|api_?key|private_?key", re.IGNORECASE)
-HOOK_TOKEN = re.compile(r"(/api/cti/v1/)[^/?\s\"]+")
+HOOK_TOKEN = re.compile(r"(/api/cti/v1/|/hooks/(?=[^/?\s\"]{30,}))[^/?\s\"]+")
 URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 
 

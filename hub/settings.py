@@ -188,6 +188,12 @@ class Calls(Section):
     owner_routing_idle_min: float = Field(gt=0)
 
 
+class Leads(Section):
+    """New leads."""
+
+    answer_within_min: float = Field(gt=0)
+
+
 class Settings(Section):
     """Everything that is set, in one frozen object. `home` comes from HUB_HOME alone."""
 
@@ -203,6 +209,7 @@ class Settings(Section):
     log: Log
     hub: General
     calls: Calls
+    leads: Leads
 
     @property
     def database_url(self) -> str:

@@ -3,6 +3,7 @@
 from hub.cti import models as cti
 from hub.identity import models as identity
 from hub.intake import models as intake
+from hub.leads import models as leads
 from hub.mail import models as mail
 from hub.meetings import models as meetings
 from hub.notice import models as notice
@@ -11,4 +12,16 @@ from hub.security import models as security
 from hub.timeline import models as timeline
 from hub.work import models as work
 
-__all__ = ["cti", "identity", "intake", "mail", "meetings", "notice", "outbound", "security", "timeline", "work"]
+__all__ = [
+    "cti",
+    "identity",
+    "intake",
+    "leads",
+    "mail",
+    "meetings",
+    "notice",
+    "outbound",
+    "security",
+    "timeline",
+    "work",
+]

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.google.client import Client
+from hub.connector import calendars
 from hub.connector.stream import Change, Cursor, Gone, Limit, Page, Phase, Upsert
 from hub.errors import ConnectorError, CursorExpired, GoneError, ShapeError
 
+RECORDS = calendars.RECORDS
 PAGE = 2500  # the most that one page may have
-RECORDS = "calendar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +105,15 @@ def streams(client: Client) -> list[CalendarStream]:
 
 def stream(client: Client, calendar: str) -> CalendarStream:
     """Return one calendar of the client's mailbox."""
-    whose = "" if calendar == "primary" else f" {calendar}"
+    key = calendars.key_of(client.mailbox, calendar)
     return CalendarStream(
         client=client,
         calendar=calendar,
-        key=f"calendar:{client.mailbox}:{calendar}",
-        title=f"Calendar{whose} of {client.mailbox}" if client.mailbox else f"Calendar{whose}",
+        key=key,
+        title=calendars.title_of(client.mailbox, calendar),
         mailbox=client.mailbox,
         every=timedelta(seconds=client.settings.every_s),
-        records=f"{RECORDS}:{client.mailbox}:{calendar}",
+        records=key,
     )
 
 

@@ -17,6 +17,7 @@ from googleapiclient.http import HttpRequest
 
 from connectors.google import calendar
 from connectors.google.client import Client
+from hub.connector import calendars
 from hub.connector.stream import Limit, Written
 from hub.errors import ConflictError, GoneError, RejectedError
 from hub.records.meeting import Attendee, WallTime, When
@@ -105,12 +106,7 @@ def writer(client: Client, records: str) -> CalendarWriter:
     Raises:
         RejectedError: the settings do not let the hub write there.
     """
-    container = records.partition(":")[2].partition(":")[2]
-    settings = client.settings
-    known = settings.calendar and client.mailbox in settings.wanted_mailboxes
-    if not known or container not in settings.calendars_written:
-        raise RejectedError(f"The settings of this connection let nobody write to the calendar {container}.")
-    return CalendarWriter(client, container)
+    return CalendarWriter(client, calendars.written_to(client.settings, client.mailbox, records))
 
 
 def _answered(event: dict[str, Any]) -> Written:

@@ -6,11 +6,7 @@ https://developers.google.com/workspace/calendar/api/v3/reference, https://devel
 https://developers.google.com/identity/protocols/oauth2, https://cloud.google.com/pubsub/docs/reference/rest
 """
 
-import shutil
-import tempfile
-import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from connectors.google.simulated import batch
 from connectors.google.simulated.containers import CONTAINERS
@@ -23,9 +19,9 @@ from connectors.google.simulated.upload import Uploads
 from connectors.google.simulated.web import Web
 from connectors.google.simulated.world import Exchange, User, World
 from hub.connector.simulated.clock import Clock
-from hub.connector.simulated.keys import Authority
 from hub.connector.simulated.mime import compose
-from hub.connector.simulated.wire import Answer, Request, Server
+from hub.connector.simulated.serving import Serving
+from hub.connector.simulated.wire import Answer, Request
 from hub.connector.simulator import Container, Fault, Faults, Harm
 
 FAULTS = {
@@ -67,7 +63,6 @@ PEOPLE = (
     ("maya@acme.example", "Maya Cohen", WORKSPACE),
     ("dana.example@gmail.com", "Dana Private", ""),
 )
-_TICK_S = 0.02
 _API = ("/gmail/", "/calendar/", "/v1/", "/people/", "/upload/", "/resumable/", "/oauth2/v2/userinfo", "/admin/",
         "/photos/")  # fmt: skip
 _NOT_API = ("/v1/projects/", "/v1/userinfo")
@@ -88,49 +83,35 @@ class GoogleSimulator:
         for address, name, workspace in PEOPLE:
             self.world.add_user(address, name, workspace)
         self.user(PEOPLE[0][0]).admin = True
-        self._folder = Path()
-        self._authority: Authority | None = None
         self._refresh_token = ""
         self._gateway = Gateway(self.world)
         self._uploads = Uploads(self._gateway, "")
         self._web = Web(self.world)
-        self._server: Server | None = None
-        self._thread: threading.Thread | None = None
+        self._serving = Serving("google", port, self._answer, self.faults, _is_api)
 
     # -- hub.connector.simulator.Simulator ----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Listen on 127.0.0.1; returns when it accepts connections. What happened before a stop is still there."""
-        if self._authority is None:
-            self._authority, self._folder = Authority(), Path(tempfile.mkdtemp(prefix="simulated-google-"))
-        self._server = Server(self.port, self._authority.write(self._folder), self._answer, self.faults, _is_api)
-        self.port = self._server.server_address[1]
-        self.world.base_url = f"https://127.0.0.1:{self.port}"
+        self._serving.start(self._begin)
+
+    def _begin(self) -> None:
+        self.port, self.world.base_url = self._serving.port, self._serving.url
         self._uploads = Uploads(self._gateway, self.world.base_url)
         if not self._refresh_token:
             self._refresh_token = self.oauth.grant(PEOPLE[0][0])
         self.notifier.start()
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_TICK_S,), name="google-simulator", daemon=True
-        )
-        self._thread.start()
 
     def stop(self) -> None:
         """End every connection and thread, and remove the keys."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.end()
-        if self._thread:
-            self._thread.join(5)
+        self._serving.stop()
         self.notifier.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def settings(self) -> dict[str, str]:
         """Account settings (secrets too) with which the connector reaches the first user."""
         return {
             "base_url": self.world.base_url,
-            "ca": str(self._folder / "ca.pem"),
+            "ca": self._serving.ca,
             "client_id": self.oauth.client_id,
             "client_secret": self.oauth.client_secret,
             "refresh_token": self._refresh_token,
@@ -140,12 +121,11 @@ class GoogleSimulator:
     @property
     def asked(self) -> int:
         """How many HTTP requests came since the start; a batch is one."""
-        return self._server.asked if self._server else 0
+        return self._serving.asked
 
     def cut(self) -> None:
         """Break every connection; new ones are accepted."""
-        if self._server:
-            self._server.cut()
+        self._serving.cut()
 
     def container(self, kind: str) -> Container:
         """The first user's calendar, mail or contacts, for a suite that knows nothing of either."""

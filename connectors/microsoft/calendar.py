@@ -5,24 +5,30 @@ asked about from the beginning; what lies outside of it by then is asked for by 
 time it takes place, and of these hardly more than when; the hub wants the series and what differs from it. So each
 series that is named is read whole: as its master, one record for each time that differs, and one for each that does not
 take place.
-Sources: https://learn.microsoft.com/graph/delta-query-events, https://learn.microsoft.com/graph/api/event-get
+
+`@removed` is said of what was deleted, of what lies outside of that time, and of what somebody laid into another calendar, where
+its id is the same; so it is asked for by its id, and then looked for in this calendar.
+Sources: https://learn.microsoft.com/graph/delta-query-events, https://learn.microsoft.com/graph/api/event-get,
+https://github.com/microsoftgraph/microsoft-graph-docs/issues/6599 (outside of the time),
+https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/6026 (another calendar: deleted there, created here)
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from connectors.microsoft import series as times
+from connectors.microsoft import zones
 from connectors.microsoft.client import Answer, Asked, Client, quoted
-from connectors.microsoft.listing import DELTA, NEXT, everything, items, link
+from connectors.microsoft.listing import DELTA, NEXT, everything, items, link, page, several
 from connectors.microsoft.series import Series, read_name
+from hub.connector import calendars
 from hub.connector.stream import Change, Cursor, Gone, Left, Page, Phase, Upsert
-from hub.errors import ConnectorError, CursorExpired, GoneError, ShapeError
+from hub.errors import ShapeError
 from hub.records.meeting import WallTime
 
-RECORDS = "calendar"
-USUAL = "primary"  # the mailbox's own calendar
+RECORDS, USUAL = calendars.RECORDS, calendars.USUAL
 PAGE = 200  # events of one page, where a series counts with all of its times
 LISTED = 500  # events of one page of a plain listing
 PAST_YEARS, AHEAD_YEARS = 2, 1
@@ -56,38 +62,21 @@ class CalendarStream:
 
     def pull(self, cursor: Cursor) -> Page:
         """Return a page of events. Links go as they came: they know the time that was asked about."""
-        following = cursor.page or (cursor.token if cursor.phase is Phase.INCREMENTAL else "")
-        try:
-            if following:
-                answer = self.client.get(following, prefer=_READ)
-            else:
-                answer = self.client.get(f"{self.base}/calendarView/delta", _written(*window()), prefer=_READ)
-        except GoneError as error:
-            raise _lost(cursor, error) from error
-        changes = self._changes(items(answer, "events"))
-        if page := link(answer, NEXT):
-            place = Cursor(cursor.phase, cursor.token, page, asked=cursor.asked, opened_at=cursor.opened_at)
-            return Page(changes, place, more=True)
-        token = link(answer, DELTA)
+        answer = page(self.client, cursor, f"{self.base}/calendarView/delta", _written(*window()), prefer=_READ)
+        changes = self._changes(items(answer, "events"), is_first=cursor.phase is Phase.FULL)
+        if following := link(answer, NEXT):
+            return Page(changes, replace(cursor, page=following), more=True)
+        done = Cursor(Phase.INCREMENTAL, link(answer, DELTA), asked=self.asked)
         # What this did not show may lie before or after the time that was asked about.
-        return Page(changes, Cursor(Phase.INCREMENTAL, token, asked=self.asked), more=False, complete=False)
+        return Page(changes, done, more=False, complete=False)
 
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
-        """Return single events, and times of a series by their names."""
-        named = {one: name for one in remote_ids if (name := read_name(one)) is not None}
-        found = self._asked({one: Asked(self.path(one), prefer=(AS_TEXT,)) for one in remote_ids if one not in named})
-        masters = {one for one, answer in found.items() if answer and answer.get("type") == "seriesMaster"}
-        whole = self.series({*masters, *(master for master, _ in named.values())})
-        changes: list[Change] = []
-        for one in remote_ids:
-            if one in named:
-                changes.append(self._time(one, whole.get(named[one][0]), named[one][1]))
-            elif one in masters:
-                known = whole.get(one)
-                changes.append(Gone(one) if known is None else self._master(known))
-            else:
-                changes.append(self._found(one, found[one]))
-        return changes
+        """Return single events, and times of a series by their names, as far as they lie in this calendar."""
+        return self._found(remote_ids, self._lying_here)
+
+    def fresh(self, remote_ids: Sequence[str]) -> Sequence[Change]:
+        """Return the same of what this calendar showed just now, so that nobody looks where it lies."""
+        return self._found(remote_ids, frozenset)
 
     def present(self, since: datetime) -> frozenset[str]:
         """Return the ids of all events that are not over before a moment."""
@@ -109,7 +98,7 @@ class CalendarStream:
     def series(self, ids: Iterable[str]) -> dict[str, Series]:
         """Return series with all that differs from them; those that are no more are left out."""
         asked = {one: Asked(self.path(one), params=times.ASKED, prefer=(AS_TEXT,)) for one in sorted(ids)}
-        return {one: Series(answer) for one, answer in self._asked(asked).items() if answer is not None}
+        return {one: Series(answer) for one, answer in several(self.client, asked).items() if answer is not None}
 
     def instances(self, series_id: str, since: datetime, until: datetime) -> list[Answer]:
         """Return what a series takes place on in a time, as far as Graph tells."""
@@ -117,7 +106,13 @@ class CalendarStream:
         path = f"{self.path(series_id)}/instances"
         return list(everything(self.client, path, asked, "events", prefer=(AS_TEXT,)))
 
-    def instance(self, series: Series, day: date) -> Answer | None:
+    def time_of(self, series: Series, day: date) -> Event | None:
+        """Return what takes place of a series for one of its days, whole; None: nothing."""
+        if day in series.cancelled:
+            return None
+        return self._exceptions(series).get(day) or self._instance(series, day)
+
+    def _instance(self, series: Series, day: date) -> Answer | None:
         """Return the time of a day, as far as the series has one that differs from nothing."""
         place = series.place(day)
         at = place.instant if isinstance(place, WallTime) else datetime.combine(place, datetime.min.time(), UTC)
@@ -135,40 +130,53 @@ class CalendarStream:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _changes(self, entries: Sequence[Event]) -> list[Change]:
-        """Make records of what a page says."""
-        latest = {str(one["id"]): one for one in entries}.values()  # one event may be told of several times
-        left = [one for one in latest if "@removed" in one]
-        there = [one for one in latest if "@removed" not in one]
+    def _changes(self, entries: Sequence[Event], *, is_first: bool) -> list[Change]:
+        """Make records of what a page says; its order means nothing, so of what left and is there it is asked."""
+        left = {str(one["id"]) for one in entries if "@removed" in one}
+        latest = {str(one["id"]): one for one in entries if str(one["id"]) not in left}
+        partly = [one for one in latest.values() if not _master_of(one) and not _is_whole(one)]
+        told = {**latest, **self._events(str(one["id"]) for one in partly)}
         of_series: dict[str, list[Event]] = {}
-        single: list[Event] = []
-        for one in there:
-            if master := _master_of(one):
-                of_series.setdefault(master, []).append(one)
+        changes: list[Change] = [Left(one) for one in left]
+        for name, event in told.items():
+            if event is None:
+                changes.append(Gone(name))
+            elif master := _master_of(event):
+                of_series.setdefault(master, []).append(event)
             else:
-                single.append(one)
-        changes: list[Change] = [Left(str(one["id"])) for one in left]
-        changes += [self.single(one) for one in single if _is_whole(one)]
-        changes += self.find([str(one["id"]) for one in single if not _is_whole(one)])
-        return changes + self._of_series(of_series)
+                changes.append(self.single(event))
+        return changes + self._of_series(of_series, is_first=is_first)
 
-    def _of_series(self, told: Mapping[str, Sequence[Event]]) -> list[Change]:
+    def _of_series(self, told: Mapping[str, Sequence[Event]], *, is_first: bool) -> list[Change]:
         known = self.series(told)
         changes: list[Change] = []
         for master, entries in told.items():
             series = known.get(master)
-            if series is None or not series.is_readable:
-                changes.append(
-                    Gone(master) if series is None else self.single(series.master)
-                )  # set aside, with its reason
-                continue
-            plain = {_day_of(series, one) for one in entries if _is_plain(one)} - {None}
-            # What is told of as any other time is neither called off nor different, whatever it was before.
-            changes += [Gone(series.name(day)) for day in plain if day is not None and not _differs(series, day)]
-            changes.append(self._master(series))
-            changes += [self.time(series, day, event) for day, event in self._exceptions(series).items()]
-            changes += [self._cancelled(series, day) for day in sorted(series.cancelled)]
+            if series is None:
+                changes.append(Gone(master))
+            elif not series.is_readable:
+                changes.append(self.single(series.master))  # set aside, with its reason
+            else:
+                changes += self._whole(self._completed(series, entries), is_first=is_first)
         return changes
+
+    def _completed(self, series: Series, told: Sequence[Event]) -> Series:
+        """Add exceptions that were told of and that the master does not list."""
+        listed = {str(one["id"]) for one in series.exceptions.values()}
+        named = (str(one["id"]) for one in told if one.get("type") == "exception")
+        return series.with_exceptions(self._events(one for one in named if one not in listed).values())
+
+    def _whole(self, series: Series, *, is_first: bool) -> Iterator[Change]:
+        """Yield a series, and what differs from it.
+
+        Nobody tells of a time that differed and is as any other by now, or is no time of the series any more. So of
+        no other day there is anything; a pass from the beginning asks for what it did not show all the same.
+        """
+        if not is_first:
+            yield from (Gone(series.name(day)) for day in _days() if not _differs(series, day))
+        yield self._master(series)
+        yield from (self.time(series, day, event) for day, event in self._exceptions(series).items())
+        yield from (self._cancelled(series, day) for day in sorted(series.cancelled))
 
     def _master(self, series: Series) -> Upsert:
         payload = self._payload(
@@ -189,44 +197,74 @@ class CalendarStream:
 
     def _exceptions(self, series: Series) -> dict[date, Event]:
         """Return the times that differ, each whole."""
-        found: dict[date, Event] = {}
-        for day, event in series.exceptions.items():
-            if day in series.cancelled:
-                continue
-            if "start" not in event:
-                answer = self._asked({"it": Asked(self.path(str(event["id"])), prefer=(AS_TEXT,))})["it"]
-                if answer is None:
-                    continue
-                event = answer  # noqa: PLW2901 - the same one, whole
-            found[day] = event
-        return found
+        listed = {day: one for day, one in series.exceptions.items() if day not in series.cancelled}
+        asked = self._events(str(one["id"]) for one in listed.values() if not _is_whole(one))
+        whole = ((day, asked.get(str(one["id"]), one)) for day, one in listed.items())
+        return {day: event for day, event in whole if event is not None}
 
     def _cancelled(self, series: Series, day: date) -> Upsert:
         name = series.name(day)
         facts = {"id": name, "seriesMasterId": series.id, "type": "exception", "isCancelled": True}
         return Upsert(name, self._payload(facts) | _of_series(series, day), "")
 
-    def _time(self, name: str, series: Series | None, day: date) -> Change:
+    def _found(
+        self, remote_ids: Sequence[str], lying_here: Callable[[Mapping[str, Event]], frozenset[str]]
+    ) -> list[Change]:
+        named = {one: name for one in remote_ids if (name := read_name(one)) is not None}
+        asked = self._events(one for one in remote_ids if one not in named)
+        masters = {one for one, event in asked.items() if event and event.get("type") == "seriesMaster"}
+        whole = self.series({*masters, *(master for master, _ in named.values())})
+        # A time of a series is known by its name, never by an id of its own.
+        single = {one: event for one, event in asked.items() if event is not None and not _master_of(event)}
+        here = lying_here({**single, **{one: series.master for one, series in whole.items()}})
+        changes: list[Change] = []
+        for one in remote_ids:
+            master, day = named.get(one, (one, None))
+            if master not in here:
+                changes.append(Gone(one))
+            elif day is not None:
+                changes.append(self._time(whole[master], day))
+            else:
+                changes.append(self._master(whole[one]) if one in whole else self.single(single[one]))
+        return changes
+
+    def _time(self, series: Series, day: date) -> Change:
         """Return what became of one time of a series."""
-        if series is None or not series.is_readable:
-            return Gone(name)
+        if not series.is_readable:
+            return Gone(series.name(day))
         if day in series.cancelled:
             return self._cancelled(series, day)
-        event = self._exceptions(series).get(day) or self.instance(series, day)
-        return Gone(name) if event is None else self.time(series, day, event)
+        event = self.time_of(series, day)
+        return Gone(series.name(day)) if event is None else self.time(series, day, event)
 
-    def _found(self, remote_id: str, answer: Answer | None) -> Change:
-        # A time of a series is known by its name, never by this id.
-        return Gone(remote_id) if answer is None or _master_of(answer) else self.single(answer)
+    def _lying_here(self, events: Mapping[str, Event]) -> frozenset[str]:
+        """Return which events lie in this calendar: by its id Graph may find one wherever in the mailbox it is."""
+        found: set[str] = set()
+        begun: dict[date, set[str]] = {}
+        for one, event in events.items():
+            try:
+                begun.setdefault(zones.moment(event.get("start")).date(), set()).add(one)
+            except ShapeError:
+                found.add(one)  # nobody knows where to look, and nothing is gone on a doubt
+        for day, ids in begun.items():
+            found |= ids & self._beginning(day)
+        return frozenset(found)
 
-    def _asked(self, asked: Mapping[str, Asked]) -> dict[str, Answer | None]:
-        """Ask for several records; one that is no more is None."""
-        found: dict[str, Answer | None] = {}
-        for name, answer in (self.client.all(asked) if asked else {}).items():
-            if isinstance(answer, ConnectorError | ShapeError) and not isinstance(answer, GoneError):
-                raise answer
-            found[name] = None if isinstance(answer, GoneError) else answer
-        return found
+    def _beginning(self, day: date) -> set[str]:
+        """Return what begins in this calendar around a day; of series their masters."""
+        around = max(day, date.min + _AROUND) - _AROUND, min(day, date.max - 2 * _AROUND) + 2 * _AROUND
+        since, until = (f"{one.isoformat()}T00:00:00Z" for one in around)
+        asked = {
+            "$filter": f"start/dateTime ge '{since}' and start/dateTime lt '{until}'",
+            "$select": "id",
+            "$top": str(LISTED),
+        }
+        listed = everything(self.client, f"{self.base or '/calendar'}/events", asked, "events")
+        return {str(one["id"]) for one in listed}
+
+    def _events(self, ids: Iterable[str]) -> dict[str, Answer | None]:
+        """Ask for events by their ids; one that is no more is None."""
+        return several(self.client, {one: Asked(self.path(one), prefer=(AS_TEXT,)) for one in ids})
 
     def _payload(self, event: Event) -> dict[str, Any]:
         """Return an event as it is kept: without what is about the answer, and with whose calendar it is from."""
@@ -241,15 +279,15 @@ def streams(client: Client) -> list[CalendarStream]:
 
 def stream(client: Client, calendar: str) -> CalendarStream:
     """Return one calendar of the client's mailbox."""
-    whose = "" if calendar == USUAL else f" {calendar}"
+    key = calendars.key_of(client.mailbox, calendar)
     return CalendarStream(
         client=client,
         calendar=calendar,
-        key=f"calendar:{client.mailbox}:{calendar}",
-        title=f"Calendar{whose} of {client.mailbox}" if client.mailbox else f"Calendar{whose}",
+        key=key,
+        title=calendars.title_of(client.mailbox, calendar),
         mailbox=client.mailbox,
         every=timedelta(seconds=client.settings.every_s),
-        records=f"{RECORDS}:{client.mailbox}:{calendar}",
+        records=key,
     )
 
 
@@ -258,6 +296,12 @@ def window(clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> tuple[d
     month = clock().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     until = (month + timedelta(days=2 * 31)).replace(day=1)  # a month more: it is asked about a later time only then
     return month.replace(year=month.year - PAST_YEARS), until.replace(year=until.year + AHEAD_YEARS)
+
+
+def _days() -> Iterator[date]:
+    """Yield the days of the time that is asked about."""
+    since, until = window()
+    yield from (since.date() + timedelta(days=number) for number in range((until - since).days))
 
 
 def _written(since: datetime, until: datetime) -> dict[str, str]:
@@ -275,11 +319,6 @@ def _utc(place: date | WallTime) -> dict[str, str]:
         else datetime.combine(place, datetime.min.time())
     )
     return {"dateTime": local.isoformat(), "timeZone": "UTC"}
-
-
-def _lost(cursor: Cursor, error: GoneError) -> ConnectorError:
-    """What a link leads to no more is a token that died; without one it is a calendar that is no more."""
-    return CursorExpired(str(error)) if cursor.token or cursor.page else error
 
 
 def _of_series(series: Series, day: date) -> dict[str, Any]:
@@ -320,13 +359,6 @@ def _is_plain(event: Event) -> bool:
 def _is_whole(event: Event) -> bool:
     """Whether an event was told of with all that it has; a round of changes may tell only what changed."""
     return "iCalUId" in event and "type" in event
-
-
-def _day_of(series: Series, event: Event) -> date | None:
-    try:
-        return series.day_of(event)
-    except ShapeError:
-        return None
 
 
 def _differs(series: Series, day: date) -> bool:

@@ -21,6 +21,7 @@ from connectors.microsoft.client import Answer, Client
 from connectors.microsoft.event_form import MARK, MARKER
 from connectors.microsoft.listing import items
 from connectors.microsoft.series import Series, read_name
+from hub.connector import calendars
 from hub.connector.stream import Upsert, Written
 from hub.errors import ConflictError, GoneError, ReadOnlyError, RejectedError
 from hub.records.meeting import Attendee, Privacy, WallTime, When
@@ -122,7 +123,7 @@ class CalendarWriter:
         if series is None:
             raise GoneError(_OVER)
         day = _day(series, original_start)
-        if day in series.cancelled or (day not in series.exceptions and self.stream.instance(series, day) is None):
+        if self.stream.time_of(series, day) is None:
             raise GoneError(_OVER)
         return series.name(day)
 
@@ -135,9 +136,7 @@ class CalendarWriter:
             return self.client.get(self.stream.path(remote_id), prefer=(AS_TEXT,))
         master, day = named
         series = self.stream.series([master]).get(master)
-        event = None
-        if series is not None and day not in series.cancelled:
-            event = series.exceptions.get(day) or self.stream.instance(series, day)
+        event = self.stream.time_of(series, day) if series is not None else None
         if event is None:
             raise GoneError(_OVER)
         return dict(event)
@@ -154,7 +153,7 @@ class CalendarWriter:
         if event.get("type") == "singleInstance":
             shown = self.stream.single(event)
             return Written(shown.remote_id, shown.version, shown.payload)
-        found = next((one for one in self.stream.find([remote_id]) if isinstance(one, Upsert)), None)
+        found = next((one for one in self.stream.fresh([remote_id]) if isinstance(one, Upsert)), None)
         return Written(remote_id, found.version, found.payload) if found else Written(remote_id)
 
 
@@ -164,12 +163,8 @@ def writer(client: Client, records: str) -> CalendarWriter:
     Raises:
         RejectedError: the settings do not let the hub write there.
     """
-    container = records.partition(":")[2].partition(":")[2]
-    settings = client.settings
-    known = settings.calendar and client.mailbox in settings.wanted_mailboxes
-    if not known or container not in settings.calendars_written:
-        raise RejectedError(f"The settings of this connection let nobody write to the calendar {container}.")
-    return CalendarWriter(client, calendar.stream(client, container))
+    written = calendars.written_to(client.settings, client.mailbox, records)
+    return CalendarWriter(client, calendar.stream(client, written))
 
 
 def _check(event: Mapping[str, Any], version: str) -> None:

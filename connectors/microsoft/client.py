@@ -5,9 +5,11 @@ https://learn.microsoft.com/graph/outlook-immutable-id, https://learn.microsoft.
 """
 
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -22,6 +24,7 @@ from hub.errors import AuthError, ConnectorError, LimitedError, RetryLaterError,
 
 VERSION = "/v1.0"
 BATCH = 20  # requests of one batch: https://learn.microsoft.com/graph/json-batching#batch-size-limitations
+PATIENCE_S = 30.0  # of silence within a batch; a longer one ends what is being read, and it is read again later
 LARGEST = 60 * 2**20  # bytes of one answer
 LARGEST_REFUSAL = 1 << 20  # bytes of an answer that says why not
 JSON = "application/json"
@@ -133,24 +136,38 @@ class Client:
     def all(self, asked: Mapping[str, Asked]) -> dict[str, Answer | ConnectorError | ShapeError]:
         """Make several requests in batches; each has its own answer or error, by its name.
 
-        One batch after the other: of each, Graph itself asks four at a time, which is all that a mailbox allows.
+        One batch after the other: of each, Graph itself asks four at a time, which is all that a mailbox allows. What is
+        too much for it is asked again by itself when the silence is over, so that each round comes further.
         Source: https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits
 
         Raises:
-            LimitedError: Graph wants silence for some; what was answered before is asked again, so only reading and
-                what may be repeated belongs in here.
+            LimitedError: Graph wants a long silence, or answered nothing; what was answered before is asked again, so only
+                reading and what may be repeated belongs in here.
             ConnectorError: the batch itself was refused.
         """
         found: dict[str, Answer | ConnectorError | ShapeError] = {}
-        names = list(asked)
-        for begin in range(0, len(names), BATCH):
-            some = {name: asked[name] for name in names[begin : begin + BATCH]}
+        left = dict(asked)
+        while left:
+            some = dict(islice(left.items(), BATCH))
             with self._silence():
-                found |= self._answers(some)
-                limited = [error for name in some if isinstance(error := found[name], LimitedError)]
+                answers = self._answers(some)
+                limited = [error for error in answers.values() if isinstance(error, LimitedError)]
                 if limited:
-                    raise max(limited, key=lambda error: error.retry_after or 0.0)
+                    self._be_patient(limited, came_further=len(limited) < len(some))
+            for name, answer in answers.items():
+                if not isinstance(answer, LimitedError):
+                    found[name] = answer
+                    del left[name]
         return found
+
+    def _be_patient(self, limited: Sequence[LimitedError], *, came_further: bool) -> None:
+        """Wait as long as the longest silence of a batch's parts; raise it where it is too long or nothing was answered."""
+        longest = max(limited, key=lambda error: error.retry_after or 0.0)
+        pause_s = longest.retry_after or USUAL_PAUSE_S
+        if not came_further or pause_s > PATIENCE_S:
+            raise longest
+        self.tools.limited(self.limits, pause_s)
+        threading.Event().wait(pause_s)
 
     # --- batches --------------------------------------------------------------------------------------------------
 

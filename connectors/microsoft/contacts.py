@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.microsoft import photos
 from connectors.microsoft.client import Asked, Client, quoted
-from connectors.microsoft.listing import DELTA, NEXT, everything, items, link
+from connectors.microsoft.listing import DELTA, NEXT, everything, items, link, page, several
 from hub.connector.stream import Change, Cursor, Filtered, Gone, Left, Page, Phase, Upsert
 from hub.errors import GoneError, ShapeError
 
@@ -66,15 +66,16 @@ class ContactStream:
     def pull(self, cursor: Cursor) -> Page:
         """Return a page of a round. Its links are used as they are: what was asked for first holds for all of it."""
         first = f"{folder_path(self.container)}/delta"
-        answer = self.client.get(cursor.page or cursor.token or first, prefer=(f"odata.maxpagesize={PAGE}",))
+        answer = page(self.client, cursor, first, prefer=(f"odata.maxpagesize={PAGE}",))
         changes = self._changes(items(answer, RECORDS))
         if following := link(answer, NEXT):
             return Page(changes, replace(cursor, page=following), more=True)
         done = Cursor(Phase.INCREMENTAL, token=link(answer, DELTA), asked=self.asked)
-        return Page(changes, done, more=False)
+        # What this did not show may be in another folder: it is asked for by its id.
+        return Page(changes, done, more=False, complete=False)
 
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
-        """Return single contacts. One that is in another folder left this one; one that is in none of them is gone.
+        """Return single contacts, in whichever folder that is read they are; one that is in none of these is gone.
 
         Who deletes a contact in Outlook moves it to the deleted items, where Graph still finds it.
         """
@@ -83,9 +84,8 @@ class ContactStream:
         home = _home(self.client) if elsewhere else ""
         own = {home if self.container == HOME else self.container}
         known = {home, *folders(self.client, home)} if elsewhere - own else own
-        if self.container == ANYWHERE:
-            own = known
-        return [self._found(remote_id, found[remote_id], own, known) for remote_id in remote_ids]
+        keys = {folder: f"{self.records}:{HOME if folder == home else folder}" for folder in known}
+        return [self._found(remote_id, found[remote_id], keys) for remote_id in remote_ids]
 
     def present(self, since: datetime) -> frozenset[str]:
         """Return the ids of all contacts that are wanted; a contact has no time, so `since` does not matter."""
@@ -113,30 +113,19 @@ class ContactStream:
 
     def _ask(self, remote_ids: Iterable[str]) -> dict[str, Json | None]:
         """Ask for contacts with what made them; None: there is no such contact."""
-        names = list(dict.fromkeys(remote_ids))
-        asked = {str(number): Asked(path_of(name), params=MARKED) for number, name in enumerate(names)}
-        answers = self.client.all(asked) if asked else {}
-        found: dict[str, Json | None] = {}
-        for number, name in enumerate(names):
-            answer = answers[str(number)]
-            if isinstance(answer, GoneError):
-                found[name] = None
-            elif isinstance(answer, Exception):
-                raise answer
-            else:
-                found[name] = answer
-        return found
+        return several(self.client, {name: Asked(path_of(name), params=MARKED) for name in remote_ids})
 
-    def _found(self, remote_id: str, contact: Json | None, own: Iterable[str], known: Iterable[str]) -> Change:
-        folder = str(contact.get("parentFolderId")) if contact is not None else ""
-        if contact is None or folder not in known:
+    def _found(self, remote_id: str, contact: Json | None, keys: Mapping[str, str]) -> Change:
+        """Return a contact, with the key of the stream of its folder: nobody else may tell of it there."""
+        key = keys.get(str(contact.get("parentFolderId"))) if contact is not None else None
+        if contact is None or key is None:
             return Gone(remote_id)
-        return self._change(remote_id, contact) if folder in own else Left(remote_id)
+        return self._change(remote_id, contact, key if key != self.key else "")
 
-    def _change(self, remote_id: str, contact: Json) -> Change:
+    def _change(self, remote_id: str, contact: Json, container: str = "") -> Change:
         if not self._is_wanted(contact):
             return Filtered(remote_id, "category")
-        return Upsert(remote_id, payload(self.client, contact), version_of(contact))
+        return Upsert(remote_id, payload(self.client, contact), version_of(contact), container)
 
     def _is_wanted(self, contact: Json) -> bool:
         listed = contact.get("categories")

@@ -67,10 +67,11 @@ class ContactWriter:
         raise RejectedError("Contacts are never deleted in Outlook.")
 
     def _made(self, key: str) -> Written | None:
-        """Find what was made with a key, wherever in the mailbox it is by now."""
+        """Find what was made with a key: where it was made, or by Graph's own search wherever in the mailbox it is by now."""
         value = key.replace("'", "''")
         which = f"singleValueExtendedProperties/Any(ep: ep/id eq '{contacts.MARKER}' and ep/value eq '{value}')"
-        found = self.client.get("/contacts", {"$filter": which, **contacts.MARKED}).get("value") or []
+        path = contacts.folder_path(self.container) if self.container else "/contacts"
+        found = self.client.get(path, {"$filter": which, **contacts.MARKED}).get("value") or []
         return self._written(found[0]) if found else None
 
     def _written(self, contact: dict[str, Any]) -> Written:

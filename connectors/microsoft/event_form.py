@@ -129,16 +129,12 @@ def people(event: Event) -> list[dict[str, Any]]:
     return found
 
 
-def privacy(event: Event, *, categories: list[str]) -> str:
-    """Return what its owner chose.
-
-    Args:
-        categories: of Outlook, that mean private; letter case does not matter.
-    """
+def privacy(event: Event, *, context: Any) -> str:
+    """Return what its owner chose, by its sensitivity or by a category that means private."""
     chosen = _PRIVACY.get(str(event.get("sensitivity") or "").lower())
     if chosen is not None:
         return str(chosen)
-    private = {one.casefold() for one in categories}
+    private = {one.casefold() for one in context.private_labels}
     is_private = any(str(one).casefold() in private for one in event.get("categories") or ())
     return str(Privacy.PRIVATE if is_private else Privacy.DEFAULT)
 

@@ -5,7 +5,7 @@ Sources: https://learn.microsoft.com/graph/api/resources/mailfolder, https://lea
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 from connectors.microsoft import listing
 from connectors.microsoft.client import Asked, Client, quoted
@@ -24,6 +24,8 @@ UNREAD: Mapping[str, Place | None] = {
 _OWN: Mapping[str, Place] = {"inbox": Place.INBOX, "sentitems": Place.SENT}
 _SEARCH = "#microsoft.graph.mailSearchFolder"  # shows mails that are in other folders
 _PAGE = ("odata.maxpagesize=200",)
+_ALL = "/mailFolders/delta"
+_SHOWN: Mapping[str, str] = {"$select": "displayName,parentFolderId,isHidden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Folders:
         self._client = client
         self._known: dict[str, str] = {}  # ids of Outlook's own folders by their names; empty: there is none
         self._hidden: set[str] = set()  # ids of folders that are not listed
+        self._tree: dict[str, Folder] | None = None  # by their ids; None: not asked for yet
 
     def read(self) -> list[Folder]:
         """Return the folders whose mail is read."""
@@ -79,30 +82,35 @@ class Folders:
 
     def where(self, folder_id: str) -> Where | None:
         """Return where a message is, in whichever folder; None: in none whose mail anybody reads."""
+        names = {found: name for name, found in self._ids((*UNREAD, *_OWN)).items()}
         if folder_id not in self._all and folder_id not in self._hidden:
-            del self._all  # it may have been made since
+            self._tree = None  # it may have been made since
         if folder_id not in self._all:
             self._hidden.add(folder_id)
             return None
-        names = {found: name for name, found in self._ids((*UNREAD, *_OWN)).items()}
         around = next((names[one.id] for one in self._path(folder_id) if names.get(one.id) in UNREAD), "")
         if around and UNREAD[around] is None:
             return None
         place = UNREAD[around] if around else _OWN.get(names.get(folder_id, ""))
         return Where(self.names(folder_id), str(place or ""))
 
-    @cached_property
+    @property
     def _all(self) -> dict[str, Folder]:
         """All folders, also those in folders: unlike a listing, a round of changes has them all."""
-        try:
-            return self._round()
-        except CursorExpired:  # Graph forgot where it was: once more from the beginning
-            return self._round()
+        if self._tree is None:
+            self._tree = self._round(self._client.get(_ALL, _SHOWN, prefer=_PAGE))
+        return self._tree
 
-    def _round(self) -> dict[str, Folder]:
+    def _round(self, answer: Mapping[str, Any]) -> dict[str, Folder]:
+        try:
+            return self._collected(answer)
+        except CursorExpired:  # Graph forgot where it was: once more from the beginning
+            return self._collected(self._client.get(_ALL, _SHOWN, prefer=_PAGE))
+
+    def _collected(self, answer: Mapping[str, Any]) -> dict[str, Folder]:
+        """Read a round from its first page on."""
         found: dict[str, Folder] = {}
-        asked = {"$select": "displayName,parentFolderId,isHidden"}
-        for one in listing.everything(self._client, "/mailFolders/delta", asked, "folders", prefer=_PAGE):
+        for one in listing.onwards(self._client, answer, "folders", prefer=_PAGE):
             folder_id = str(one["id"])
             if "@removed" in one:
                 found.pop(folder_id, None)
@@ -113,12 +121,22 @@ class Folders:
         return found
 
     def _ids(self, names: Iterable[str]) -> dict[str, str]:
-        missing = [name for name in names if name not in self._known]
-        asked = {name: Asked(f"/mailFolders/{name}", params={"$select": "id"}) for name in missing}
+        """Return the ids of Outlook's own folders; in the same batch, all folders are asked for."""
+        names = tuple(names)
+        asked = {
+            name: Asked(f"/mailFolders/{name}", params={"$select": "id"}) for name in names if name not in self._known
+        }
+        if asked and self._tree is None:
+            asked[_ALL] = Asked(_ALL, params=_SHOWN, prefer=_PAGE)
         for name, answer in (self._client.all(asked) if asked else {}).items():
-            if isinstance(answer, Exception) and not isinstance(answer, GoneError):
+            if isinstance(answer, GoneError) and name != _ALL:
+                self._known[name] = ""
+            elif isinstance(answer, Exception):
                 raise answer
-            self._known[name] = "" if isinstance(answer, Exception) else str(answer.get("id") or "")
+            elif name == _ALL:
+                self._tree = self._round(answer)
+            else:
+                self._known[name] = str(answer.get("id") or "")
         return {name: self._known[name] for name in names}
 
     def _path(self, folder_id: str) -> Iterator[Folder]:

@@ -12,21 +12,27 @@ from functools import cached_property
 from typing import Any
 
 from connectors.microsoft import files, folders, listing, older_mail
-from connectors.microsoft.client import Client
+from connectors.microsoft.client import BATCH, Client
 from connectors.microsoft.folders import Folders, Where
 from connectors.microsoft.sifting import HEAD, Sifting
 from hub.connector.stream import Change, Cursor, Left, Page, Phase, Stream
-from hub.errors import GoneError
+from hub.errors import GoneError, RetryLaterError
 from hub.records.mail import Place
 
 RECORDS = "mail"
-PAGE = ("odata.maxpagesize=100",)
+# Headers on one page. Graph names no most for a round; this is what backups of whole mailboxes ask for:
+# https://github.com/alcionai/corso/blob/main/src/pkg/services/m365/api/consts.go
+LARGE, SMALL = 500, 100
 LISTED = "1000"  # ids on one page
+FETCHED = 2 * BATCH  # messages fetched for one page of a pass from the beginning
 NAMED_FOR = timedelta(hours=1)  # how long the names of a folder are believed
 # An entry that has these has the whole header; another one says what changed.
 _WHOLE = frozenset({"receivedDateTime", "toRecipients", "categories"})
 # What changes while people read; it says nothing that the hub keeps.
 _PASSING = frozenset({"isRead", "flag", "importance", "inferenceClassification", "parentFolderId"})
+# What a cursor keeps during a pass from the beginning: ids of what is to be fetched, and whether large pages are too large.
+_WAITING, _SLOW = "waiting", "slow"
+_FETCHING = "fetching"  # where a pass goes on when it knows all headers; no link of Graph's
 Json = dict[str, Any]
 
 
@@ -57,21 +63,27 @@ class MailStream:
         return Cursor(rest=_kept(where) | (older_mail.begin() if where.place == Place.INBOX else {}))
 
     def pull(self, cursor: Cursor) -> Page:
-        """Return a page of a round. Its links are used as they are: what was asked for first holds for all of it."""
+        """Return a page of a round. Its links are used as they are: what was asked for first holds for all of it.
+
+        From the beginning, matches are collected until they fill batches, however few of them a page has. Where Graph
+        gives less than a batch at a time, each page is brought in by itself.
+        """
         if cursor.page == older_mail.PAGE:
             return self._older(cursor)
-        going_on = cursor.page or (cursor.token if cursor.phase is Phase.INCREMENTAL else "")
-        if going_on:
-            answer = self.client.get(going_on, prefer=PAGE)
-        else:
-            answer = self.client.get(f"{folders.path(self.folder)}/messages/delta", HEAD, prefer=PAGE)
-        entries = listing.items(answer, "messages")
-        rest = self._named(cursor.rest) if entries else cursor.rest
-        changes = self._changes(entries, rest, is_first=cursor.phase is Phase.FULL) if entries else []
-        if following := listing.link(answer, listing.NEXT):
-            return Page(changes, replace(cursor, page=following, rest=rest), more=True)
-        rest = older_mail.newcomers_of(rest, self.client)
-        told = replace(cursor, token=listing.link(answer, listing.DELTA), page=older_mail.PAGE, rest=rest)
+        changes: list[Change] = []
+        is_short = False
+        if cursor.page != _FETCHING and len(cursor.rest.get(_WAITING, ())) < FETCHED:
+            changes, cursor, is_short = self._listed(cursor)
+        waiting, is_last = cursor.rest.get(_WAITING, []), cursor.page == _FETCHING
+        count = len(waiting)
+        if cursor.phase is Phase.FULL:
+            count = min(FETCHED, count if is_last or is_short else count - count % BATCH)
+        changes += self._sifting(cursor.rest).fetched(waiting[:count])
+        cursor = replace(cursor, rest=_without(cursor.rest, _WAITING) | _some(waiting[count:]))
+        if not is_last or count < len(waiting):
+            return Page(changes, cursor, more=True)
+        rest = older_mail.newcomers_of(_without(cursor.rest, _SLOW), self.client)
+        told = replace(cursor, page=older_mail.PAGE, rest=rest)
         return Page(changes, told, more=True) if older_mail.is_asking(rest) else _ended(changes, told)
 
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
@@ -96,7 +108,38 @@ class MailStream:
         changes, following = self.find(ids) if ids else (), replace(cursor, rest=rest)
         return Page(changes, following, more=True) if older_mail.is_asking(rest) else _ended(changes, following)
 
-    def _changes(self, entries: Sequence[Json], rest: Mapping[str, Any], *, is_first: bool) -> list[Change]:
+    def _listed(self, cursor: Cursor) -> tuple[list[Change], Cursor, bool]:
+        """Return what the next page says, the cursor behind it, with what is to be fetched, and whether it was short."""
+        answer, rest = self._asked(cursor)
+        entries = listing.items(answer, "messages")
+        changes: list[Change] = []
+        if entries:
+            rest = self._named(rest)
+            changes, rest = self._told(entries, rest, is_first=cursor.phase is Phase.FULL)
+        if following := listing.link(answer, listing.NEXT):
+            cursor = replace(cursor, page=following, rest=rest)
+        else:
+            cursor = replace(cursor, token=listing.link(answer, listing.DELTA), page=_FETCHING, rest=rest)
+        return changes, cursor, len(entries) < BATCH
+
+    def _asked(self, cursor: Cursor) -> tuple[Json, Mapping[str, Any]]:
+        """Ask for the next page: a large one from the beginning; if Graph fails there, a small one, and then only these."""
+        is_first = cursor.phase is Phase.FULL
+        params: Mapping[str, str] | None = None
+        if not (place := cursor.page or ("" if is_first else cursor.token)):
+            place, params = f"{folders.path(self.folder)}/messages/delta", HEAD
+        if is_first and _SLOW not in cursor.rest:
+            try:
+                return self.client.get(place, params, prefer=_pages_of(LARGE)), cursor.rest
+            except RetryLaterError as error:
+                if error.retry_after is not None:  # it said when, so it is no question of size
+                    raise
+                return self.client.get(place, params, prefer=_pages_of(SMALL)), {**cursor.rest, _SLOW: True}
+        return self.client.get(place, params, prefer=_pages_of(SMALL)), cursor.rest
+
+    def _told(
+        self, entries: Sequence[Json], rest: Mapping[str, Any], *, is_first: bool
+    ) -> tuple[list[Change], Mapping[str, Any]]:
         """Return what a page says; its order means nothing, so what left and is there is asked for."""
         left = {str(one["id"]) for one in entries if "@removed" in one}
         told: dict[str, Json] = {}
@@ -105,8 +148,12 @@ class MailStream:
                 told[remote_id] = {**told.get(remote_id, {}), **one}
         whole = [one for one in told.values() if one.keys() >= _WHOLE]
         partly = [name for name, one in told.items() if not one.keys() >= _WHOLE and (is_first or _matters(one))]
-        sifting = Sifting(self.client, self._folders, (self.folder, _where(rest)))
-        return [*map(Left, left), *sifting.heads(whole), *sifting.fetched(partly)]
+        filtered, kept = self._sifting(rest).heads(whole)
+        waiting = [one for one in dict.fromkeys((*rest.get(_WAITING, ()), *kept, *partly)) if one not in left]
+        return [*map(Left, left), *filtered], {**rest, _WAITING: waiting}
+
+    def _sifting(self, rest: Mapping[str, Any]) -> Sifting:
+        return Sifting(self.client, self._folders, (self.folder, _where(rest)))
 
     def _named(self, rest: Mapping[str, Any]) -> Mapping[str, Any]:
         """Look at the names of the folder again, once in a while: one of them may make its mail private."""
@@ -147,6 +194,18 @@ def _ended(changes: Sequence[Change], cursor: Cursor) -> Page:
     """End a pass. What one from the beginning did not show may be in another folder: it is asked for by its id."""
     done = Cursor(Phase.INCREMENTAL, token=cursor.token, asked=cursor.asked, rest=cursor.rest)
     return Page(changes, done, more=False, complete=False)
+
+
+def _pages_of(size: int) -> tuple[str, ...]:
+    return (f"odata.maxpagesize={size}",)
+
+
+def _some(waiting: Sequence[str]) -> dict[str, Any]:
+    return {_WAITING: list(waiting)} if waiting else {}
+
+
+def _without(rest: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {one: value for one, value in rest.items() if one != name}
 
 
 def _joined(names: Sequence[str]) -> str:

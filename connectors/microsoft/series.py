@@ -6,7 +6,7 @@ the second. Source: https://learn.microsoft.com/graph/api/event-get (cancelledOc
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -96,6 +96,12 @@ class Series:
                 with suppress(ShapeError):
                     found[self.day_of(one)] = one
         return found
+
+    def with_exceptions(self, more: Iterable[Event | None]) -> "Series":
+        """Return the series with more exceptions than its master lists."""
+        found = [one for one in more if one is not None]
+        listed = [*_list(self.master.get("exceptionOccurrences")), *found]
+        return Series({**self.master, "exceptionOccurrences": listed}) if found else self
 
     def day_of(self, event: Event) -> date:
         """Return for which day of the series a time was meant.

@@ -45,8 +45,8 @@ class Sifting:
     folders: Folders
     folder: tuple[str, Where] = ("", Where(()))
 
-    def heads(self, entries: Sequence[Json]) -> list[Change]:
-        """Keep or filter messages of which only the header is here: those that may be kept are fetched."""
+    def heads(self, entries: Sequence[Json]) -> tuple[list[Change], list[str]]:
+        """Look at messages of which only the header is here: those to filter, and ids of those that may be kept."""
         read = [self._read(one, self.folder[1]) for one in entries]
         verdicts = self._verdicts(read)
         kept = [
@@ -59,7 +59,7 @@ class Sifting:
             for one, mail, verdict in zip(entries, read, verdicts, strict=True)
             if mail is not None and verdict is not None and not verdict.keep
         ]
-        return [*filtered, *self.fetched(kept)]
+        return [*filtered], kept
 
     def fetched(self, remote_ids: Iterable[str]) -> list[Change]:
         """Fetch messages as they are now, wherever in the mailbox, and keep or filter each."""
@@ -84,11 +84,15 @@ class Sifting:
         read = [self._read(message, where) for _, message, where in found]
         verdicts = self._verdicts(read)
         return [
-            Upsert(remote_id, payload(message, where))
+            Upsert(remote_id, payload(message, where), container=self._stream_of(message))
             if mail is None or verdict is None or verdict.keep
             else _filtered(remote_id, verdict, mail)
             for (remote_id, message, where), mail, verdict in zip(found, read, verdicts, strict=True)
         ]
+
+    def _stream_of(self, message: Json) -> str:
+        """Return the key of the stream of the folder that a message is in."""
+        return f"mail:{self.client.mailbox}:{message.get('parentFolderId') or ''}"
 
     def _verdicts(self, read: Sequence[Mail | None]) -> list[Verdict | None]:
         mails = [mail for mail in read if mail is not None]

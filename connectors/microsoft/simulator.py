@@ -4,11 +4,7 @@ Written from Graph's reference pages, knowing nothing of our client.
 Sources: https://learn.microsoft.com/graph/api/overview, https://learn.microsoft.com/entra/identity-platform
 """
 
-import shutil
-import tempfile
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from connectors.microsoft.simulated import batch
@@ -18,9 +14,9 @@ from connectors.microsoft.simulated.signin import SignIn
 from connectors.microsoft.simulated.throttle import Spent
 from connectors.microsoft.simulated.world import Post, User, World
 from hub.connector.simulated.clock import Clock
-from hub.connector.simulated.keys import Authority
 from hub.connector.simulated.mime import compose
-from hub.connector.simulated.wire import Answer, Request, Server
+from hub.connector.simulated.serving import Serving
+from hub.connector.simulated.wire import Answer, Request
 from hub.connector.simulator import Container, Fault, Faults, Harm
 
 FAULTS = {
@@ -60,7 +56,6 @@ FAULTS = {
     "no_refresh_token": Fault("answers a code or a refresh without a refresh token", Harm.CUT),
     "scope_missing": Fault("answers 403 ErrorAccessDenied", Harm.LIMITED),
     "api_disabled": Fault("answers 404 MailboxNotEnabledForRESTAPI", Harm.LIMITED),
-    "no_licence": Fault("answers 404 MailboxNotEnabledForRESTAPI to what concerns a mailbox", Harm.LIMITED),
     "no_validation": Fault("finds that the address of a subscription does not answer", Harm.CUT),
     "dropped_notification": Fault("loses a notification", Harm.CUT),
     "duplicated_notification": Fault("sends a notification twice", Harm.NOISE),
@@ -74,7 +69,6 @@ PEOPLE = (
     ("maya@acme.example", "Maya Cohen"),
 )
 STREAMS = tuple(CONTAINERS)
-_TICK_S = 0.02
 _LOST = b"<!DOCTYPE html><html lang=en><title>404</title><p>The resource you are looking for has been removed.</html>"
 
 
@@ -89,48 +83,34 @@ class MicrosoftSimulator:
         self.notifier, self.subscriptions = self.world.notifier, self.world.subscriptions
         for address, name in PEOPLE:
             self.world.add_user(address, name)
-        self._folder = Path()
-        self._authority: Authority | None = None
         self._refresh_token = ""
         self._gateway = Gateway(self.world)
         self.sign_in = SignIn(self.world)
-        self._server: Server | None = None
-        self._thread: threading.Thread | None = None
+        self._serving = Serving("microsoft", port, self._answer, self.faults, _is_api)
 
     # -- hub.connector.simulator.Simulator ----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Listen on 127.0.0.1; returns when it accepts connections. What happened before a stop is still there."""
-        if self._authority is None:
-            self._authority, self._folder = Authority(), Path(tempfile.mkdtemp(prefix="simulated-microsoft-"))
-        self._server = Server(self.port, self._authority.write(self._folder), self._answer, self.faults, _is_api)
-        self.port = self._server.server_address[1]
-        self.world.base_url = f"https://127.0.0.1:{self.port}"
+        self._serving.start(self._begin)
+
+    def _begin(self) -> None:
+        self.port, self.world.base_url = self._serving.port, self._serving.url
         if not self._refresh_token:
             self._refresh_token = self.oauth.grant(PEOPLE[0][0])
         self.notifier.start()
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_TICK_S,), name="microsoft-simulator", daemon=True
-        )
-        self._thread.start()
 
     def stop(self) -> None:
         """End every connection and thread, and remove the keys."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.end()
-        if self._thread:
-            self._thread.join(5)
+        self._serving.stop()
         self.notifier.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def settings(self) -> dict[str, str]:
         """Account settings (secrets too) with which the connector reaches the first user."""
         return {
             "graph_url": self.world.base_url,
             "authority_url": self.world.base_url,
-            "ca": str(self._folder / "ca.pem"),
+            "ca": self._serving.ca,
             "tenant": self.oauth.tenant_id,
             "client_id": self.oauth.client_id,
             "client_secret": self.oauth.client_secret,
@@ -141,12 +121,11 @@ class MicrosoftSimulator:
     @property
     def asked(self) -> int:
         """How many HTTP requests came since the start; a batch is one."""
-        return self._server.asked if self._server else 0
+        return self._serving.asked
 
     def cut(self) -> None:
         """Break every connection; new ones are accepted."""
-        if self._server:
-            self._server.cut()
+        self._serving.cut()
 
     def container(self, kind: str) -> Container:
         """The first user's calendar, mail or contacts, for a suite that knows nothing of either."""

@@ -66,7 +66,7 @@ def add(
             audit.record(session, None, "account.added", "account", row.public_id, connector=connector)
             token = accounts.rotate_hook_token(row) if known.receive is not None else ""
         if token:
-            click.echo(f"Webhook address: {hub.settings.public_url}/api/cti/v1/{token}")
+            click.echo(f"Webhook address: {hub.settings.public_url}{accounts.hook_path(known, token)}")
         if check and not _checked(hub, row):
             click.echo("Added, but the check found something to do; see above.", err=True)
         else:

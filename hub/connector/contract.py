@@ -71,12 +71,14 @@ class Received:
     """What came of one webhook call.
 
     `events` are call events for the call state (telephony only); `records` go the way of every record;
-    `answer` is the JSON body the remote expects, None for 204.
+    `answer` is the JSON body the remote expects, None for 204; a browser gets a page instead.
     """
 
     records: tuple[Delivered, ...] = ()
     heard: tuple[bytes, ...] = ()  # telephony: raw messages for `Exchange.translator()`
     answer: dict[str, Any] | None = None
+    page: bool = False  # a person's browser waits for the answer: a page that says thank you
+    redirect: str = ""  # where it is sent instead, in the account's own settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Connector(Generic[SettingsT]):
     remote: Callable[[Account[SettingsT], Tools], Remote] | None = None  # what is read in pages and written to
     transforms: Mapping[str, Callable[..., Any]] | None = None  # that only its own mappings may name
     consent: Consent[SettingsT] | None = None  # where a person allows it on a page of the remote
+    largest_hook: int = 1 << 20  # bytes of one webhook call
+    asks_by_get: bool = False  # its remote asks with GET whether the address is ours
     help: str = ""  # a short text for the connect page: what to prepare in the remote system
 
 

@@ -13,3 +13,4 @@ class Hook:
     content_type: str
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of form posts, parsed by the web layer
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    method: str = "POST"  # or GET, with which some remotes ask whether the address is ours

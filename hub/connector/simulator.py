@@ -146,6 +146,7 @@ class Container(Protocol):
     stream: str  # key of the stream that reads it, as the connector calls it
     settings: Mapping[str, str]  # beside the simulator's: read this and one more place of the same account, not limited
     shares_limits: bool  # silence that the remote wants here holds for the other place as well
+    only_grows: bool  # records come and never change, none is ever gone for the hub, and no cursor can be lost
     tells: bool  # the remote says by itself when something happens here
 
     def grow(self, count: int, customer: str) -> Sequence[str]:

@@ -29,6 +29,7 @@ class Phase(StrEnum):
     INCREMENTAL = "incremental"  # what changed since `token`
     SWEEP = "sweep"  # the hub's own: a complete pass is over, what it did not show is being marked
     PROVE = "prove"  # a pass that did not show everything is over; what it did not show is asked for by id
+    LEAVE = "leave"  # the container is no more; what it showed is asked for by id, and then it is not read any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Upsert:
     remote_id: str
     payload: dict[str, Any]
     version: str = ""
+    container: str = ""  # key of the stream it lies in, where that may be another one than found it
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +253,46 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A record that a notification named; what it is, the remote is asked for (`FindsNamed`)."""
+
+    records: str  # as of `Stream.records`
+    mailbox: str  # as of `Stream.mailbox`
+    remote_id: str
+    at: datetime | None = None  # when it happened, as the notification says
+    said: Mapping[str, Any] = field(default_factory=dict)  # its own words, kept until the record is there
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """The remote does not show a named record now; it is asked for again, for a day and a half, less and less often."""
+
+    remote_id: str
+    why: str
+
+
+@runtime_checkable
+class FindsNamed(Protocol):
+    """What a remote may offer besides: records that its notifications named, a few at a time."""
+
+    def find_named(self, records: str, mailbox: str, remote_ids: Sequence[str]) -> Sequence[Upsert | Filtered | NotYet]:
+        """Return these records as they are now, each as one of the three.
+
+        Raises:
+            ConnectorError: for all of them, such as a permission that was taken away; they wait until it is back.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Hinted:
     """What a notification said."""
 
     keys: Sequence[str] = ()  # of streams; also of other accounts of this connector, where they share a queue
     answer: str = ""  # text that the remote wants back, such as that of a handshake; empty: none
     renew: Sequence[str] = ()  # streams of this account whose channels `ensure` is to renew now
+    named: Sequence[Named] = ()  # records of this account
+    odd: Sequence[Mapping[str, Any]] = ()  # parts that nobody understands, of a sender who proved who he is
+    lists: bool = False  # there are streams that we do not know yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class _Work:
     is_new: bool = False
 
 
-def take(
+def take(  # noqa: PLR0913 - how a source is to be read
     session: Session,
     account: Account,
     given: Sequence[Given],
@@ -79,6 +79,7 @@ def take(
     both_ways: Collection[str] = (),
     writing: bool = False,
     first: bool = False,
+    apart: bool = True,
 ) -> list[RawState]:
     """Link records to parties, keep what they say and bring the parties up to date; safe to repeat.
 
@@ -89,6 +90,7 @@ def take(
         both_ways: fields that the account also writes to (`in_step`); none: it is only read.
         writing: these are answers to writes of ours.
         first: the account has not been read to its end yet: nobody is told of what is older than its connection.
+        apart: two records of this source are two people, as in an address book; else one may have left several.
 
     Raises:
         RecordError: one of them is no person or company.
@@ -105,7 +107,7 @@ def take(
     states = [_state(session, card, own, parties) for card in cards]
     taken = [card for card, state in zip(cards, states, strict=True) if state is None]
     if taken:
-        _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first))
+        _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first, apart))
     return [state or RawState.APPLIED for state in states]
 
 
@@ -264,7 +266,7 @@ def _current(session: Session, party: Party) -> int:
     return party.id if party.status == PartyStatus.ACTIVE else 0
 
 
-def _decide(session: Session, account: Account, cards: Sequence[_Card]) -> None:
+def _decide(session: Session, account: Account, cards: Sequence[_Card], *, apart: bool) -> None:
     """Give every record the number of its party."""
     linked = [card for card in cards if card.number]
     unlinked = [card for card in cards if not card.number]
@@ -273,7 +275,7 @@ def _decide(session: Session, account: Account, cards: Sequence[_Card]) -> None:
     known.expect_companies({card.record.name for card in unlinked if card.record.is_company})
     # Those that have a party first: what they bring today may be what a new one is known by.
     for number, card in enumerate((*linked, *unlinked)):
-        scope = scope_of(account.id, card.raw.stream)
+        scope = scope_of(account.id, card.raw.stream if apart else f"{card.raw.stream}:{card.raw.remote_id}")
         card.number = card.number or known.whose(card.record, card.points, scope) or -number - 1
         known.add(card.number, card.record, card.points, scope)
 
@@ -289,10 +291,11 @@ class _Step:
     fields: frozenset[str]
     writing: bool
     first: bool
+    apart: bool
 
 
 def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Step) -> None:
-    _decide(session, account, cards)
+    _decide(session, account, cards, apart=step.apart)
     by_party: dict[int, list[_Card]] = defaultdict(list)
     for card in cards:
         by_party[card.number].append(card)

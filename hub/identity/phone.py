@@ -243,6 +243,7 @@ def as_dialled(e164: str, region: str) -> str:
     return re.sub(r"[^0-9+]", "", phonenumbers.format_out_of_country_calling_number(number, region))
 
 
+@lru_cache(maxsize=20_000)
 def display(e164: str, region: str | None = None) -> str:
     """Return a number as people read it: national form inside `region`, else international. Odd input comes back.
 

@@ -19,6 +19,7 @@ from hub.settings import Settings
 
 BROKEN = (UserError, ConfigError)
 """What `open_account` raises: the account needs a person, and the connector was not even asked."""
+_LISTED = select(Account).where(Account.state != AccountState.REMOVED).order_by(Account.name)
 MASK = "********"  # what forms show in place of a secret that is set; sent back, it changes nothing
 
 
@@ -130,7 +131,7 @@ def by_name(session: Session, name: str) -> Account:
 
 def listed(session: Session) -> Sequence[Account]:
     """All accounts that were not removed, by name."""
-    return session.scalars(select(Account).where(Account.state != AccountState.REMOVED).order_by(Account.name)).all()
+    return session.scalars(_LISTED).all()
 
 
 def hash_token(token: str) -> str:
@@ -143,6 +144,13 @@ def rotate_hook_token(row: Account) -> str:
     token = secrets.token_urlsafe(32)
     row.old_hook_token_hash, row.hook_token_hash = row.hook_token_hash, hash_token(token)
     return token
+
+
+def hook_path(connector: Connector[Any], token: str) -> str:
+    """Return the path that a remote posts to, with its secret; empty where it has none."""
+    if not token:
+        return ""
+    return f"/api/cti/v1/{token}" if connector.exchange is not None else f"/hooks/{token}"
 
 
 def drop_old_hook_token(row: Account) -> None:

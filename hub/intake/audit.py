@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from hub import log
+from hub.connector.sift import Reason
 from hub.connector.stream import Findable, Lane, Remote
 from hub.errors import ConnectorError, ShapeError
 from hub.intake import health, receive
@@ -26,6 +27,7 @@ WINDOW = timedelta(days=14)  # that is compared; older records were compared bef
 EVERY = timedelta(days=1)
 AGAIN = timedelta(hours=1)  # after one that could not be ended, or begun: everything is just being read
 NAMED = 50  # missing ids that are written down
+UNSEEN = (Reason.TRASH, Reason.SPAM)  # why records in places that no stream reads are filtered
 SOME = 500
 _log = log.get(__name__)
 
@@ -100,7 +102,7 @@ def _found(
 
 
 def _seen(session: Session, account_id: int, records: str, ids: frozenset[str]) -> set[str]:
-    """Return which of these ids the hub has seen: kept, or filtered."""
+    """Return which of these ids the hub has seen: kept and there, or filtered."""
     wanted = sorted(ids)
     seen = _kept(session, account_id, records, wanted)
     for begin in range(0, len(wanted), SOME):
@@ -110,6 +112,8 @@ def _seen(session: Session, account_id: int, records: str, ids: frozenset[str]) 
             FilteredRecord.account_id == account_id,
             FilteredRecord.stream == records,
             FilteredRecord.id_hash.in_(hashes),
+            # What came out of there unseen lies where it is looked at now: that it was there says nothing.
+            FilteredRecord.reason.not_in(UNSEEN),
         )
         seen |= {hashes[one] for one in session.scalars(filtered)}
     return seen
@@ -120,7 +124,7 @@ def _kept(session: Session, account_id: int, records: str, ids: Sequence[str]) -
     kept: set[str] = set()
     for begin in range(0, len(ids), SOME):
         some = RawRecord.remote_id.in_(ids[begin : begin + SOME])
-        kept |= set(session.scalars(select(RawRecord.remote_id).where(*mine, some)))
+        kept |= set(session.scalars(select(RawRecord.remote_id).where(*mine, some, RawRecord.gone_at.is_(None))))
     return kept
 
 

@@ -23,7 +23,7 @@ from hub import log
 from hub.connector.hook import Hook
 from hub.connector.stream import Channel, Hinted, Lane, Push, Remote
 from hub.errors import AuthError, ConnectorError, GoneError, LimitedError, NotFoundError, RetryLaterError, ShapeError
-from hub.intake import grants, read, trouble
+from hub.intake import grants, named, read, receive, trouble
 from hub.intake.models import Account, AccountState, PushChannel, StreamState
 from hub.intake.trouble import Trouble
 from hub.security.vault import Vault
@@ -38,6 +38,7 @@ LOOK_EVERY = timedelta(hours=6)  # whether what had no channel can have one now
 CONNECT_EVERY = timedelta(hours=1)  # whether somebody let us in again
 LEAST = timedelta(minutes=1)  # between looks at the channels of an account
 SPACING = timedelta(seconds=5)  # between looks at one stream, however many hints come
+ODD = "notification"  # stream of raw records that are parts of notifications nobody understands
 PAUSE = timedelta(seconds=1)  # before a queue that was empty is asked again
 _FULL = ("full", "sweep", "prove")  # phases of a pass from the beginning, behind which there is a look anyway
 _FAULTS = (ConnectorError, ShapeError)
@@ -339,6 +340,7 @@ class Channels:
             raise NotFoundError("There is no account here that takes notifications")
         hinted = push.hinted(hook, list(self._kept(account).values()), address(self.public_url, account))
         self._renew(account, hinted.renew)
+        self._keep_named(account, hinted)
         self._hint(account, hinted.keys)
         return hinted
 
@@ -387,6 +389,18 @@ class Channels:
                 return
         with self.db.write() as session:
             hint(session, account.connector, keys)
+        self.wake()
+
+    def _keep_named(self, account: Account, hinted: Hinted) -> None:
+        """Write down records that were named, and set aside what nobody understands; one transaction."""
+        if not (hinted.named or hinted.odd or hinted.lists):
+            return
+        with self.db.write() as session:
+            named.keep(session, account.id, hinted.named)
+            for one in hinted.odd:
+                receive.keep_odd(session, account.id, ODD, dict(one), "nobody understands this part of a notification")
+            if hinted.lists:
+                read.hint(session, account.id, [read.LISTING])
         self.wake()
 
     def _renew(self, account: Account, keys: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.intake.models import Account, AccountState, Health, RawRecord, RawState, StreamState
+from hub.intake.models import NAMED, Account, AccountState, Health, NamedRecord, RawRecord, RawState, StreamState
 from hub.store.base import now
 
 LATE_FACTOR = 3  # times the usual gap without a good look
@@ -24,9 +24,9 @@ def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
         return Health.NEVER_RUN, ""
     if state.audit and state.audit.get("missing"):
         return Health.WARNINGS, _missing(state.audit["missing"])
-    if state.phase in {"full", "sweep", "prove"}:
+    if state.phase in {"full", "sweep", "prove", "leave"}:
         return Health.WORKING, ""
-    if state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
+    if state.every_s and state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
         return Health.LATE, state.last_error
     return Health.HEALTHY, ""
 
@@ -44,12 +44,16 @@ def _patience(state: StreamState) -> timedelta:
 _ORDER = (Health.NEEDS_YOU, Health.WARNINGS, Health.LATE, Health.WORKING, Health.NEVER_RUN, Health.HEALTHY)
 
 
-def of_account(streams: Sequence[StreamState], set_aside: int, moment: datetime) -> tuple[Health, str]:
-    """Return how an account is: as its worst stream, and amber while records are set aside. Pure."""
+def of_account(
+    streams: Sequence[StreamState], set_aside: int, moment: datetime, *, lost: int = 0
+) -> tuple[Health, str]:
+    """Return how an account is: as its worst stream, and amber while records are set aside or were given up. Pure."""
     found = [(*of_stream(state, moment), state.title or state.stream) for state in streams]
     if not found:
         return Health.NEVER_RUN, ""
     worst, text, title = min(found, key=lambda one: _ORDER.index(one[0]))
+    if lost and _ORDER.index(worst) > _ORDER.index(Health.WARNINGS):
+        return Health.WARNINGS, f"{lost} records were announced and never came; see Failures."
     if set_aside and _ORDER.index(worst) > _ORDER.index(Health.WARNINGS):
         return Health.WARNINGS, f"{set_aside} records are set aside; see Failures."
     return worst, f"{title}: {text}" if text else ""
@@ -60,13 +64,16 @@ def refresh(session: Session, account_id: int) -> Health:
     account = session.get_one(Account, account_id)
     if account.state != AccountState.ACTIVE:
         return Health(account.health)
+    is_read = (StreamState.records != "") | StreamState.stream.startswith(NAMED, autoescape=True)
     streams = session.scalars(
-        select(StreamState).where(StreamState.account_id == account_id, StreamState.wanted, StreamState.records != "")
+        select(StreamState).where(StreamState.account_id == account_id, StreamState.wanted, is_read)
     ).all()
     aside = session.scalar(
         select(func.count()).where(RawRecord.account_id == account_id, RawRecord.state == RawState.SET_ASIDE)
     )
-    health, text = of_account(streams, aside or 0, now())
+    given_up = (NamedRecord.account_id == account_id, NamedRecord.due_at.is_(None), NamedRecord.done_at.is_(None))
+    lost = session.scalar(select(func.count()).where(*given_up))
+    health, text = of_account(streams, aside or 0, now(), lost=lost or 0)
     if (account.health, account.health_text) != (health, text):
         account.health, account.health_text = health, text
     last = max((state.last_ok_at for state in streams if state.last_ok_at), default=None)

@@ -52,6 +52,9 @@ class Account(PublicId, Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+NAMED = "named:"  # begins the stream of a place whose records are named by notifications; see named.py
+
+
 class StreamState(Base):
     """One stream of an account: where to go on, when, and who is at it. The row is its own lock."""
 
@@ -193,3 +196,25 @@ class OauthGrant(Base):
     owner: Mapped[str] = mapped_column(default="")
     attempt: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
+
+
+class NamedRecord(Base):
+    """A record that a notification named; see intake/named.py."""
+
+    __tablename__ = "named_record"
+    __table_args__ = (
+        UniqueConstraint("account_id", "records", "remote_id"),
+        Index(None, "account_id", "mailbox", "due_at"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    records: Mapped[str]
+    mailbox: Mapped[str]
+    remote_id: Mapped[str]
+    said: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the notification's own words
+    happened_at: Mapped[datetime | None]  # as the notification says
+    named_at: Mapped[datetime] = mapped_column(default=now)
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None]  # None: it is there, or given up, visibly
+    done_at: Mapped[datetime | None]
+    why: Mapped[str] = mapped_column(default="")  # the remote does not show it

@@ -6,6 +6,7 @@ never stands behind anything that was not kept. A lost cursor begins a new epoch
 pass did not show is marked as gone afterwards.
 """
 
+import hashlib
 import json
 import random
 import time
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import delete, select, update
@@ -34,9 +36,18 @@ from hub.connector.stream import (
     Stream,
     Upsert,
 )
-from hub.errors import CursorExpired, GoneError, RetryLaterError
+from hub.errors import CursorExpired, DisabledError, GoneError, RetryLaterError, ScopeError
 from hub.intake import health, receive
-from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, RawState, Reading, StreamState
+from hub.intake.models import (
+    NAMED,
+    Account,
+    AccountState,
+    FilteredRecord,
+    RawRecord,
+    RawState,
+    Reading,
+    StreamState,
+)
 from hub.intake.receive import Fate, Shown
 from hub.intake.trouble import Trouble, again, of_reading, said
 from hub.store.base import now
@@ -194,21 +205,37 @@ class Reader:
         streams = remote.streams()
         with self._db.write() as session:
             fence(session, StreamState, lease)
-            enrol(session, account.id, streams)
+            enrol(session, account.id, streams, opens=partial(_opens, remote))
 
     def _all(self, run: Run) -> bool:
         """Read page after page; True: there is more, but the time is over."""
         deadline = time.monotonic() + self._slice_s
-        if self._must_begin(run):
-            self._begin(run)
-        while True:
-            cursor = Cursor.of_json(run.state.cursor or {})
-            run.phases.add(cursor.phase)
-            go_on = {Phase.SWEEP: self._sweep, Phase.PROVE: self._prove}.get(cursor.phase, self._page)
-            if not go_on(run, cursor):
-                return False
+        while self._step(run):
             if time.monotonic() > deadline:
                 return True
+        return False
+
+    def _step(self, run: Run) -> bool:
+        """Read one page, or do one piece of the hub's own work; True: there is more.
+
+        Raises:
+            GoneError: the container is no more, and so nobody reads it any more.
+        """
+        cursor = Cursor.of_json(run.state.cursor or {})
+        try:
+            if self._must_begin(run):
+                self._begin(run)
+                cursor = Cursor.of_json(run.state.cursor or {})
+            run.phases.add(cursor.phase)
+            own = {Phase.SWEEP: self._sweep, Phase.PROVE: self._prove, Phase.LEAVE: self._depart}
+            return own.get(cursor.phase, self._page)(run, cursor)
+        except GoneError:
+            if cursor.phase is Phase.LEAVE:
+                raise
+        with self._db.write() as session:
+            fence(session, StreamState, run.lease)
+            self._keep_cursor(session, run, _leaving(cursor), epoch=run.state.epoch + 1)
+        return True
 
     def _must_begin(self, run: Run) -> bool:
         """Say whether a pass from the beginning is due: never done, lost, asked otherwise, or grown old."""
@@ -258,7 +285,7 @@ class Reader:
 
     def _pulled(self, run: Run, cursor: Cursor) -> Page:
         """Ask for a page; one that was asked for in this run already would go round for ever."""
-        place = json.dumps(cursor.as_json(), sort_keys=True, default=str)
+        place = _mark(cursor)
         if place in run.pages:
             self._leave_circle(run, cursor)
             raise RetryLaterError("the remote sends us round in a circle: it named a page that it gave already")
@@ -289,8 +316,10 @@ class Reader:
         filtered = [one for one in changes if isinstance(one, Filtered)]
         # First what went: something that was deleted and made anew is not two.
         self._lose(session, run, [one.remote_id for one in changes if isinstance(one, Gone)])
-        delivered = [Delivered(stream.records, one.remote_id, one.payload, one.version) for one in upserts]
-        kept = receive.keep_page(session, account.id, stream.records, delivered, run.shown)
+        kept: list[receive.Kept] = []
+        for shown, some in self._places(session, run, upserts):
+            delivered = [Delivered(stream.records, one.remote_id, one.payload, one.version) for one in some]
+            kept += receive.keep_page(session, account.id, stream.records, delivered, shown)
         run.counts.update(one.fate for one in kept)
         raws = receive.rows(session, [one for one in kept if one.waits])
         self._taker.take(session, account, raws)
@@ -303,6 +332,18 @@ class Reader:
             self._unfilter(session, run, [one.remote_id for one in upserts])
         self._leave(session, run, [one.remote_id for one in changes if isinstance(one, Left)])
         self._taker.withdraw(session, account, self._raws(session, run, [one.remote_id for one in filtered]))
+
+    def _places(self, session: Session, run: Run, upserts: Sequence[Upsert]) -> list[tuple[Shown, list[Upsert]]]:
+        """Divide records by the streams they lie in: of what one finds elsewhere, that one must notice when it goes."""
+        elsewhere = {one.container for one in upserts} - {"", run.stream.key}
+        query = select(StreamState.stream, StreamState.epoch).where(
+            StreamState.account_id == run.account.id, StreamState.stream.in_(elsewhere), StreamState.wanted
+        )
+        read = {key: Shown(key, epoch) for key, epoch in session.execute(query)} if elsewhere else {}
+        found: dict[Shown, list[Upsert]] = {run.shown: []}
+        for one in upserts:
+            found.setdefault(read.get(one.container, run.shown), []).append(one)
+        return list(found.items())
 
     def _raws(self, session: Session, run: Run, remote_ids: Sequence[str]) -> Sequence[RawRecord]:
         query = select(RawRecord).where(
@@ -373,6 +414,32 @@ class Reader:
                 self._keep_cursor(session, run, replace(cursor, phase=Phase.INCREMENTAL, page=""), last_full_at=now())
         return bool(ids)
 
+    def _depart(self, run: Run, cursor: Cursor) -> bool:
+        """Ask what became of the records of a container that is no more: gone, or somewhere else.
+
+        Raises:
+            GoneError: all were asked for. Where nobody may be asked, the stream stands still as it is.
+        """
+        kept: dict[str, Any] | None = None
+        try:
+            if self._prove(run, cursor):
+                return True
+            why = "There is no such place any more."
+        except (ScopeError, DisabledError) as error:
+            why = str(error)
+            if cursor.token:
+                kept = replace(cursor, phase=Phase.INCREMENTAL).as_json()
+        with self._db.write() as session:
+            fence(session, StreamState, run.lease)
+            values = {"cursor": kept, "phase": str(Phase.INCREMENTAL if kept else Phase.FULL)}
+            session.execute(
+                update(StreamState)
+                .where(StreamState.id == run.lease.id)
+                .values(**values)
+                .execution_options(synchronize_session=False)
+            )
+        raise GoneError(why)
+
     def _sweep(self, run: Run, cursor: Cursor) -> bool:
         """Mark what a complete pass did not show, a few at a time; then the pass is over."""
         with self._db.write() as session:
@@ -441,6 +508,11 @@ def _reading(state: StreamState, run: Run | None, trouble: Trouble, error: str, 
     )
 
 
+def _mark(cursor: Cursor) -> str:
+    """Return what a cursor is recognised by; its text may be long, and a run remembers many."""
+    return hashlib.sha256(json.dumps(cursor.as_json(), sort_keys=True, default=str).encode()).hexdigest()
+
+
 def _chunks(changes: Sequence[Change]) -> list[list[Change]]:
     """Cut a page into what one transaction takes, deletions first; at least one chunk, which the cursor goes with.
 
@@ -477,11 +549,13 @@ def begin(session: Session, account_id: int) -> None:
     """Let an account be read from now on, also where it stood still: first, which streams it has."""
     rows = session.scalars(select(StreamState).where(StreamState.account_id == account_id, StreamState.records != ""))
     known = {row.stream: row for row in rows}
+    of_named = (StreamState.account_id == account_id, StreamState.stream.startswith(NAMED, autoescape=True))
+    places = session.scalars(select(StreamState).where(*of_named)).all()
     if LISTING not in known:
         known[LISTING] = StreamState(account_id=account_id, stream=LISTING, records=LISTING, every_s=LIST_EVERY_S)
         session.add(known[LISTING])
     known[LISTING].due_at, known[LISTING].lane = now(), Lane.INTERACTIVE
-    for row in known.values():
+    for row in (*known.values(), *places):
         if row.wanted and row.due_at is None:
             row.due_at = now()
 
@@ -502,8 +576,29 @@ def forget_cursor(session: Session, account_id: int, stream: str) -> None:
     )
 
 
-def enrol(session: Session, account_id: int, streams: Iterable[Stream]) -> list[StreamState]:
-    """Write down which streams an account has; those that are new are due now, those that are no more stand still."""
+def _opens(remote: Remote, key: str) -> bool:
+    """Say whether the settings want a stream, listed or not."""
+    try:
+        remote.stream(key)
+    except GoneError:
+        return False
+    return True
+
+
+def _leaving(cursor: Cursor) -> Cursor:
+    """Return the cursor of a stream whose container is no more; only an unfinished pass from the beginning is given up."""
+    return replace(cursor, phase=Phase.LEAVE, token=cursor.token if cursor.phase is Phase.INCREMENTAL else "", page="")
+
+
+def enrol(
+    session: Session, account_id: int, streams: Iterable[Stream], *, opens: Callable[[str], bool] = lambda _key: False
+) -> list[StreamState]:
+    """Write down which streams an account has; those that are new are due now, those that are no more stand still.
+
+    Args:
+        opens: says of a stream that is not listed whether the settings want it all the same. If so, its container is no
+            more, or not to be read any more, and its records are asked for first.
+    """
     query = select(StreamState).where(StreamState.account_id == account_id, StreamState.records.not_in(("", LISTING)))
     known = {row.stream: row for row in session.scalars(query.with_for_update())}
     for stream in streams:
@@ -511,13 +606,19 @@ def enrol(session: Session, account_id: int, streams: Iterable[Stream]) -> list[
         if row is None:
             row = StreamState(account_id=account_id, stream=stream.key, lane=Lane.BACKFILL, due_at=now())
             session.add(row)
-        elif not row.wanted:
+        elif not row.wanted or row.phase == Phase.LEAVE:
             row.wanted, row.due_at = True, now()
+            if row.phase == Phase.LEAVE:  # it is back
+                row.cursor, row.phase, row.attempt = None, Phase.FULL, row.attempt + 1
         row.title, row.records, row.mailbox = stream.title, stream.records, stream.mailbox
         row.every_s = round(stream.every.total_seconds())
         row.full_every_s = round(stream.full_every.total_seconds()) if stream.full_every else 0
     for gone in known.values():
-        gone.wanted, gone.due_at = False, None
+        if not gone.wanted or gone.cursor is None or not opens(gone.stream):
+            gone.wanted, gone.due_at = False, None
+        elif gone.phase != Phase.LEAVE:
+            gone.cursor, gone.phase = _leaving(Cursor.of_json(gone.cursor)).as_json(), Phase.LEAVE
+            gone.epoch, gone.attempt, gone.due_at = gone.epoch + 1, gone.attempt + 1, now()
     session.flush()
     return list(wanted(session, account_id))
 

@@ -42,6 +42,18 @@ class Kept:
         return self.fate is not Fate.UNCHANGED or self.state == RawState.KEPT
 
 
+def keep_odd(session: Session, account_id: int, stream: str, payload: dict[str, Any], why: str) -> None:
+    """Keep what somebody sent who may, and nobody understands: set aside, once however often it comes."""
+    payload = storable(payload)
+    digest = content_hash(payload)
+    values = {"account_id": account_id, "stream": stream, "remote_id": digest, "payload": payload, "hash": digest}
+    session.execute(
+        insert(session, RawRecord)
+        .values(public_id=new_public_id(), state=RawState.SET_ASIDE, error=why, **values)
+        .on_conflict_do_nothing()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """Where records were seen: the stream that showed them, in which of its passes from the beginning."""

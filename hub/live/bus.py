@@ -28,6 +28,15 @@ class Bus(Protocol):
         """
         ...
 
+    def tell(self, user_id: int, event: str, news: Mapping[str, Any]) -> None:
+        """Tell one user's browsers something that is no card; who joins later does not hear of it. Never waits.
+
+        Args:
+            event: such as `lead.new`.
+            news: what is said; its `id` names it, so that what could not be sent yet is said once.
+        """
+        ...
+
     def replace(self, user_id: int, cards: Sequence[Mapping[str, Any]]) -> None:
         """Say which cards a user has; for the state after a restart."""
         ...

@@ -30,6 +30,10 @@ class MemoryBus:
                 cards.pop(call, None)
             self._audience.tell(user_id, message(event, new))
 
+    def tell(self, user_id: int, event: str, news: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._audience.tell(user_id, message(event, news))
+
     def replace(self, user_id: int, cards: Sequence[Mapping[str, Any]]) -> None:
         with self._lock:
             self._cards[user_id] = by_call(cards)

@@ -25,6 +25,8 @@ LOG = log.get(__name__)
 AGAIN_S = 1.0  # between two tries to reach Redis
 LISTEN_S = 0.25  # how long one look for a message takes; also how late a stop is noticed
 CHECK_S = 10  # between two signs of life on a silent connection
+TELL = "tell"  # news that are no card
+_NO_CARD = frozenset({"drop", TELL})
 
 Message = dict[str, Any]  # o: who sent it, u: user, e: event, d: data, k: the card stays
 
@@ -67,11 +69,16 @@ class RedisBus:
                 self._tell({"u": user_id, "e": DISMISSED, "d": {"call": old}, "k": False}, key=old)
             self._tell({"u": user_id, "e": event, "d": new, "k": stays}, key=call)
 
+    def tell(self, user_id: int, event: str, news: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._tell({"u": user_id, "e": TELL, "n": event, "d": dict(news)}, key=f"{event} {news.get('id')}")
+
     def replace(self, user_id: int, cards: Sequence[Mapping[str, Any]]) -> None:
         with self._lock:
             # What was said of single cards before is void now.
-            for key in [key for key in self._unsent if key[0] == user_id and key[1] != "drop"]:
-                del self._unsent[key]
+            for key, what in list(self._unsent.items()):
+                if key[0] == user_id and what["e"] not in _NO_CARD:
+                    del self._unsent[key]
             self._tell({"u": user_id, "e": "replace", "d": list(by_call(cards).values())}, key="replace")
 
     def drop_user(self, user_id: int) -> None:
@@ -134,6 +141,9 @@ class RedisBus:
         if event == "drop":
             self._audience.drop(user_id)
             return
+        if event == TELL:
+            self._audience.tell(user_id, message(what["n"], what["d"]))
+            return
         own = what["o"] == self._origin
         if event == "replace":
             self._cards[user_id] = by_call(what["d"])
@@ -181,9 +191,9 @@ class RedisBus:
                     pipe.delete(key)
                     if what["d"]:
                         pipe.hset(key, mapping={str(card["call"]): json.dumps(card) for card in what["d"]})
-                elif what["e"] != "drop" and what["k"]:
+                elif what["e"] not in _NO_CARD and what["k"]:
                     pipe.hset(key, str(what["d"]["call"]), json.dumps(what["d"]))
-                elif what["e"] != "drop":
+                elif what["e"] not in _NO_CARD:
                     pipe.hdel(key, str(what["d"]["call"]))
                 pipe.sadd(f"{self._name}:users", what["u"])
                 pipe.publish(self._name, json.dumps(what))
@@ -262,9 +272,9 @@ class RedisBus:
             user_id = int(what["u"])
             if what["e"] == "replace":
                 self._cards[user_id] = by_call(what["d"])
-            elif what["e"] != "drop" and what["k"]:
+            elif what["e"] not in _NO_CARD and what["k"]:
                 self._cards.setdefault(user_id, {})[str(what["d"]["call"])] = what["d"]
-            elif what["e"] != "drop":
+            elif what["e"] not in _NO_CARD:
                 self._cards.get(user_id, {}).pop(str(what["d"]["call"]), None)
         self._own = {key for key in own if key[1] in self._cards.get(key[0], {})}
 

@@ -32,15 +32,17 @@ FALSE_WORDS = frozenset({"false", "f", "no", "n", "off", "0"})
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a transform may know besides its value: where the account lives.
+    """What a transform may know besides its value: where the account lives, and what its people call private.
 
     Args:
         region: ISO 3166 country, for telephone numbers.
         time_zone: IANA zone, for times without one.
+        private_labels: labels and categories that make a record private; letter case does not matter.
     """
 
     region: str | None = None
     time_zone: str = "UTC"
+    private_labels: tuple[str, ...] = ()
 
 
 Step = Callable[[Any, Context], Any]

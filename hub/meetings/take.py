@@ -77,28 +77,35 @@ def lose(session: Session, raws: Sequence[RawRecord], *, zone: str) -> None:
     Not every remote says of a meeting that was called off more than that it is no more.
     """
     in_turn(session, MeetingCopy.__tablename__)
-    rows = list(_by_raw(session, [raw.id for raw in raws]).values())
+    calendars = {raw.id: raw.stream for raw in raws}
+    rows = list(_by_raw(session, [*calendars]).values())
     for row in rows:
         if row.series_id or not row.uid:
             session.delete(row)
-        else:
-            _call_off(row)
-            for part in _times(session, row):
-                _call_off(part)
+            continue
+        _call_off(row)
+        for part, raw in _times(session, row, calendars[row.raw_record_id]):
+            _call_off(part)
+            raw.gone_at = raw.gone_at or now()  # else a replay would show it again
     uids = {row.uid for row in rows}
     session.flush()
     show_again(session, uids - {""}, zone)
 
 
-def _times(session: Session, series: MeetingCopy) -> Sequence[MeetingCopy]:
-    """Return the times of a series that differ from it, in the same calendar."""
-    query = select(MeetingCopy).where(
+def _times(session: Session, series: MeetingCopy, calendar: str) -> list[tuple[MeetingCopy, RawRecord]]:
+    """Return the times of a series that differ from it, in the same calendar: another one may have the series too.
+
+    Args:
+        calendar: the stream of their records.
+    """
+    query = select(MeetingCopy, RawRecord).join(RawRecord, RawRecord.id == MeetingCopy.raw_record_id)
+    query = query.where(
         MeetingCopy.account_id == series.account_id,
-        MeetingCopy.address == series.address,
         MeetingCopy.uid == series.uid,
         MeetingCopy.series_id == series.remote_id,
+        RawRecord.stream == calendar,
     )
-    return session.scalars(query).all()
+    return [(part, raw) for part, raw in session.execute(query)]
 
 
 def _call_off(row: MeetingCopy) -> None:

@@ -1,6 +1,7 @@
 """Passwords: how they are hashed, checked, and which ones are refused."""
 
 import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -21,16 +22,20 @@ def hashed(password: str) -> str:
         return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
-_NOBODY = hashed("nobody has this password")
+@cache
+def _nobody() -> str:
+    """Return what a password is compared with where there is nobody: it takes as long."""
+    return hashed("nobody has this password")
 
 
 def matches(password: str, password_hash: str | None) -> bool:
     """Check a password; takes equally long where there is no hash, so that nobody learns who has an account."""
     if len(password) > LONGEST:
         return False
+    against = _nobody()  # for everybody, so that the first sign-in of a process tells nothing either
     with _AT_ONCE:
         try:
-            right = _HASHER.verify(password_hash or _NOBODY, password.encode("utf-8", "surrogatepass"))
+            right = _HASHER.verify(password_hash or against, password.encode("utf-8", "surrogatepass"))
         except (VerificationError, InvalidHashError):
             return False
     return right and password_hash is not None

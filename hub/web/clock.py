@@ -47,15 +47,17 @@ class Clock:
         return _time_of_day(time(local.hour, local.minute), "short", self.language)
 
 
-def start() -> None:
+def start() -> Clock:
     """Take the language, the zone and the moment for the page that is about to be made."""
-    setattr(g, CLOCK, _read())
+    taken = _read()
+    setattr(g, CLOCK, taken)
+    return taken
 
 
 def clock() -> Clock:
     """Return the page's clock."""
     known: Clock | None = g.get(CLOCK)
-    return known or _read()
+    return known or start()
 
 
 def zone() -> ZoneInfo:

@@ -2,11 +2,12 @@
 
 A page shows more than a hundred texts and icons whose words stand in the template: `{{ _('Save') }}`,
 `{{ icon('phone') }}`. In one language each of them is always the same, so it becomes part of the HTML around it.
-What depends on the reader or on data stays a call.
+What depends on the reader or on data stays a call: one of a filter where the global is a filter too, since Jinja asks of
+every other callable, each time, whether it wants the context.
 """
 
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Container, MutableMapping
 from typing import Any
 
 from flask.sansio.app import App
@@ -48,24 +49,36 @@ class Spoken(Environment):
 
 class _Generator(CodeGenerator):
     def visit_Template(self, node: nodes.Template, frame: Frame | None = None) -> None:  # noqa: N802 - Jinja's name
-        _Fold(self.environment.globals).visit(node)
+        _Fold(self.environment.globals, self.environment.filters).visit(node)
         super().visit_Template(node, frame)
 
 
 class _Fold(NodeTransformer):
-    """Puts the answer in the place of a call whose arguments all stand in the template."""
+    """Puts the answer in the place of a call whose arguments all stand in the template, and filters in that of others."""
 
-    def __init__(self, known: MutableMapping[str, Any]) -> None:
+    def __init__(self, known: MutableMapping[str, Any], filters: Container[str]) -> None:
         self._known = known
+        self._filters = filters
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's name
         self.generic_visit(node)  # an argument may be such a call itself
         called = node.node
-        if not isinstance(called, nodes.Name) or called.name not in FOLDED or node.dyn_args or node.dyn_kwargs:
+        if not isinstance(called, nodes.Name) or node.dyn_args or node.dyn_kwargs:
             return node
+        return self._folded(node, called.name) if called.name in FOLDED else self._filtered(node, called.name)
+
+    def _folded(self, node: nodes.Call, name: str) -> nodes.Expr:
         try:
             given = [one.as_const() for one in node.args]
             named = {pair.key: pair.value.as_const() for pair in node.kwargs}
         except Impossible:
             return node
-        return nodes.Const(self._known[called.name](*given, **named), lineno=node.lineno, environment=node.environment)
+        return nodes.Const(self._known[name](*given, **named), lineno=node.lineno, environment=node.environment)
+
+    def _filtered(self, node: nodes.Call, name: str) -> nodes.Expr:
+        if name not in self._known or name not in self._filters or not node.args:
+            return node
+        value, *others = node.args
+        return nodes.Filter(
+            value, name, others, node.kwargs, None, None, lineno=node.lineno, environment=node.environment
+        )

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, json, render_template, request
 from limits import parse
 from sqlalchemy import ColumnElement, or_, select
 
@@ -31,7 +31,6 @@ from hub.web.api.operation import JSON, as_problem, read_body
 from hub.web.api.problem import FaultError
 from hub.web.frame import current_hub
 
-MAX_BODY = 1 << 20  # bytes
 PAUSED_RETRY_S = 300
 BROKEN_RETRY_S = 600
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -40,15 +39,17 @@ blueprint = Blueprint("hooks", __name__)
 _log = log.get(__name__)
 
 
-@blueprint.post("/hooks/<connector>/<uuid:account_id>")
+@blueprint.route("/hooks/<connector>/<uuid:account_id>", methods=["GET", "POST"])
 @as_problem
 def take(connector: str, account_id: UUID) -> Response:
     """Take a hook for the account that the address names; its connector checks the signature.
 
     An account's id is no secret. Where the account has a token, and for telephone systems, of which many cannot sign,
-    the token must come too.
+    the token must come too. With GET some remotes ask whether the address is ours; the connector answers that.
     """
     account = _find((Account.public_id == account_id) & (Account.connector == connector), hints=True)
+    if request.method != "POST" and not current_hub().connectors[account.connector].asks_by_get:
+        raise FaultError(405, "Webhooks of this account are posted", "method_not_allowed", Allow="POST")
     if _receiver(account) is None:
         return _take_hint(account)
     is_telephone = current_hub().connectors[account.connector].exchange is not None
@@ -58,9 +59,10 @@ def take(connector: str, account_id: UUID) -> Response:
 
 
 @blueprint.post("/api/cti/v1/<token>")
+@blueprint.post("/hooks/<token>")
 @as_problem
-def take_call(token: str) -> Response:
-    """Take a hook of a telephone system; the token in the address says which one, and that it may."""
+def take_by_token(token: str) -> Response:
+    """Take a hook; the token in the address says of which account, and that it may: a telephone system's, a form's."""
     digest = accounts.hash_token(token)
     return _take(_find(or_(Account.hook_token_hash == digest, Account.old_hook_token_hash == digest)))
 
@@ -100,15 +102,20 @@ def _take(row: Account) -> Response:
     receiver = _receiver(row)
     assert receiver is not None
     try:
-        received = receiver(_open(row), _hook())
+        received = receiver(_open(row), _hook(row))
     except RecordError as error:
         raise FaultError(422, str(error), "not_understood") from None
     if received.records:
         with hub.db.write() as session:
             for record in received.records:
                 receive.keep(session, row.id, record)
+        hub.trigger.notify("records")
     if received.heard:
         hub.telephone.heard(row, received.heard)
+    if received.redirect:
+        return Response(status=303, headers={"Location": received.redirect})
+    if received.page:
+        return Response(render_template("thanks.html"))
     if received.answer is None:
         return Response(status=204)
     return Response(json.dumps(received.answer), content_type=JSON)
@@ -120,7 +127,7 @@ def _take_hint(row: Account) -> Response:
     wake = partial(hub.trigger.notify, "streams")
     opened = channels.Channels(hub.db, hub.vault, hub.remotes.open, channels.reached_at(hub.settings), wake)
     try:
-        hinted = opened.heard(row, _hook())
+        hinted = opened.heard(row, _hook(row))
     except AuthError as error:  # ours to mend
         raise _broken(row, error) from None
     except NotFoundError as error:
@@ -155,12 +162,13 @@ def _broken(row: Account, error: Exception) -> FaultError:
     return FaultError(503, text, "account_broken", Retry_After=str(BROKEN_RETRY_S))
 
 
-def _hook() -> Hook:
-    body = read_body(MAX_BODY)
+def _hook(row: Account) -> Hook:
+    body = read_body(current_hub().connectors[row.connector].largest_hook)
     return Hook(
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
         content_type=request.mimetype,
         form=dict(request.form.lists()) if request.mimetype in _FORMS else {},
         query=dict(request.args.lists()),
+        method=request.method,
     )

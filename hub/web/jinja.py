@@ -41,21 +41,10 @@ LONGEST = 2000  # characters of one value on a page
 
 def install(app: Flask) -> None:
     """Give the helpers to all templates of an app."""
-    app.jinja_env.globals.update(
-        bidi=bidi,
-        phone=phone,
-        tel=tel,
-        money=money,
-        ago=ago,
-        when=when,
-        span=span,
-        day=day,
-        duration=duration,
-        icon=icon,
-        navigation=navigation,
-        is_here=is_here,
-    )
-    app.jinja_env.filters["inert"] = inert
+    shown = (bidi, phone, tel, money, ago, when, span, day, duration)
+    by_name = {one.__name__: one for one in shown}
+    app.jinja_env.globals.update(by_name, icon=icon, navigation=navigation, is_here=is_here)
+    app.jinja_env.filters.update(by_name, inert=inert)  # globals as well as filters: see folding.py
 
 
 def navigation() -> list[tuple[str, str, str, bool]]:
@@ -63,6 +52,7 @@ def navigation() -> list[tuple[str, str, str, bool]]:
     person = current_person()
     entries = [
         ("/", _("My day"), "house", Right.USE),
+        ("/leads", _("Leads"), "target", Right.USE),
         ("/customers", _("Customers"), "users", Right.USE),
         ("/connections", _("Connections"), "plug", Right.MANAGE_CONNECTIONS),
         ("/insights", _("Insights"), "chart-column", Right.SEE_INSIGHTS),

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from hub.connector.contract import Account, Connector
+from hub.connector.contract import Account, Connector, Delivered
 from hub.connector.exchange import Exchange
 from hub.connector.hook import Hook
 from hub.connector.simulator import Fault, Faults, Harm
@@ -31,7 +31,8 @@ FOLDER = ROOT / "connectors"
 NAMES = sorted(one.name for one in FOLDER.iterdir() if any(one.glob("*.py")))
 PATIENCE_S = 20.0  # for machines with other work to do
 PROMPT_S = 5.0  # "within a few seconds"
-TIMEOUT_S = 0.5  # of one answer, in these tests
+TIMEOUT_S = 0.5  # of one answer, in these tests, where a remote answers nothing
+BUSY_S = 2.0  # and where it answers: a machine with other work to do is no silent remote
 EXTENSIONS = ("101", "102")
 CALLER = "0541234567"
 
@@ -43,6 +44,8 @@ def connector(name: str) -> Connector[Any]:
 
 EXCHANGES = [name for name in NAMES if connector(name).exchange is not None]
 RECEIVERS = [name for name in NAMES if connector(name).receive is not None]
+# Who only takes what is posted asks nobody, so nobody can refuse or be away.
+ASKING = [name for name in NAMES if connector(name).exchange is not None or connector(name).remote is not None]
 # Who takes no hooks can only hear by a connection of his own.
 LISTENERS = [name for name in EXCHANGES if connector(name).receive is None]
 
@@ -73,8 +76,13 @@ def account(name: str, simulator: Any, **changes: Any) -> Account[Any]:
     model = connector(name).settings
     values = {**simulator.settings(), **changes}
     if "timeout_s" in model.model_fields:
-        values.setdefault("timeout_s", TIMEOUT_S)
+        values.setdefault("timeout_s", timeout_s(simulator))
     return Account(1, "Contract", model.model_validate(values), "IL", "Asia/Jerusalem")
+
+
+def timeout_s(simulator: Any) -> float:
+    """Return how long an answer may take: not long where the simulator was told to give none."""
+    return TIMEOUT_S if simulator.faults.waits("hang") else BUSY_S
 
 
 def exchange(name: str, simulator: Any, **changes: Any) -> Exchange:
@@ -158,6 +166,7 @@ class Post:
     receive: Callable[[Account[Any], Hook], Any]
     ear: Ear
     hooks: list[Hook] = field(default_factory=list)
+    records: list[Delivered] = field(default_factory=list)
     errors: list[HubError] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
@@ -176,6 +185,7 @@ class Post:
             self.errors.append(error)
             return Response(status=422)(environ, start)
         self.ear.heard(time.time(), received.heard)
+        self.records += received.records
         return Response(json.dumps(received.answer), content_type="application/json")(environ, start)
 
 
@@ -285,10 +295,18 @@ def recorded(name: str) -> tuple[tuple[float, bytes], ...]:
         return tuple((at, message) for at, message in line.ear.messages if message is not None)
 
 
+def speak(name: str, simulator: Any) -> None:
+    """Let a simulator post: a telephone system one whole call, a program with a form what two people answered."""
+    if name in EXCHANGES:
+        simulator.whole_call(CALLER, EXTENSIONS, EXTENSIONS[1])
+    else:
+        simulator.submit(2)
+
+
 @cache
 def hooks(name: str) -> tuple[Hook, ...]:
-    """What a simulator posts of one whole call."""
+    """What a simulator posts when it speaks."""
     with simulated(name) as simulator, posted(name, simulator, Ear()) as post:
-        simulator.whole_call(CALLER, EXTENSIONS, EXTENSIONS[1])
+        speak(name, simulator)
         assert not post.errors
         return tuple(post.hooks)

@@ -28,7 +28,7 @@ from hub.context import Hub
 from hub.flow import Taker
 from hub.identity import parties
 from hub.identity.models import PartyKind
-from hub.intake import accounts, channels, grants, read
+from hub.intake import accounts, channels, grants, named, read
 from hub.intake.models import Account, OauthGrant, PushChannel, RawRecord, StreamState
 from hub.intake.read import Reader
 from hub.store.base import now
@@ -36,7 +36,7 @@ from hub.timeline.models import Interaction, Participant
 from hub.work.lease import claim, new_owner
 from hub.work.models import Bucket
 from tests.conftest import DATABASES
-from tests.contract.connectors import NAMES, ROOT, TIMEOUT_S, Quiet, connector, simulated
+from tests.contract.connectors import NAMES, ROOT, TIMEOUT_S, Quiet, connector, simulated, timeout_s
 from tests.fakes.servers import free_port
 from tests.fakes.shelf import Crash
 
@@ -73,7 +73,7 @@ class Desk:
         values = {**simulator.settings(), **container.settings}
         model = connector(name).settings
         if "timeout_s" in model.model_fields:
-            values.setdefault("timeout_s", str(TIMEOUT_S))
+            values.setdefault("timeout_s", str(timeout_s(simulator)))
         with hub.db.write() as session:
             given = [parties.Given(parties.EMAIL, CUSTOMER)]
             self.customer = parties.create(session, None, PartyKind.PERSON, "Dana", given, region="IL").id
@@ -94,6 +94,21 @@ class Desk:
             [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
         reader = Reader(self.hub.db, self.hub.remotes.open, Taker(self.hub.flow), slice_s=slice_s)
         return {what: count for what, count in reader.read(lease).items() if count}
+
+    def something_happens(self, remote_id: str) -> None:
+        """Change a record; where none is ever changed, let one more come."""
+        if self.container.only_grows:
+            self.grow(1)
+        else:
+            self.container.change(remote_id)
+
+    def lose_the_cursor(self) -> None:
+        """Let the remote forget where to go on from; where it cannot, the hub forgets it."""
+        if self.container.only_grows:
+            with self.hub.db.write() as session:
+                read.forget_cursor(session, self.account, self.container.stream)
+        else:
+            self.container.expire()
 
     def asking(self) -> int:
         """Read, and return how many requests that took."""
@@ -144,13 +159,21 @@ class Desk:
             session.execute(update(StreamState).where(mine).values(last_run_at=now() - hour, due_at=now() + hour))
 
     def hears(self) -> bool:
-        """Ask the queues of notifications that are due; says whether the stream is due now."""
+        """Ask the queues of notifications that are due, and for records that were named.
+
+        Returns:
+            Whether the stream is due now, or its records were named.
+        """
+        with self.hub.db.write() as session:
+            named_ones = claim(session, StreamState, named.due(), owner=new_owner(), lease_s=60, limit=9)
+        for lease in named_ones:
+            hub_app.finder(self.hub).find(lease)
         with self.hub.db.write() as session:
             leases = claim(session, StreamState, channels.to_pull(), owner=new_owner(), lease_s=60, limit=9)
         for lease in leases:
             hub_app.push_channels(self.hub).fetch(lease)
         due_in = self.due_in()
-        return due_in is not None and due_in <= 0
+        return bool(named_ones) or (due_in is not None and due_in <= 0)
 
     # --- what is known ------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import pytest
 
 from hub.connector.contract import Finding, Level
 from hub.connector.simulator import Harm
-from tests.contract.connectors import NAMES, PROMPT_S, account, connector, ill, secrets, simulated
+from tests.contract.connectors import ASKING, NAMES, PROMPT_S, account, connector, ill, secrets, simulated
 
 
 def check(name: str, *ordered: str, gone: bool = False) -> list[Finding]:
@@ -46,7 +46,7 @@ def test_noise_is_no_illness(name: str, fault: str) -> None:
     assert not red(check(name, f"{fault}=always"))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ASKING)
 def test_a_closed_port_is_said(name: str) -> None:
     assert red(check(name, gone=True))
 
@@ -64,7 +64,7 @@ def test_a_missing_right_is_named(name: str, fault: str) -> None:
     assert found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ASKING)
 def test_every_simulator_can_refuse_us_and_be_away(name: str) -> None:
     """A suite that orders no fault tests nothing."""
     assert ill([name], Harm.REFUSED)

@@ -159,7 +159,11 @@ def test_then_only_what_changed_is_read(hub: Hub, name: str, kind: str) -> None:
         counts = desk.read()
         assert desk.wrong() == []
         assert counts.pop("new") == 1
-        assert sum(counts.values()) == 2
+        if desk.container.only_grows:
+            assert counts.keys() <= {"unchanged"}, "nothing changes, and little is read again"
+            assert sum(counts.values()) < PAGE
+        else:
+            assert sum(counts.values()) == 2
         untouched = before.keys() - {first, second}
         assert {one: desk.versions()[one] for one in untouched} == {one: before[one] for one in untouched}
         assert desk.state.epoch == 1
@@ -224,7 +228,7 @@ def test_a_lost_cursor_begins_anew_wipes_nothing_and_finds_what_is_gone(hub: Hub
         desk.container.change(first)
         desk.container.remove(second)
         desk.grow(1)
-        desk.container.expire()
+        desk.lose_the_cursor()
 
         steps = 0
         while desk.state.epoch == 1 or desk.cursor.phase is not Phase.INCREMENTAL:
@@ -237,7 +241,7 @@ def test_a_lost_cursor_begins_anew_wipes_nothing_and_finds_what_is_gone(hub: Hub
 
         assert desk.wrong() == []
         assert desk.state.epoch == 2
-        assert desk.raws()[second].gone_at is not None
+        assert (desk.raws()[second].gone_at is None) is desk.container.only_grows
         untouched = [title for one, title in desk.container.titles().items() if one in rows and one != first]
         still = [row for row in timeline.items() if any(title in row[1] for title in untouched)]
         assert len(still) == len(untouched)
@@ -492,7 +496,7 @@ def test_a_notification_makes_a_stream_due_and_again_or_forged_it_changes_nothin
         if not desk.container.tells:
             return
         desk.calm()
-        desk.container.change(first)
+        desk.something_happens(first)
         until(desk.hears, desk.due_in)
         desk.read()
         assert desk.wrong() == []
@@ -554,10 +558,10 @@ def test_single_records_can_be_asked_for_where_a_stream_says_so(hub: Hub, name: 
         if not isinstance(stream, Findable):
             return
         desk.container.remove(dropped)
-        desk.container.expire()
+        desk.lose_the_cursor()
         found = {one.remote_id: one for one in stream.find([kept, dropped])}
         assert isinstance(found[kept], Upsert)
-        assert isinstance(found[dropped], Gone)
+        assert isinstance(found[dropped], Upsert if desk.container.only_grows else Gone)
         since = now() - timedelta(days=365)
         assert stream.present(since) == desk.container.texts().keys()
         desk.read()
@@ -590,7 +594,7 @@ def test_a_process_that_dies_between_any_two_statements_loses_and_doubles_nothin
                 desk.container.remove(removed)
                 living = [*living[2:], changed, *desk.grow(1)]
                 if is_lost:
-                    desk.container.expire()
+                    desk.lose_the_cursor()
                 while deaths.befalls(desk.read):
                     continue
                 assert desk.wrong() == [], f"after {len(deaths.at)} deaths"

@@ -210,7 +210,8 @@ def test_a_whole_series_keeps_its_days_when_its_hour_changes(desk: Desk, google:
     assert start == first + timedelta(hours=5)
     assert datetime.fromisoformat(body["end"]["dateTime"]) - start == timedelta(minutes=90)
     assert body["start"]["timeZone"] == "Europe/Paris"
-    assert [row.started_at.astimezone(PARIS).hour for row in desk.meetings()] == [15] * 4
+    past = (now() - start).days // 7 + 1
+    assert [row.started_at.astimezone(PARIS).hour for row in desk.meetings()] == [15] * (past + 1)  # and the next one
     assert google.invitations == []
 
 

@@ -1,7 +1,8 @@
 """A firm with a mailbox at Google and one at Microsoft: each mail, meeting and contact is there once."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -23,6 +24,7 @@ from hub.work.lease import claim, new_owner
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
 CUSTOMER = "dana@customer.example"
+HERE = ZoneInfo("Asia/Jerusalem")
 
 
 @pytest.fixture
@@ -131,3 +133,43 @@ def test_an_invitation_to_both_is_one_meeting_also_when_it_is_moved(firm: Firm) 
     [meeting] = firm.on_timeline(Kind.MEETING)
     assert (meeting.summary, meeting.started_at) == ("Offer", begin)
     assert len(meeting.detail["users"]) == 2
+
+
+def test_a_time_that_differs_from_its_series_is_one_meeting_too(firm: Firm) -> None:
+    uid, first = "series-1@customer.example", _begun()
+    moved, later, off = (first + timedelta(days=7 * week, hours=hours) for week, hours in ((1, 0), (1, 2), (2, 0)))
+    weekly = {"type": "weekly", "interval": 1, "daysOfWeek": [f"{first:%A}".lower()]}
+    book, calendars = firm.google.user(NOA).calendar(), firm.microsoft.user(ADAM).calendars
+    at_google = {"summary": "Weekly", "attendees": [ADAM], "recurrence": ["RRULE:FREQ=WEEKLY"]}
+    firm.google.invite(CUSTOMER, [NOA], id="series1", iCalUID=uid, **at_google, **_at_google(first))
+    at_microsoft = {"subject": "Weekly", "recurrence": {"pattern": weekly, "range": {"type": "noEnd"}}}
+    theirs = calendars.invite(CUSTOMER, [NOA], uid=uid, **at_microsoft, **_times(first))
+    for at, more in ((moved, {"summary": "Later", **_at_google(later)}), (off, {"status": "cancelled"})):
+        book.put({
+            "id": f"series1_{at.astimezone(UTC):%Y%m%dT%H%M%SZ}", "iCalUID": uid, "recurringEventId": "series1",
+            "originalStartTime": _at_google(at)["start"], "organizer": {"email": CUSTOMER},
+            "attendees": [{"email": NOA}, {"email": ADAM}], **_at_google(at), **more,
+        })  # fmt: skip
+    calendars.patch(theirs["id"], on=moved.date(), subject="Later", **_times(later))
+    calendars.withdraw(theirs["id"], on=off.date())
+    for _ in range(2):
+        firm.read()
+        rows = sorted(firm.on_timeline(Kind.MEETING), key=lambda row: row.started_at)
+        assert [(row.started_at, row.detail["cancelled"]) for row in rows] == [
+            (first, False), (later, False), (off, True), (off + timedelta(days=7), False),
+        ]  # fmt: skip
+        assert [row.summary for row in rows[:2]] == ["Weekly", "Later"]
+        assert [len(row.detail["users"]) for row in rows] == [2] * 4
+
+
+def _begun() -> datetime:
+    """When a weekly series began whose third time is the next one."""
+    return (datetime.now(HERE) - timedelta(days=13)).replace(minute=0, second=0, microsecond=0)
+
+
+def _times(at: datetime) -> dict[str, datetime]:
+    return {"start": at, "end": at + timedelta(hours=1)}
+
+
+def _at_google(at: datetime) -> dict[str, dict[str, str]]:
+    return {name: {"dateTime": one.isoformat(), "timeZone": HERE.key} for name, one in _times(at).items()}

@@ -122,7 +122,7 @@ def test_a_broker_that_is_away_slows_nobody_and_looking_finds_the_row(company: C
         for number in range(1000):
             trigger.notify(f"kind {number % 3}")
 
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 3  # not a wait for each of them
         assert company.done.wait(5)
     finally:
         begun = time.monotonic()

@@ -1,6 +1,5 @@
 """Contacts of a simulated Google, read by a wired hub: customers, each once, whoever wrote them down."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,14 +7,12 @@ import pytest
 from sqlalchemy import func, select
 
 from connectors.google.simulator import GoogleSimulator
-from hub import app as hub_app
 from hub import flow
 from hub.context import Hub
 from hub.identity import parties, search
-from hub.identity.models import Claim, Identifier, Link, NumberRule, Party, PartyKind, PartyStatus
+from hub.identity.models import Identifier, Link, NumberRule, Party, PartyKind
 from hub.intake import accounts, read
 from hub.intake.models import Account, FilteredRecord, RawRecord, StreamState
-from hub.intake.read import Reader
 from hub.records.interaction import Interaction as Record
 from hub.security import users
 from hub.security.models import Role, User
@@ -23,7 +20,7 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Participant
-from hub.work.lease import claim, new_owner
+from tests.e2e.address_books import Reading
 from tests.e2e.calls import until
 from tests.fakes.browser import signed_in
 
@@ -32,7 +29,7 @@ DANA, MOBILE, MOBILE_E164 = "dana@customer.example", "050-234-5678", "+972502345
 CONTACTS, OTHERS = f"contacts:{NOA}:connections", f"contacts:{NOA}:other"
 
 
-class Office:
+class Office(Reading):
     """A hub with Google accounts, read on demand."""
 
     def __init__(self, hub: Hub, google: GoogleSimulator, **settings: Any) -> None:
@@ -50,48 +47,10 @@ class Office:
             account.region = "IL"
             return account.id
 
-    def read(self) -> None:
-        """Read every stream of every account once, as workers do."""
-        reader = hub_app.reader(self.hub)
-        with self.hub.db.read() as session:
-            numbers = session.scalars(select(Account.id).order_by(Account.id)).all()
-        for account in numbers:
-            self.read_one(account, read.LISTING, reader)
-            with self.hub.db.read() as session:
-                streams = [state.stream for state in read.wanted(session, account)]
-            for stream in streams:
-                self.read_one(account, stream, reader)
-
-    def read_one(self, account: int, stream: str, reader: Reader | None = None) -> dict[str, int]:
-        which = (StreamState.account_id == account) & (StreamState.stream == stream)
-        with self.hub.db.write() as session:
-            [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
-        return dict((reader or hub_app.reader(self.hub)).read(lease))
-
-    def set(self, **settings: Any) -> None:
-        """Change settings of the first account."""
-        with self.hub.db.write() as session:
-            row = session.get_one(Account, self.account)
-            row.settings = {**row.settings, **settings}
-
     def state(self, stream: str = CONTACTS) -> StreamState:
         with self.hub.db.read() as session:
             query = select(StreamState).where(StreamState.account_id == self.account, StreamState.stream == stream)
             return session.scalars(query).one()
-
-    def parties(self, kind: str = PartyKind.PERSON) -> list[Party]:
-        with self.hub.db.read() as session:
-            query = select(Party).where(Party.kind == kind, Party.status == PartyStatus.ACTIVE)
-            return list(session.scalars(query.order_by(Party.id)))
-
-    def party(self) -> Party:
-        [party] = self.parties()
-        return party
-
-    def values(self, party: Party) -> list[str]:
-        """The numbers and addresses that a party has now."""
-        with self.hub.db.read() as session:
-            return [row.value for row in parties.identifiers(session, party)]
 
     def links(self) -> list[Link]:
         with self.hub.db.read() as session:
@@ -100,17 +59,6 @@ class Office:
     def found(self, query: str) -> list[str]:
         with self.hub.db.read() as session:
             return [hit.name for hit in search.search(session, query)]
-
-    def everything(self) -> dict[str, Sequence[Any]]:
-        """All rows that a record may touch, to see that a repeat changes none."""
-        with self.hub.db.read() as session:
-            return {
-                table.__tablename__: [
-                    {column.key: getattr(row, column.key) for column in table.__table__.columns}
-                    for row in session.scalars(select(table).order_by(table.id))
-                ]
-                for table in (Party, Link, Identifier, Claim)
-            }
 
 
 @pytest.fixture

@@ -13,16 +13,15 @@ from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
 from hub.context import Hub
 from hub.identity import conflicts, in_step, parties, write_back
-from hub.identity.models import Conflict, Link, Party, SharedRecord
+from hub.identity.models import Conflict, Link, SharedRecord
 from hub.identity.parties import Given
 from hub.intake.models import Account, StreamState
-from hub.outbound.deliver import Deliverer
 from hub.outbound.merge import Policy
 from hub.outbound.models import Outbox, OutboxState
 from hub.security import users
 from hub.security.models import User
 from hub.store.base import now
-from hub.work.lease import Lease, claim, new_owner
+from tests.e2e.address_books import Killed, Writing, die
 from tests.e2e.test_google_contacts import ADAM, CONTACTS, DANA, MOBILE, MOBILE_E164, NOA, Office, add_dana
 from tests.fakes.browser import PASSWORD, Browser
 
@@ -30,7 +29,7 @@ PHONE, MAIL = "052-333-4444", "dana@private.example"
 PHONE_E164 = "+972523334444"
 
 
-class Desk(Office):
+class Desk(Writing, Office):
     """The same, with contacts that are written back."""
 
     def __init__(self, hub: Hub, google: GoogleSimulator, **settings: Any) -> None:
@@ -39,52 +38,6 @@ class Desk(Office):
         google.observe(self.calls.append)
 
     # --- the hub ----------------------------------------------------------------------------------------------------
-
-    def take(self, deliverer: Deliverer | None = None) -> list[Lease]:
-        with self.hub.db.write() as session:
-            due = (deliverer or hub_app.deliverer(self.hub)).due()
-            return claim(session, Outbox, due, owner=new_owner(), lease_s=60)
-
-    def send(self) -> int:
-        """Send what waits, as workers do; returns how many things."""
-        deliverer, count = hub_app.deliverer(self.hub), 0
-        while leases := self.take(deliverer):
-            deliverer.deliver(leases[0])
-            count += 1
-        return count
-
-    def hurry(self) -> None:
-        with self.hub.db.write() as session:
-            session.execute(
-                update(Outbox)
-                .where(Outbox.state == OutboxState.WAITING)
-                .values(due_at=now(), lease_until=now() - timedelta(seconds=1))
-            )
-
-    def edit(self, number: int = 0, **change: Any) -> None:
-        """Change a party as a person does."""
-        with self.hub.db.write() as session:
-            party = session.get_one(Party, number or self.party().id)
-            if "company" in change:
-                change["company"] = parties.company_named(session, None, change["company"])
-            parties.edit(session, None, party, **change)
-
-    def say(self, value: str, number: int = 0) -> None:
-        """Give a party a number or an address."""
-        with self.hub.db.write() as session:
-            kind = "email" if "@" in value else "phone"
-            party = session.get_one(Party, number or self.party().id)
-            parties.add_identifier(session, None, party, Given(kind, value), region="IL")
-
-    def take_off(self, value: str, number: int = 0) -> None:
-        with self.hub.db.write() as session:
-            party = session.get_one(Party, number or self.party().id)
-            [row] = [one for one in parties.identifiers(session, party) if one.value == value]
-            parties.remove_identifier(session, None, party, row.id)
-
-    def rows(self) -> Sequence[Outbox]:
-        with self.hub.db.read() as session:
-            return session.scalars(select(Outbox).order_by(Outbox.id)).all()
 
     def shared(self) -> Sequence[SharedRecord]:
         with self.hub.db.read() as session:
@@ -177,7 +130,7 @@ def test_nothing_goes_out_unless_the_account_says_so(hub: Hub, google: GoogleSim
     name = add_dana(google)
     office.read()
     office.edit(name="Other Name")
-    assert office.rows() == []
+    assert office.rows(Outbox) == []
     office.set(contacts_back="true")
     with hub.db.write() as session:
         hub_app.keep_contacts(hub, session)
@@ -315,23 +268,15 @@ def test_a_lost_answer_is_no_second_write(desk: Desk, dana: str) -> None:
     desk.send()
     desk.google.faults.clear()
     assert desk.there(dana)["name"] == "Dana Cohen"
-    [row] = desk.rows()
+    [row] = desk.rows(Outbox)
     assert (row.state, row.trouble) == (OutboxState.WAITING, "away")
     desk.hurry()
     desk.send()
     desk.read()
     assert desk.send() == 0
-    assert [row.state for row in desk.rows()] == [OutboxState.SENT]
+    assert [row.state for row in desk.rows(Outbox)] == [OutboxState.SENT]
     assert desk.written() == ["updateContact"]
     assert desk.party().name == "Dana Cohen"
-
-
-class Killed(BaseException):
-    """As a kill does, it runs no handler of ours."""
-
-
-def die(*_: object, **__: object) -> None:
-    raise Killed
 
 
 def test_a_worker_killed_after_its_write_is_followed_by_one_that_finds_it(
@@ -340,7 +285,7 @@ def test_a_worker_killed_after_its_write_is_followed_by_one_that_finds_it(
     desk.edit(name="Dana Cohen")
     with monkeypatch.context() as patch:
         patch.setattr(write_back.ContactKind, "sent", die)
-        [lease] = desk.take()
+        [lease] = desk.leases()
         with pytest.raises(Killed):
             hub_app.deliverer(desk.hub).deliver(lease)
     desk.read()  # the echo may be here before the note of what was written
@@ -365,7 +310,7 @@ def test_what_was_given_up_is_told_once_although_a_worker_died(
             patch.setattr(write_back.ContactKind, "sent", die)
         else:
             patch.setattr(write_back.ContactKind, "_values", die)
-        [lease] = desk.take()
+        [lease] = desk.leases()
         with pytest.raises(Killed):
             hub_app.deliverer(desk.hub).deliver(lease)
     desk.hurry()
@@ -500,7 +445,7 @@ def test_a_contact_whose_making_was_not_answered_is_found_and_not_made_again(des
     desk.read()
     assert len(cards(desk)) == 1
     assert ([party.id for party in desk.parties()], len(desk.links())) == ([number], 1)
-    assert [row.state for row in desk.rows()] == [OutboxState.SENT]
+    assert [row.state for row in desk.rows(Outbox)] == [OutboxState.SENT]
 
 
 def test_what_google_may_not_show_yet_is_not_made_again_at_once(desk: Desk) -> None:
@@ -514,12 +459,12 @@ def test_what_google_may_not_show_yet_is_not_made_again_at_once(desk: Desk) -> N
         desk.hurry()
         desk.send()
     assert (len(cards(desk)), desk.written()) == (1, ["createContact"])
-    [row] = desk.rows()
+    [row] = desk.rows(Outbox)
     assert row.trouble == "away"
     desk.google.clock.advance(hours=1)
     desk.hurry()
     desk.send()
-    assert (len(cards(desk)), [row.state for row in desk.rows()]) == (1, [OutboxState.SENT])
+    assert (len(cards(desk)), [row.state for row in desk.rows(Outbox)]) == (1, [OutboxState.SENT])
 
 
 def test_each_try_to_make_one_waits_for_the_one_before(desk: Desk) -> None:
@@ -556,7 +501,7 @@ def test_a_contact_that_was_deleted_there_is_let_go_and_never_deleted_by_us(desk
     desk.edit(name="Dana Cohen")
     desk.google.user(NOA).people.delete(dana)
     desk.send()
-    assert [row.state for row in desk.rows()] == [OutboxState.SENT]
+    assert [row.state for row in desk.rows(Outbox)] == [OutboxState.SENT]
     assert [link.gone_at is None for link in desk.links()] == [False]
     desk.read()
     desk.edit(name="Dana Nowak")
@@ -668,7 +613,7 @@ def test_what_stands_still_or_is_refused_has_a_button(desk: Desk, dana: str, adm
         session.execute(update(Outbox).values(state=OutboxState.REFUSED, last_error="Google: no <such> name"))
     page = admin.get("/differences").text
     assert "no &lt;such&gt; name" in page
-    [*_, row] = desk.rows()
+    [*_, row] = desk.rows(Outbox)
     assert admin.post(f"/differences/refused/{row.id}", do="retry").status_code == 303
     desk.send()
     assert desk.there(dana)["name"] == "Dana Cohen"
@@ -694,7 +639,7 @@ def test_a_customer_is_added_to_ones_own_contacts_by_a_button(desk: Desk, app: F
     desk.send()
     assert len(cards(desk)) == 1
     assert "Add to my contacts" not in browser.get(page).text
-    assert desk.rows()[0].user_id == noa.id
+    assert desk.rows(Outbox)[0].user_id == noa.id
 
 
 def test_a_person_agrees_to_many_deletions_by_a_button(desk: Desk, google: GoogleSimulator, admin: Browser) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,6 @@ import pytest
 import requests
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import OperationalError
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from connectors.google.push import GooglePush
 from connectors.google.simulated.channels import Channel as Opened
@@ -29,18 +27,13 @@ from hub.store.base import now
 from hub.work.lease import claim, new_owner
 from hub.work.models import Bucket, Slot
 from tests.e2e.calls import until
-from tests.fakes.servers import free_port
+from tests.e2e.reached import reached
 from tests.fakes.shelf import Crash, crash_at
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
 DANA = "dana@customer.example"
 MAIL, CALENDAR = f"mail:{NOA}", f"calendar:{NOA}:primary"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing."""
 
 
 class Office:
@@ -181,17 +174,9 @@ class Office:
 
 @pytest.fixture
 def office(hub: Hub, google: GoogleSimulator) -> Iterator[Office]:
-    port = free_port()
-    server = hub.settings.server.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
-    hub = replace(hub, settings=hub.settings.model_copy(update={"server": server}))
-    listening = make_server("127.0.0.1", port, hub_app.create_app(hub), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
     google.oauth.access_token_s = 90 * 86_400
-    yield Office(hub, google)
-    listening.shutdown()
-    thread.join(5)
-    listening.server_close()
+    with reached(hub) as listening:
+        yield Office(listening, google)
 
 
 # --- a change is heard of -----------------------------------------------------------------------------------------------

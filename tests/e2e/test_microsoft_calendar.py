@@ -1,5 +1,6 @@
 """Calendars of a simulated Microsoft 365, read and written by a wired hub: meetings once, whoever has them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -109,6 +110,12 @@ class Office:
     def raws(self) -> dict[str, RawRecord]:
         with self.hub.db.read() as session:
             return {raw.remote_id: raw for raw in session.scalars(select(RawRecord))}
+
+    def living(self) -> dict[str, int]:
+        """How many records of each calendar are there still."""
+        with self.hub.db.read() as session:
+            streams = session.scalars(select(RawRecord.stream).where(RawRecord.gone_at.is_(None)))
+            return dict(Counter(streams))
 
     # --- what people do here ------------------------------------------------------------------------------------------
 
@@ -291,6 +298,52 @@ def test_what_lies_outside_of_the_time_that_is_asked_about_is_not_gone(office: O
     assert (raw.gone_at, raw.epoch) == (None, 2)
 
 
+def test_an_event_that_is_laid_into_another_calendar_is_the_same_meeting(
+    hub: Hub, microsoft: MicrosoftSimulator
+) -> None:
+    theirs = microsoft.user(NOA).calendars
+    team, closed = theirs.add("Team"), theirs.add("Nobody reads this")
+    office = Office(hub, microsoft, calendars=f"primary\n{team.id}")
+    series = office.book.insert(**event("Weekly", days=-13, recurrence=weekly(-13)))
+    office.book.patch(series["id"], on=day_of_series(-6), subject="In the garden")
+    names = [theirs.immutable(one["id"]) for one in (series, office.book.insert(**event("Offer", days=2)))]
+    office.read()
+    before = office.visible()
+    assert len(before) == 4
+    for path in ([team], [theirs.main], [team, theirs.main], [team]):
+        for place in path:
+            for name in names:
+                theirs.move(name, place)
+        for _ in range(2):
+            office.read()
+            assert office.visible() == before, [one.name for one in path]
+        assert office.living() == {f"calendar:{NOA}:{team.id if path[-1] is team else 'primary'}": 3}
+    assert office.read().get("changed", 0) == 0
+    theirs.patch(names[0], on=day_of_series(-6), subject="In the kitchen")
+    office.read()
+    assert [row.summary for row in office.meetings()] == ["Weekly", "In the kitchen", "Weekly", "Offer"]
+    for name in names:
+        theirs.move(name, closed)
+    office.read()
+    assert all(row.detail["cancelled"] for row in office.meetings())
+    assert office.living() == {}
+
+
+def test_a_time_of_a_series_that_takes_place_on_other_days_by_now_is_no_more(office: Office) -> None:
+    made = office.book.insert(**event("Weekly", days=-13, recurrence=weekly(-13)))
+    office.book.patch(made["id"], on=day_of_series(-6), subject="In the garden")
+    office.read()
+    assert [row.summary for row in office.meetings()] == ["Weekly", "In the garden", "Weekly"]
+    at = tomorrow(-12).astimezone(HERE)
+    office.book.patch(
+        made["id"], start=at, end=at + timedelta(hours=1), recurrence=weekly(-12)
+    )  # what differed is given up
+    office.read()
+    assert [(row.summary, row.started_at) for row in office.meetings()] == [
+        ("Weekly", tomorrow(days)) for days in (-12, -5, 2)
+    ]
+
+
 @pytest.mark.parametrize(
     ("said", "visibility"),
     [
@@ -307,7 +360,7 @@ def test_a_private_meeting_shows_others_only_that_it_was(office: Office, said: d
 
 @pytest.mark.parametrize("fault", [
     "expire_cursor", "expire_cursor_location", "empty_page", "replay_page", "reorder_page", "same_twice", "stripped_occurrences",
-    "missing_master", "throttled_batch_item", "slow",
+    "missing_master", "throttled_batch_item", "slow", "removed_at_first",
 ])  # fmt: skip
 def test_what_graph_does_oddly_loses_and_doubles_nothing(office: Office, fault: str) -> None:
     series = office.book.insert(**event("Weekly", days=-13, recurrence=weekly(-13)))

@@ -1,7 +1,6 @@
 """Contacts of a simulated Microsoft 365, read and kept in step by a wired hub: customers, each once, wherever they lie."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,32 +11,27 @@ from connectors.microsoft.simulated.gateway import Exchange
 from connectors.microsoft.simulated.people import AddressBook
 from connectors.microsoft.simulator import MicrosoftSimulator
 from hub import app as hub_app
-from hub import flow
 from hub.connector.simulated.picture import square
 from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.identity import in_step, parties, photos, write_back
 from hub.identity.models import (
-    Claim,
     Conflict,
     ContactPhoto,
-    Identifier,
     Link,
     Party,
     PartyKind,
-    PartyStatus,
     PhotoState,
 )
 from hub.identity.parties import Given
-from hub.intake import accounts, read
+from hub.intake import accounts
 from hub.intake.models import Account, FilteredRecord, RawRecord, StreamState
-from hub.intake.read import Reader
 from hub.outbound.models import Outbox, OutboxState
 from hub.security import users
 from hub.security.models import Role
 from hub.store.base import now
-from hub.work.lease import Lease, claim, new_owner
-from hub.work.models import Bucket
+from hub.work.lease import claim, new_owner
+from tests.e2e.address_books import Killed, Writing, die
 from tests.fakes.browser import Browser, signed_in
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
@@ -56,7 +50,7 @@ def microsoft() -> Iterator[MicrosoftSimulator]:
     simulator.stop()
 
 
-class Desk:
+class Desk(Writing):
     """A hub with a Microsoft account, read and written on demand."""
 
     def __init__(self, hub: Hub, microsoft: MicrosoftSimulator, **settings: Any) -> None:
@@ -78,79 +72,6 @@ class Desk:
 
     # --- the hub ----------------------------------------------------------------------------------------------------
 
-    def read(self) -> None:
-        """Read every stream of every account once, as workers do."""
-        reader = hub_app.reader(self.hub)
-        with self.hub.db.read() as session:
-            numbers = session.scalars(select(Account.id).order_by(Account.id)).all()
-        for account in numbers:
-            self.read_one(account, read.LISTING, reader)
-            with self.hub.db.read() as session:
-                streams = [state.stream for state in read.wanted(session, account)]
-            for stream in streams:
-                self.read_one(account, stream, reader)
-
-    def read_one(self, account: int, stream: str, reader: Reader) -> None:
-        which = (StreamState.account_id == account) & (StreamState.stream == stream)
-        with self.hub.db.write() as session:
-            [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
-        reader.read(lease)
-
-    def forget_cursors(self) -> None:
-        with self.hub.db.write() as session:
-            for state in read.wanted(session, self.account):
-                read.forget_cursor(session, self.account, state.stream)
-
-    def replay(self) -> None:
-        with self.hub.db.write() as session:
-            flow.replay(self.hub.flow, session, session.get_one(Account, self.account), None, after=0)
-
-    def set(self, **settings: Any) -> None:
-        with self.hub.db.write() as session:
-            row = session.get_one(Account, self.account)
-            row.settings = {**row.settings, **settings}
-
-    def leases(self) -> list[Lease]:
-        with self.hub.db.write() as session:
-            return claim(session, Outbox, hub_app.deliverer(self.hub).due(), owner=new_owner(), lease_s=60)
-
-    def send(self) -> int:
-        """Send what waits, as workers do; returns how many things."""
-        for count in range(100):
-            leases = self.leases()
-            if not leases:
-                return count
-            hub_app.deliverer(self.hub).deliver(leases[0])
-        raise AssertionError("there is always more to send")
-
-    def hurry(self) -> None:
-        with self.hub.db.write() as session:
-            session.execute(
-                update(Outbox)
-                .where(Outbox.state == OutboxState.WAITING)
-                .values(due_at=now(), lease_until=now() - timedelta(seconds=1))
-            )
-
-    def thaw(self) -> None:
-        """Let the time pass that a remote wants silence for."""
-        with self.hub.db.write() as session:
-            session.execute(update(Bucket).values(frozen_until=None))
-
-    def edit(self, number: int = 0, **change: Any) -> None:
-        """Change a customer, else the only one, as a person does."""
-        with self.hub.db.write() as session:
-            party = session.get_one(Party, number or self.party().id)
-            if "company" in change:
-                change["company"] = parties.company_named(session, None, change["company"])
-            parties.edit(session, None, party, **change)
-
-    def say(self, value: str, number: int = 0) -> None:
-        """Give a customer a number or an address."""
-        with self.hub.db.write() as session:
-            party = session.get_one(Party, number or self.party().id)
-            given = Given("email" if "@" in value else "phone", value)
-            parties.add_identifier(session, None, party, given, region="IL")
-
     def make(self, name: str, *given: Given) -> int:
         """Make a customer who is to be in the address book, asked for twice."""
         with self.hub.db.write() as session:
@@ -159,23 +80,9 @@ class Desk:
                 write_back.add(session, party, self.account, BOOK, mailbox=NOA, user_id=None)
             return party.id
 
-    def parties(self, kind: str = PartyKind.PERSON) -> list[Party]:
-        with self.hub.db.read() as session:
-            query = select(Party).where(Party.kind == kind, Party.status == PartyStatus.ACTIVE)
-            return list(session.scalars(query.order_by(Party.id)))
-
-    def party(self) -> Party:
-        [party] = self.parties()
-        return party
-
     def values(self, party: Party) -> list[str]:
         """The numbers and addresses that a party has now."""
-        with self.hub.db.read() as session:
-            return sorted(row.value for row in parties.identifiers(session, party))
-
-    def rows(self, table: Any) -> Sequence[Any]:
-        with self.hub.db.read() as session:
-            return session.scalars(select(table).order_by(table.id)).all()
+        return sorted(super().values(party))
 
     def state(self, stream: str = CONTACTS) -> StreamState:
         [state] = [one for one in self.rows(StreamState) if one.stream == stream]
@@ -185,15 +92,6 @@ class Desk:
     def present(self) -> dict[str, bool]:
         """Which contacts there are, by their ids, as far as the hub knows."""
         return {link.remote_id: link.gone_at is None for link in self.rows(Link)}
-
-    def everything(self) -> dict[str, Sequence[Any]]:
-        """All rows that a record may touch, to see that a repeat changes none."""
-        return {
-            table.__tablename__: [
-                {column.key: getattr(row, column.key) for column in table.__table__.columns} for row in self.rows(table)
-            ]
-            for table in (Party, Link, Identifier, Claim)
-        }
 
     # --- Outlook ----------------------------------------------------------------------------------------------------
 
@@ -513,16 +411,9 @@ def test_a_lost_answer_is_no_second_write(desk: Desk, dana: str) -> None:
     assert (desk.written(), desk.party().name) == (["PATCH"], "Dana Cohen")
 
 
-class Killed(BaseException):
-    """As a kill does, it runs no handler of ours."""
-
-
 def test_a_worker_killed_after_its_write_is_followed_by_one_that_finds_it(
     desk: Desk, dana: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object, **__: object) -> None:
-        raise Killed
-
     desk.edit(name="Dana Cohen")
     with monkeypatch.context() as patch:
         patch.setattr(write_back.ContactKind, "sent", die)

@@ -1,13 +1,14 @@
 """Mail of a simulated Microsoft 365, read by a wired hub: what concerns customers, once, and nothing else."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from connectors.google.simulator import GoogleSimulator
-from connectors.microsoft.simulated.mailbox import Mailbox, Message
+from connectors.microsoft.simulated.mailbox import DELETIONS, Mailbox, Message
 from connectors.microsoft.simulator import MicrosoftSimulator, create
 from hub import app as hub_app
 from hub.connector.simulated.mime import Attachment
@@ -15,7 +16,7 @@ from hub.connector.simulator import Faults
 from hub.connector.stream import Phase
 from hub.context import Hub
 from hub.identity import parties
-from hub.identity.models import PartyKind
+from hub.identity.models import Identifier, PartyKind
 from hub.intake import accounts, read
 from hub.intake.models import Account, FilteredRecord, RawRecord, StreamState
 from hub.intake.read import Reader
@@ -23,6 +24,7 @@ from hub.mail import files
 from hub.mail.models import FileState, MailCopy, MailFile, MailMessage
 from hub.security import users
 from hub.security.models import Role
+from hub.store.base import now
 from hub.timeline.models import Interaction, Kind, Participant
 from hub.work.lease import claim, new_owner
 from hub.work.models import Bucket
@@ -285,6 +287,7 @@ def test_mail_that_goes_to_a_new_folder_is_kept_before_the_folder_is_known(offic
     office.read()
     assert key not in office.streams()
     assert office.subjects() == ["Offer?"]
+    assert office.raws()[0].gone_at is not None
 
 
 @pytest.mark.parametrize("fault", ["expire_cursor", "expire_cursor_location"])
@@ -357,19 +360,30 @@ def test_ids_that_differ_only_in_case_are_two_mails(office: Office) -> None:
     assert [raw.payload["message"]["subject"] for raw in office.raws() if raw.gone_at is None] == ["Second"]
 
 
-def test_an_audit_finds_what_nobody_told_of_and_says_so_until_nothing_is_missing(office: Office) -> None:
+def test_an_audit_finds_what_nobody_told_of_and_says_so_until_nothing_is_missing(
+    hub: Hub, microsoft: MicrosoftSimulator
+) -> None:
+    office = Office(hub, microsoft, requests_per_minute=60_000)
     office.read()
     office.microsoft.clock.advance(minutes=1)
     office.ask("Kept")
     office.box.receive(from_="stranger@elsewhere.example", subject="Filtered")
     office.read()
     assert office.audit() == ((), 0)
-    thrown = office.ask("From the junk", folder="junkemail")
-    office.microsoft.faults.add("moved_unseen")
-    office.box.move(thrown.key, "inbox")
+    places = {"From the junk": "junkemail", "Thrown away": "deleteditems", "Deleted": DELETIONS}
+    hidden = [office.ask(subject).key for subject in places]
+    office.read()
+    for one, folder in zip(hidden, places.values(), strict=True):
+        office.box.move(one, folder)
+    office.read()
+    office.microsoft.faults.add("moved_unseen=3")
+    for one in hidden:
+        office.box.move(one, "inbox")
+    office.read()
+    assert [raw.remote_id for raw in office.raws() if raw.gone_at is None and raw.remote_id in hidden] == []
     missing, fetched = office.audit()
-    assert (missing, fetched) == ((thrown.key,), 1)
-    assert office.subjects() == ["From the junk", "Kept"]
+    assert (missing, fetched) == (tuple(sorted(hidden)), 3)
+    assert office.subjects() == ["Deleted", "From the junk", "Kept", "Thrown away"]
     assert office.health() == "warnings"
     assert office.audit() == ((), 0)
     assert office.health() == "healthy"
@@ -399,6 +413,8 @@ def test_a_file_of_a_mail_is_fetched_when_somebody_wants_it(office: Office) -> N
 
 def test_a_mailbox_day_costs_little_more_than_it_must(office: Office, microsoft: MicrosoftSimulator) -> None:
     """Looks at each folder, one request for each mail of a customer, and the list of folders."""
+    with office.hub.db.write() as session:  # the customer is no newcomer, whose older mail is looked for
+        session.execute(update(Identifier).values(valid_from=now() - timedelta(days=1)))
     office.read()
     microsoft.quota.forget()
     looks = 20

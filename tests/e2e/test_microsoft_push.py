@@ -3,14 +3,12 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 from sqlalchemy import Engine, event, select, update
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from connectors.microsoft import simulator as microsoft_simulator
 from connectors.microsoft.simulated.subscriptions import Subscription
@@ -24,17 +22,12 @@ from hub.intake import accounts, channels, read
 from hub.intake.models import Account, OauthGrant, PushChannel, StreamState
 from hub.store.base import now
 from hub.work.lease import claim, new_owner
-from tests.fakes.servers import free_port
+from tests.e2e.reached import reached
 from tests.fakes.shelf import Crash
 
 NOA, DANA = "noa@acme.example", "dana@customer.example"
 CALENDAR, CONTACTS = f"calendar:{NOA}:primary", f"contacts:{NOA}:contacts"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class _Quiet(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing."""
 
 
 class Office:
@@ -131,20 +124,12 @@ def dying_at(engine: Engine, statement: int) -> Iterator[None]:
 
 @pytest.fixture
 def office(hub: Hub) -> Iterator[Office]:
-    port = free_port()
-    server = hub.settings.server.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
-    hub = replace(hub, settings=hub.settings.model_copy(update={"server": server}))
-    listening = make_server("127.0.0.1", port, hub_app.create_app(hub), threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
     microsoft = microsoft_simulator.create(0, Faults())
     microsoft.start()
     microsoft.oauth.access_token_s = 90 * 86_400
-    yield Office(hub, microsoft)
-    microsoft.stop()
-    listening.shutdown()
-    thread.join(5)
-    listening.server_close()
+    with reached(hub) as listening:
+        yield Office(listening, microsoft)
+        microsoft.stop()
 
 
 def test_a_change_makes_its_own_folder_due(office: Office) -> None:

@@ -20,6 +20,7 @@ class CalendarContainer:
     """The main calendar of one user; another one of his stands beside it."""
 
     shares_limits = True
+    only_grows = False
     tells = True
 
     def __init__(self, world: World, address: str) -> None:
@@ -100,6 +101,7 @@ class MailContainer:
     """The mailbox of one user; his contacts stand beside it, which Google limits by themselves."""
 
     shares_limits = False
+    only_grows = False
     tells = True
 
     def __init__(self, world: World, address: str) -> None:
@@ -175,6 +177,7 @@ class ContactsContainer:
     """The contacts of one user; beside them, whom Google noted from his mail. The first one is the customer."""
 
     shares_limits = True
+    only_grows = False
     tells = False
 
     def __init__(self, world: World, address: str) -> None:

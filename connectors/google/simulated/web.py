@@ -13,16 +13,14 @@ from connectors.google.simulated.errors import Json
 from connectors.google.simulated.oauth import OAuthError
 from connectors.google.simulated.oauth import Request as Wish
 from connectors.google.simulated.world import World
+from hub.connector.simulated.consent_page import page, question
 from hub.connector.simulated.picture import square
 from hub.connector.simulated.wire import Answer, Request, json_answer
 
 _HTML = "text/html; charset=UTF-8"
 _FIELDS = ("client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method",
            "access_type", "prompt", "nonce")  # fmt: skip
-_PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>body{{font:16px sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem}}
-label{{display:block;margin:.4rem 0}}button{{font:inherit;padding:.5rem 1rem;margin:1rem .5rem 0 0}}</style>
-<h1>{title}</h1>{body}</html>"""
+_WORDS = ("Account", "This app may", "Allow", "Deny")
 
 
 class Web:
@@ -64,30 +62,13 @@ class Web:
         hint = query.get("login_hint", "").lower()
         if hint in self._world.users and not self._world.oauth.always_asks:
             return self._allowed(wish, hint, frozenset(wish.scopes))
-        return Answer(200, self._page(wish, query, hint).encode(), _HTML)
+        return Answer(200, self._page(wish, query, hint), _HTML)
 
-    def _page(self, wish: Wish, query: Mapping[str, str], hint: str) -> str:
-        people = "".join(
-            f'<label><input type="radio" name="account" value="{html.escape(one.address)}"'
-            f"{' checked' if one.address == hint or (not hint and number == 0) else ''}> "
-            f"{html.escape(one.name)} &lt;{html.escape(one.address)}&gt;</label>"
-            for number, one in enumerate(self._world.users.values())
-        )
-        scopes = "".join(
-            f'<label><input type="checkbox" name="allowed" value="{html.escape(one)}" checked> {html.escape(one)}</label>'
-            for one in wish.scopes
-        )
-        hidden = "".join(
-            f'<input type="hidden" name="{name}" value="{html.escape(query[name])}">'
-            for name in _FIELDS
-            if name in query
-        )
-        body = (
-            f'<form method="post" action="/o/oauth2/v2/auth">{hidden}<fieldset><legend>Account</legend>{people}'
-            f"</fieldset><fieldset><legend>This app may</legend>{scopes}</fieldset>"
-            '<button name="answer" value="allow">Allow</button><button name="answer" value="deny">Deny</button></form>'
-        )
-        return _PAGE.format(title="Simulated Google: sign in", body=body)
+    def _page(self, wish: Wish, query: Mapping[str, str], hint: str) -> bytes:
+        people = [(one.address, one.name) for one in self._world.users.values()]
+        kept = {name: query[name] for name in _FIELDS if name in query}
+        body = question("/o/oauth2/v2/auth", people, wish.scopes, kept, chosen=hint, words=_WORDS)
+        return page("Simulated Google: sign in", body)
 
     def _decide(self, request: Request) -> Answer:
         form = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -194,4 +175,4 @@ def _sorry(error: OAuthError) -> Answer:
     body = (
         f"<p>Access blocked: {html.escape(error.description)}</p><p>Error {error.code}: {html.escape(error.error)}</p>"
     )
-    return Answer(error.code, _PAGE.format(title="Authorization error", body=body).encode(), _HTML)
+    return Answer(error.code, page("Authorization error", body), _HTML)

@@ -25,7 +25,6 @@ REASONS = {
     50011: Reason("invalid_request", "The redirect URI '{0}' specified in the request does not match the redirect URIs "
                   "configured for the application."),
     50034: Reason("invalid_grant", "The user account {0} does not exist in the directory."),
-    50049: Reason("invalid_instance", "Unknown or invalid instance."),
     50076: Reason("interaction_required", "Due to a configuration change made by your administrator, or because you moved "
                   "to a new location, you must use multi-factor authentication to access "
                   "'00000003-0000-0000-c000-000000000000'.", "basic_action"),

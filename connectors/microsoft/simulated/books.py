@@ -184,10 +184,6 @@ class Calendars:
         self.shared[found] = calendar
         return found
 
-    def shared_with(self, address: str) -> list[Calendar]:
-        """The calendars of this mailbox that somebody else may see."""
-        return [one for one in self.own.values() if address in one.acl]
-
     def find(self, event_id: str, on: date | None = None) -> tuple[Item, date | None]:
         """An event, or a series with one of its days. Raises ApiError (404)."""
         master_id, day = parted(event_id)
@@ -245,7 +241,8 @@ class Calendars:
 
     def _tell(self, item: Item, change: str) -> None:
         # What happens to an occurrence is told of its series.
-        # Source: https://github.com/microsoftgraph/microsoft-graph-docs/issues/5520
+        # Sources: https://github.com/microsoftgraph/microsoft-graph-docs/issues/5520 and, that `events` are those of the main
+        # calendar, whatever the reference says, https://github.com/microsoftgraph/microsoft-graph-docs/issues/21978
         happened = self.user.world.happened
         if item.calendar.default:
             happened(self.user.address, "events", change, item.id, item.key)

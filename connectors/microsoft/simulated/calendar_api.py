@@ -6,25 +6,24 @@ Sources: https://learn.microsoft.com/graph/api/resources/calendar and https://le
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 from connectors.microsoft.simulated import event_rules as rules
 from connectors.microsoft.simulated import event_view as view
-from connectors.microsoft.simulated import extended, meetings
-from connectors.microsoft.simulated.calendar_query import expanded, filtered, manner, tracked_whole, window
-from connectors.microsoft.simulated.call import Call, Reply, Route
+from connectors.microsoft.simulated import extended, meetings, shapes
+from connectors.microsoft.simulated.calendar_query import filtered, manner, tracked_whole, window
+from connectors.microsoft.simulated.call import Call, Handler, Reply, Route
 from connectors.microsoft.simulated.delta import round_of
-from connectors.microsoft.simulated.errors import ApiError, Json, bad_request, denied, not_found
+from connectors.microsoft.simulated.errors import ApiError, Json, denied, not_found
 from connectors.microsoft.simulated.event_view import Manner
 from connectors.microsoft.simulated.expansion import Instance, instances
 from connectors.microsoft.simulated.items import Calendar, Item
-from connectors.microsoft.simulated.listing import context, listed, selected
+from connectors.microsoft.simulated.listing import context, expanded, listed, selected
 from connectors.microsoft.simulated.zones import instant
 
 _READ = frozenset({"Calendars.Read", "Calendars.ReadWrite"})
 _WRITE = frozenset({"Calendars.ReadWrite"})
 _DEFAULT, _MOST = 10, 1000  # events of a page
-_ANSWERS = {"accept": "accepted", "tentativelyaccept": "tentativelyAccepted", "decline": "declined"}
+_ANSWERS = {"accept": "accepted", "tentativelyAccept": "tentativelyAccepted", "decline": "declined"}
 
 
 # -- which calendar, which event ----------------------------------------------------------------------------------------
@@ -80,16 +79,12 @@ def _shown(call: Call, item: Item, day: date | None) -> Json:
         own = view.event_id(item, None, how)
         whole["cancelledOccurrences"] = [f"OID.{own}.{one.isoformat()}" for one in sorted(item.cancelled)]
     found = selected(call, whole)
-    for term in expanded(call):
+    for term in expanded(call.query.get("$expand", "")):
         if term == "exceptionOccurrences":
             if day is None and item.repeats:
                 found[term] = [view.shown(item, one, how) for one in sorted(item.exceptions)]
-        elif term.startswith(extended.NAME):
-            found |= extended.shown(item.body[extended.NAME], term)
         else:
-            raise bad_request(
-                f"Could not find a property named '{term}' on type 'microsoft.graph.event'.", "BadRequest"
-            )
+            found |= extended.shown(item.body[extended.NAME].get, term)
     return found
 
 
@@ -143,22 +138,19 @@ def delete(call: Call) -> Reply:
 
 def cancel(call: Call) -> Reply:
     item, day = _event(call, write=True)
-    meetings.cancel(item, day, str(_parameters(call).get("comment") or ""))
+    meetings.cancel(item, day, call.given(shapes.CANCEL).get("comment") or "")
     return Reply(status=202)
 
 
-def respond(call: Call) -> Reply:
-    item, day = _event(call, write=True)
-    given = _parameters(call)
-    response = _ANSWERS[call.url.partition("?")[0].rstrip("/").rpartition("/")[2].lower().rpartition(".")[2]]
-    send = given.get("sendresponse", True) is not False
-    meetings.respond(item, day, response, str(given.get("comment") or ""), send=send)
-    return Reply(status=202)
+def _respond(response: str) -> Handler:
+    def handler(call: Call) -> Reply:
+        item, day = _event(call, write=True)
+        given = call.given(shapes.RESPOND)
+        send = given.get("sendResponse") is not False
+        meetings.respond(item, day, response, given.get("comment") or "", send=send)
+        return Reply(status=202)
 
-
-def _parameters(call: Call) -> Mapping[str, Any]:
-    """What an action is given; its names are understood whatever their case."""
-    return {name.lower(): value for name, value in call.body.items()}
+    return handler
 
 
 # -- listings -----------------------------------------------------------------------------------------------------------
@@ -195,7 +187,7 @@ def delta(call: Call) -> Reply:
     Source: https://learn.microsoft.com/graph/delta-query-events
     """
     where = _calendar(call)
-    if not call.query.keys() & {"$skiptoken", "$deltatoken"}:
+    if not (call.query.get("$skiptoken") or call.query.get("$deltatoken")):
         tracked_whole(call.query)
         window(call.query)
     items = where.owner.calendars.items
@@ -250,7 +242,7 @@ def calendar(call: Call) -> Reply:
 def create_calendar(call: Call) -> Reply:
     if call.principal not in ("", call.user.address):
         raise denied()
-    one: Calendar = call.user.calendars.add(str(call.wanted("name")))
+    one: Calendar = call.user.calendars.add(call.given(shapes.CALENDAR)["name"])
     return replace(_calendar_reply(call, one, one.id), status=201)
 
 
@@ -281,7 +273,7 @@ def _routes() -> tuple[Route, ...]:
             Route("DELETE", one, delete, _WRITE, writes=True),
             Route("GET", f"{one}/instances", series, _READ),
             Route("POST", f"{one}/cancel", cancel, _WRITE, writes=True),
-            *(Route("POST", f"{one}/{name}", respond, _WRITE, writes=True) for name in _ANSWERS),
+            *(Route("POST", f"{one}/{name}", _respond(said), _WRITE, writes=True) for name, said in _ANSWERS.items()),
         ]
     return tuple(found)
 

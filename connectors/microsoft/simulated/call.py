@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from connectors.microsoft.simulated.errors import Json, bad_request, conflict, no_mailbox, not_found
+from connectors.microsoft.simulated import shapes
+from connectors.microsoft.simulated.errors import ApiError, Json, bad_request, conflict
 
 if TYPE_CHECKING:
     from connectors.microsoft.simulated.world import User, World
+
+_DIGITS = 9  # of a number in a query
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,10 @@ class Call:
     @property
     def user(self) -> "User":
         """The user whom the path names, by address or id. Raises ApiError (404)."""
-        name = self.path["user"].lower()
-        for user in self.world.users.values():
-            if name in (user.address, user.id):
-                if not user.licensed:
-                    raise no_mailbox()
-                return user
-        raise not_found("ErrorInvalidUser")
+        user = self.world.named(self.path["user"])
+        if user is None:
+            raise ApiError(404, "ErrorInvalidUser", f"The requested user '{self.path['user']}' is invalid.")
+        return user
 
     @property
     def prefers(self) -> Mapping[str, str]:
@@ -51,15 +51,16 @@ class Call:
     def limit(self, default: int, highest: int) -> int:
         """The page size asked for, by $top or `Prefer: odata.maxpagesize`. Raises ApiError (400)."""
         text = self.query.get("$top") or self.prefers.get("odata.maxpagesize") or str(default)
-        if not text.isdecimal() or int(text) < 1:
-            raise bad_request(f"Invalid value '{text}' for $top query option found.", "ErrorInvalidUrlQuery")
-        return min(int(text), highest, self.world.page_size or highest)
+        return min(_number("$top", text, least=1), highest, self.world.page_size or highest)
 
-    def wanted(self, name: str) -> Any:
-        """A value of the body without which nothing can be done. Raises ApiError (400)."""
-        if name not in self.body:
-            raise bad_request(f"The required property '{name}' is missing.", "ErrorInvalidArgument")
-        return self.body[name]
+    def skipped(self) -> int:
+        """How many items of a listing come before the page asked for. Raises ApiError (400)."""
+        return _number("$skip", self.query.get("$skip", "0"), least=0)
+
+    def given(self, kind: shapes.Type) -> Json:
+        """What the body says, if it is of a type. Raises ApiError (400)."""
+        found: Json = shapes.read(kind, self.body)
+        return found
 
     def only_if(self, etag: str) -> None:
         """Refuse where `If-Match` names another state. Raises ApiError (412)."""
@@ -96,3 +97,9 @@ class Route:
     writes: bool = False
     anonymous: bool = False  # no access token is wanted: the address itself shows who may
     unlocked: bool = False  # the handler takes the lock by itself, because it waits for somebody
+
+
+def _number(option: str, text: str, *, least: int) -> int:
+    if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
+        raise bad_request(f"Invalid value '{text}' for {option} query option found.", "ErrorInvalidUrlQuery")
+    return int(text)

@@ -4,28 +4,38 @@ Sources: https://learn.microsoft.com/graph/api/user-list-contacts, .../contact-d
 .../user-post-contacts, .../contact-update and .../profilephoto-update
 """
 
-import re
 from collections.abc import Callable, Mapping
-from functools import partial
 
-from connectors.microsoft.simulated import delta, extended, stamps
+from connectors.microsoft.simulated import delta, extended
 from connectors.microsoft.simulated.call import Call, Reply, Route
-from connectors.microsoft.simulated.errors import Json, bad_request
-from connectors.microsoft.simulated.listing import context, listed, selected
+from connectors.microsoft.simulated.errors import Json, bad_request, not_found
+from connectors.microsoft.simulated.listing import context, expanded, listed, selected
+from connectors.microsoft.simulated.odata_filter import Filterable
 from connectors.microsoft.simulated.people import DEFAULT, AddressBook, Contact, Folder
+from connectors.microsoft.simulated.shapes import CONTACT_FOLDER
 
 # What the service answers to any of these in a round of changes, although the page of `contact: delta` offers $select.
 # Source: https://learn.microsoft.com/graph/api/contact-delta, and the text of the refusal itself.
 _NOT_IN_DELTA = ("$orderby", "$filter", "$select", "$expand", "$search", "$top")
-_EMAIL = re.compile(r"emailAddresses/any\(\s*(\w+)\s*:\s*\1/address\s+eq\s+'((?:[^']|'')*)'\s*\)", re.IGNORECASE)
-_CATEGORY = re.compile(r"categories/any\(\s*(\w+)\s*:\s*\1\s+eq\s+'((?:[^']|'')*)'\s*\)", re.IGNORECASE)
 _NAMES = ("displayName", "givenName", "surname", "companyName", "fileAs")
-_EQUALS = re.compile(rf"({'|'.join(_NAMES)})\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
-_SINCE = re.compile(r"lastModifiedDateTime\s+(ge|gt)\s+(\S+)", re.IGNORECASE)
-_ORDER = re.compile(rf"({'|'.join(_NAMES)}|lastModifiedDateTime)(?:\s+(asc|desc))?")
-_AND = re.compile(r"\s+and\s+(?=(?:[^']*'[^']*')*[^']*$)(?![^(]*\))")  # neither in a text nor in brackets
 
-Test = Callable[[Contact], bool]
+
+def _lower(name: str) -> Callable[[Contact], str]:
+    return lambda contact: str(contact.body.get(name) or "").lower()
+
+
+FILTERABLE = Filterable[Contact](
+    values={
+        **{name: _lower(name) for name in _NAMES},
+        "createdDateTime": lambda contact: contact.created.replace(microsecond=0),
+        "lastModifiedDateTime": lambda contact: contact.modified.replace(microsecond=0),
+    },
+    properties=lambda contact: contact.properties,
+    lists={
+        "emailAddresses/address": lambda it: [one["address"].lower() for one in it.body.get("emailAddresses", ())],
+        "categories": lambda it: [one.lower() for one in it.body.get("categories", ())],
+    },
+)
 
 
 # -- contacts ----------------------------------------------------------------------------------------------------------
@@ -36,12 +46,11 @@ def list_contacts(call: Call) -> Reply:
 
     Source: https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
     """
-    book, test = _book(call), _test(call)
-    where = [_folder(call)]
-    if "folder" not in call.path and extended.NAME.lower() in call.query.get("$filter", "").lower():
+    book, text, where = _book(call), call.query.get("$filter", "").strip(), [_folder(call)]
+    if "folder" not in call.path and text and extended.NAME in FILTERABLE.read(text)[1]:
         where = list(book.folders.values())
-    found = [one for folder in where for one in book.inside(folder) if test(one)]
-    return listed(call, _ordered(call, found), lambda one: _shown(call, one))
+    found = FILTERABLE.found([one for folder in where for one in book.inside(folder)], text)
+    return listed(call, FILTERABLE.ordered(found, call.query.get("$orderby", "")), lambda one: _shown(call, one))
 
 
 def contacts_delta(call: Call) -> Reply:
@@ -153,15 +162,12 @@ def _contact(call: Call) -> Contact:
     """The contact that the path names; behind a folder, only one that is in it. Raises ApiError (404)."""
     contact = _book(call).find(call.path["id"])
     if "folder" in call.path and contact.folder != _folder(call).id:
-        return _book(call).find("")
+        raise not_found()
     return contact
 
 
 def _name(call: Call) -> str:
-    name = call.wanted("displayName")
-    if not isinstance(name, str) or not name.strip():
-        raise bad_request("The folder needs a name.", "ErrorInvalidArgument")
-    return name
+    return str(call.given(CONTACT_FOLDER)["displayName"])
 
 
 def _refuse_in_delta(call: Call, resource: str) -> None:
@@ -174,70 +180,14 @@ def _refuse_in_delta(call: Call, resource: str) -> None:
         )
 
 
-def _test(call: Call) -> Test:
-    """What `$filter` wants. Raises ApiError (400)."""
-    tests = [_term(one) for one in _AND.split(call.query.get("$filter", "").strip()) if one]
-    return lambda contact: all(test(contact) for test in tests)
-
-
-def _term(text: str) -> Test:
-    if wanted := extended.asked(text):
-        return partial(_holds, wanted)
-    if found := _EMAIL.fullmatch(text):
-        return partial(_has, "emailAddresses", _plain(found[2]))
-    if found := _CATEGORY.fullmatch(text):
-        return partial(_has, "categories", _plain(found[2]))
-    if found := _EQUALS.fullmatch(text):
-        name = next(one for one in _NAMES if one.lower() == found[1].lower())
-        return partial(_has, name, _plain(found[2]))
-    if found := _SINCE.fullmatch(text):
-        return _since(found[1].lower(), found[2])
-    raise bad_request(f"The query filter '{text}' is not supported.", "ErrorInvalidUrlQueryFilter")
-
-
-def _holds(wanted: tuple[str, str], contact: Contact) -> bool:
-    return extended.holds(contact.properties, wanted)
-
-
-def _has(name: str, wanted: str, contact: Contact) -> bool:
-    """Whether a field is, or a list of it holds, a text, whatever its case."""
-    value = contact.body.get(name)
-    values = [one["address"] if isinstance(one, dict) else one for one in value] if isinstance(value, list) else [value]
-    return wanted in [str(one).casefold() for one in values]
-
-
-def _plain(text: str) -> str:
-    return text.replace("''", "'").casefold()
-
-
-def _since(operator: str, text: str) -> Test:
-    try:
-        moment = stamps.read(text)
-    except ValueError:
-        raise bad_request(f"'{text}' is no moment.", "ErrorInvalidUrlQueryFilter") from None
-    if operator == "ge":
-        return lambda contact: contact.modified >= moment
-    return lambda contact: contact.modified > moment
-
-
-def _ordered(call: Call, contacts: list[Contact]) -> list[Contact]:
-    """The order that `$orderby` wants; else that in which they were made. Raises ApiError (400)."""
-    text = call.query.get("$orderby", "").strip()
-    if not text:
-        return contacts
-    found = _ORDER.fullmatch(text)
-    if found is None:
-        raise bad_request(f"The $orderby expression '{text}' is not supported.", "ErrorInvalidUrlQuery")
-    told = {one.immutable_id: str(one.told(immutable=True)[found[1]] or "").casefold() for one in contacts}
-    return sorted(contacts, key=lambda one: told[one.immutable_id], reverse=found[2] == "desc")
-
-
 # -- what is answered ----------------------------------------------------------------------------------------------------
 
 
 def _shown(call: Call, contact: Contact) -> Json:
     found = selected(call, contact.told(immutable=call.immutable))
-    return found | extended.shown(contact.properties, call.query.get("$expand", ""))
+    for term in expanded(call.query.get("$expand", "")):
+        found |= extended.shown(contact.properties.get, term)
+    return found
 
 
 def _told(call: Call, contact: Contact, status: int = 200) -> Reply:

@@ -1,8 +1,7 @@
 """Containers that any suite can play with, whatever lies in them (`hub.connector.simulator.Container`)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
-from typing import Any
+from datetime import datetime, timedelta
 
 from connectors.microsoft.simulated.books import Calendars
 from connectors.microsoft.simulated.mailbox import TOP, Mailbox
@@ -18,6 +17,7 @@ class CalendarContainer:
     """The main calendar of one user; another one of his stands beside it."""
 
     shares_limits = True
+    only_grows = False
     tells = True
 
     def __init__(self, world: World, address: str) -> None:
@@ -87,6 +87,7 @@ class MailContainer:
     """The inbox of one user; one more folder stands beside it, and all others are hidden."""
 
     shares_limits = True
+    only_grows = False
     tells = True
 
     def __init__(self, world: World, address: str) -> None:
@@ -121,11 +122,14 @@ class MailContainer:
 
     def spoil(self, customer: str) -> str:
         """Let a mail come of which Graph says in no known way when that was."""
-        return self._received(customer, _Unsaid.fromtimestamp(self._moment().timestamp(), self._moment().tzinfo))
+        with self._world.lock:
+            found = self._received(customer, self._moment())
+            self._box.rewrite(found, odd={"receivedDateTime": "yesterday"})
+            return found
 
     def mend(self, remote_id: str) -> None:
         """Make it what it should be."""
-        self._box.rewrite(remote_id, received=self._moment())
+        self._box.rewrite(remote_id, odd={})
 
     def texts(self) -> Mapping[str, str]:
         """The category of each mail that has one, else its subject."""
@@ -158,6 +162,7 @@ class ContactsContainer:
     """The main folder of one user's contacts; another one stands beside it. The first contact is the customer."""
 
     shares_limits = True
+    only_grows = False
     tells = True
 
     def __init__(self, world: World, address: str) -> None:
@@ -221,16 +226,6 @@ class ContactsContainer:
         name, _, domain = customer.partition("@")
         address = customer if self._made == 1 else f"{name}.{self._made}@{domain}"
         return self._book.add(f"Contact {self._made}", "(version 1)", emails=[address])
-
-
-class _Unsaid(datetime):
-    """A moment that is written as no moment is."""
-
-    def astimezone(self, tz: tzinfo | None = None) -> Any:  # noqa: ARG002 - whatever zone is asked for
-        return self
-
-    def strftime(self, format: str) -> str:  # noqa: A002, ARG002 - as the base has it
-        return "yesterday"
 
 
 CONTAINERS: Mapping[str, Callable[[World, str], Container]] = {

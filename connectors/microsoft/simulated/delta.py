@@ -8,10 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from connectors.microsoft.simulated.call import Call, Reply
 from connectors.microsoft.simulated.errors import Json, bad_request, cursor_gone
+from hub.connector.simulator import Faults
 
 
 class Feed:
@@ -54,6 +55,15 @@ class Feed:
         """A record came, and only who begins anew is told: https://github.com/wisecom-oy/atlas/issues/48."""
         self.changed(record_id)
         self._quiet[record_id] = (self._at[record_id], "")
+
+    def moved_here(self, record_id: str, faults: Faults) -> None:
+        """A record came from another place, as far as that is told."""
+        if faults.take("moved_unseen"):
+            self.came_unseen(record_id)
+        elif self.knew(record_id) and faults.take("moved_back_lost"):
+            self.came_back(record_id)
+        else:
+            self.changed(record_id)
 
     def expire(self) -> None:
         """Forget every token, and everything that is here no more."""
@@ -109,8 +119,9 @@ class Place:
 def _read(token: str) -> Place:
     try:
         opened, since, after, asked, stuck, turn = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return Place(int(opened), int(since), int(after), dict(asked), bool(stuck), int(turn))
-    except (ValueError, TypeError):
+        query = {str(name): str(value) for name, value in dict(asked).items()}
+        return Place(int(opened), int(since), int(after), query, bool(stuck), int(turn))
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise bad_request("Badly formed token.", "ErrorInvalidUrlQuery") from None
 
 
@@ -170,10 +181,19 @@ def _place(call: Call, feed: Feed) -> Place:
     if faults.take("expire_cursor") or not feed.knows(place.since or place.opened):
         raise cursor_gone()
     if faults.take("expire_cursor_location"):
-        raise cursor_gone(call.url.partition("?")[0])
+        raise cursor_gone(_anew(call, place))
     if going_on:
         return place
     return Place(feed.now, since=place.opened, asked=place.asked)
+
+
+def _anew(call: Call, place: Place) -> str:
+    """Where a round begins that asks for the same, by an empty token.
+
+    Source: https://learn.microsoft.com/graph/delta-query-overview#synchronization-reset
+    """
+    asked = {name: value for name, value in (place.asked or {}).items() if name != "$deltatoken"}
+    return f"{call.url.partition('?')[0]}?{urlencode(asked | {'$deltatoken': ''})}"
 
 
 def _shown(entry: tuple[int, str, str], show: Show, named: Callable[[str], str], place: Place) -> list[Json]:

@@ -5,7 +5,6 @@ Source: https://learn.microsoft.com/graph/errors
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 Json = dict[str, Any]
 
@@ -26,11 +25,9 @@ class ApiError(Exception):
         self.status, self.code, self.message = status, code, message
         self.inner, self.headers = inner, dict(headers or {})
 
-    def body(self, date: str) -> Json:
+    def body(self, date: str, ids: Mapping[str, str]) -> Json:
         """The error as JSON; `inner` is the more exact code, where there is one."""
-        told: Json = {"date": date, "request-id": str(uuid4()), "client-request-id": str(uuid4())}
-        if self.inner:
-            told = {"code": self.inner, **told}
+        told = {**({"code": self.inner} if self.inner else {}), "date": date, **ids}
         return {"error": {"code": self.code, "message": self.message, "innerError": told}}
 
 

@@ -4,7 +4,6 @@ Source: https://learn.microsoft.com/graph/api/resources/event
 """
 
 import html
-import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from datetime import date, datetime, timedelta
@@ -12,7 +11,9 @@ from typing import Any
 
 from connectors.microsoft.simulated import extended, patterns
 from connectors.microsoft.simulated.errors import ApiError, Json, bad_request
+from connectors.microsoft.simulated.shapes import EVENT, EVENT_SET_BY_SERVER, read
 from connectors.microsoft.simulated.zones import instant, is_midnight, midnight, tomorrow, wall, written
+from hub.connector.simulated import mime
 
 NEVER = "0001-01-01T00:00:00Z"  # when somebody answered who did not
 PRIVATE = frozenset({
@@ -20,21 +21,7 @@ PRIVATE = frozenset({
 })  # fmt: skip
 """What each copy of a meeting has for itself: its change is told to nobody."""
 RESCHEDULING = frozenset({"start", "end", "recurrence", "isAllDay"})
-_SETTABLE = PRIVATE | RESCHEDULING | {
-    "allowNewTimeProposals", "attendees", "body", "hideAttendees", "importance", "isOnlineMeeting", "location", "locations",
-    "onlineMeetingProvider", "responseRequested", "sensitivity", "subject", "transactionId",
-}  # fmt: skip
-_SERVERS = frozenset({
-    "id", "bodyPreview", "changeKey", "createdDateTime", "hasAttachments", "iCalUId", "isCancelled", "isDraft",
-    "isOrganizer", "lastModifiedDateTime", "onlineMeeting", "onlineMeetingUrl", "organizer", "originalEndTimeZone",
-    "originalStart", "originalStartTimeZone", "responseStatus", "seriesMasterId", "type", "webLink",
-})  # fmt: skip
-_VALUES = {
-    "importance": ("low", "normal", "high"),
-    "sensitivity": ("normal", "personal", "private", "confidential"),
-    "showAs": ("free", "tentative", "busy", "oof", "workingElsewhere", "unknown"),
-}
-_TAGS = re.compile(r"<(style|head)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_NOT_SET = EVENT_SET_BY_SERVER | {"@odata.type"}
 _NOWHERE: Json = {"displayName": "", "locationType": "default", "uniqueIdType": "unknown"}
 
 
@@ -68,13 +55,9 @@ def friendly(event: Mapping[str, Any], zone_name: str) -> Json:
 
 
 def given(body: Mapping[str, Any]) -> Json:
-    """What a client may set of what it sent. Raises ApiError (400) for a property that events have not."""
-    for name in body:
-        if name not in _SETTABLE | _SERVERS and "@odata." not in name:
-            raise bad_request(
-                f"The property '{name}' does not exist on type 'microsoft.graph.event'.", "RequestBodyRead"
-            )
-    return {name: deepcopy(value) for name, value in body.items() if name in _SETTABLE}
+    """What a client may set of what it sent. Raises ApiError (400) for what no event holds."""
+    found: Json = read(EVENT, body)
+    return {name: deepcopy(value) for name, value in found.items() if name not in _NOT_SET}
 
 
 def fresh() -> Json:
@@ -92,19 +75,14 @@ def fresh() -> Json:
 def merged(old: Json, changes: Json, organizer: str) -> Json:
     """An event after a change. Raises ApiError (400)."""
     found = old | {name: deepcopy(value) for name, value in changes.items()}
-    for name, allowed in _VALUES.items():
-        if name in changes:
-            found[name] = _value(name, found[name], allowed)
     if "attendees" in changes:
-        found["attendees"] = attendees(changes["attendees"] or [], old["attendees"], organizer)
+        found["attendees"] = attendees(changes["attendees"], old["attendees"], organizer)
     if extended.NAME in changes:
         found[extended.NAME] = extended.kept(old[extended.NAME], changes[extended.NAME])
     if "location" in changes or "locations" in changes:
         found |= _places(changes)
-    for name in ("subject", "categories"):
-        found[name] = found[name] if found[name] is not None else fresh()[name]
-    found["body"] = found["body"] or fresh()["body"]
-    return found
+    # What is removed is as in an event of which nothing is said.
+    return found | {name: value for name, value in fresh().items() if found[name] is None}
 
 
 def timed(body: Json) -> Json:
@@ -157,13 +135,13 @@ def attendees(wanted: Iterable[Mapping[str, Any]], known: Iterable[Json], organi
     found: dict[str, Json] = {}
     for one in wanted:
         mail = one.get("emailAddress") or {}
-        address = str(mail.get("address") or "").strip()
+        address = (mail.get("address") or "").strip()
         if "@" not in address:
             raise bad_request("At least one recipient isn't valid.", "ErrorInvalidRecipients")
         if address.lower() == organizer:
             continue
         found[address.lower()] = {
-            "type": _value("type", one.get("type") or "required", ("required", "optional", "resource")),
+            "type": one.get("type") or "required",
             "status": answers.get(address.lower(), {"response": "none", "time": NEVER}),
             "emailAddress": {"name": mail.get("name") or address, "address": address},
         }
@@ -185,37 +163,29 @@ def answered(invited: Iterable[Json], address: str, response: str, when: str) ->
     return [one | {"status": status} if address_of(one) == address else one for one in invited]
 
 
-def _value(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Values of enumerations are understood whatever their case."""
-    found = next((one for one in allowed if one.lower() == str(value).lower()), None)
-    if found is None:
-        raise bad_request(f"Requested value '{value}' was not found: {name}.", "RequestBodyRead")
-    return found
-
-
 def _places(changes: Json) -> Json:
     """`location` and `locations` always say the same."""
     listed = changes["locations"] if changes.get("locations") else [changes.get("location")]
     found = [_place(one) for one in listed if one and one.get("displayName")]
-    named = "; ".join(str(one["displayName"]) for one in found)
+    named = "; ".join(one["displayName"] for one in found)
     return {"locations": found, "location": _place({"displayName": named} if len(found) != 1 else found[0])}
 
 
 def _place(value: Json) -> Json:
-    name = str(value.get("displayName") or "")
+    name = value.get("displayName") or ""
     known = {"uniqueId": name, "uniqueIdType": "private"} if name else {}
     return _NOWHERE | known | value
 
 
 def hypertext(body: Json) -> str:
     """A body as HTML, in which Exchange keeps every text."""
-    content = str(body.get("content") or "")
-    if str(body.get("contentType", "text")).lower() == "html" and "<html" in content.lower():
-        return content
-    inner = content if str(body.get("contentType", "text")).lower() == "html" else html.escape(content, quote=False)
+    content, is_html = body.get("content") or "", body.get("contentType") == "html"
+    if is_html and "<html" in content.lower():
+        return str(content)
+    inner = content if is_html else html.escape(content, quote=False)
     return f"<html><head></head><body>{inner}</body></html>" if inner else ""
 
 
 def plain(content: str) -> str:
     """The text of a piece of HTML."""
-    return html.unescape(_TAGS.sub("", content)).strip()
+    return mime.untagged(content).strip()

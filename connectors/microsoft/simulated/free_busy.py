@@ -11,6 +11,7 @@ from connectors.microsoft.simulated.call import Call, Reply, Route
 from connectors.microsoft.simulated.errors import Json, bad_request
 from connectors.microsoft.simulated.event_view import in_zone
 from connectors.microsoft.simulated.expansion import Instance, instances, times
+from connectors.microsoft.simulated.shapes import GET_SCHEDULE
 from connectors.microsoft.simulated.zones import instant
 
 if TYPE_CHECKING:
@@ -25,17 +26,20 @@ _PERMISSIONS = frozenset({"Calendars.ReadBasic", "Calendars.Read", "Calendars.Re
 
 def get_schedule(call: Call) -> Reply:
     """Say of each address when it is busy; of one that is unknown, that it is."""
-    schedules = call.wanted("schedules")
-    since, until = instant(call.wanted("startTime")), instant(call.wanted("endTime"))
-    every = call.body.get("availabilityViewInterval", 30)
-    if not isinstance(schedules, list) or not 0 < len(schedules) <= MOST:
+    given = call.given(GET_SCHEDULE)
+    since, until, every = (
+        instant(given["startTime"]),
+        instant(given["endTime"]),
+        given.get("availabilityViewInterval", 30),
+    )
+    if len(given["schedules"]) > MOST:
         raise bad_request(f"Between 1 and {MOST} schedules may be asked for.", "ErrorInvalidParameter")
-    if not isinstance(every, int) or not 5 <= every <= 1440:
+    if every is None or not 5 <= every <= 1440:
         raise bad_request("The interval must be between 5 and 1440 minutes.", "ErrorInvalidMergedFreeBusyInterval")
     if until <= since or until - since > _LONGEST:
         raise bad_request("The requested time is not allowed.", "ErrorTimeIntervalTooBig")
     zone_name = manner(call).zone
-    found = [_schedule(call, str(one), since, until, timedelta(minutes=every), zone_name) for one in schedules]
+    found = [_schedule(call, one, since, until, timedelta(minutes=every), zone_name) for one in given["schedules"]]
     name = f"{call.world.base_url}/v1.0/$metadata#Collection(microsoft.graph.scheduleInformation)"
     return Reply({"@odata.context": name, "value": found})
 

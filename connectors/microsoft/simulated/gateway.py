@@ -105,8 +105,8 @@ class Gateway:
         self._router = Router(ROUTES)
         self.observers: list[Callable[[Exchange], None]] = []
 
-    def handle(self, request: Request) -> Answer:
-        """Answer one call, which may stand inside a batch."""
+    def handle(self, request: Request, *, at_once: int = 1) -> Answer:
+        """Answer one call, which may stand inside a batch; then so many of it are on their way at the same time."""
         try:
             token = self._stranger(request) or self.admit(request)
             route, places, mailbox = self._target(request, token)
@@ -114,8 +114,8 @@ class Gateway:
             return self.refusal(error, request)
         body, reply = Body(), Reply()
         try:
-            with self._world.throttle.passing(token.client, mailbox, f"{route.verb} {route.path}"):
-                self._misfortune(mailbox)
+            with self._world.throttle.passing(token.client, mailbox, f"{route.verb} {route.path}", at_once):
+                self._misfortune()
                 self._check_rights(token, route, places, mailbox)
                 body = _body(request)
                 with contextlib.nullcontext() if route.unlocked else self._world.lock:
@@ -153,8 +153,7 @@ class Gateway:
     def refusal(self, error: ApiError, request: Request) -> Answer:
         """Put an error in words, with what both sides call the request."""
         told = _ids(request)
-        found = error.body(self._world.clock.now().strftime("%Y-%m-%dT%H:%M:%S"))
-        found["error"]["innerError"].update(told)
+        found = error.body(self._world.clock.now().strftime("%Y-%m-%dT%H:%M:%S"), told)
         return Answer(error.status, json.dumps(found).encode(), "application/json", {**told, **error.headers})
 
     # -- who asks for what ----------------------------------------------------------------------------------------------
@@ -203,10 +202,10 @@ class Gateway:
         with self._world.lock:
             return any(reader in one.acl for one in self._world.users[owner].calendars.own.values())
 
-    def _misfortune(self, mailbox: str) -> None:
+    def _misfortune(self) -> None:
         """Commit a fault that was ordered, if any."""
         take = self._world.faults.take
-        if take("api_disabled") or (mailbox and take("no_licence")):
+        if take("api_disabled"):
             raise no_mailbox()
         if take("scope_missing"):
             raise denied()
@@ -233,14 +232,24 @@ def _body(request: Request) -> Body:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not request.body or kind not in ("", "application/json"):
         return Body(raw=request.body)
+    return Body(read_json(request.body), request.body)
+
+
+def read_json(raw: bytes) -> Json:
+    """Read what has to be an object. Raises ApiError (400)."""
     try:
-        found = json.loads(request.body)
-    except ValueError:
+        found = json.loads(raw, parse_constant=_no_number)
+        json.dumps(found, ensure_ascii=False).encode()  # half a letter is none
+    except (ValueError, RecursionError):
         raise bad_request("Unable to read JSON request payload. Please ensure Content-Type header is set and payload is "
                           "of valid JSON format.", "BadRequest") from None  # fmt: skip
     if not isinstance(found, dict):
         raise bad_request("Invalid JSON payload: an object is expected.", "BadRequest")
-    return Body(found, request.body)
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"JSON has no {text}")
 
 
 def _ids(request: Request) -> dict[str, str]:

@@ -83,7 +83,7 @@ class Calendar:
 def parted(event_id: str) -> tuple[str, date | None]:
     """Divide the id of a day of a series into the series' own and the day; another id stays whole."""
     parts = _OCCURRENCE.fullmatch(event_id)
-    if parts is None:
+    if parts is None or not int(parts[2], 16):
         return event_id, None
     return parts[1] + ("=" if parts[3] == "A==" else ""), date.fromordinal(int(parts[2], 16))
 

@@ -3,20 +3,23 @@
 Sources: https://learn.microsoft.com/graph/paging and https://learn.microsoft.com/graph/query-parameters
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from connectors.microsoft.simulated.call import Call, Reply
-from connectors.microsoft.simulated.errors import Json, bad_request
+from connectors.microsoft.simulated.errors import Json
 
 T = TypeVar("T")
+_COMMA = re.compile(r",(?![^(]*\))")
+_DIGITS = 9  # of a number in a token
 _MARK = "again"  # in `$skiptoken`: which page was held back or repeated, so that no two pages have the same link
 
 
 def listed(call: Call, items: Sequence[T], show: Callable[[T], Json], default: int = 10, highest: int = 1000) -> Reply:
     """Answer one page of what is already filtered and sorted; the next link repeats all that was asked for."""
-    size, skip, turn = call.limit(default, highest), _skip(call), _turn(call)
+    size, skip, turn = call.limit(default, highest), call.skipped(), _turn(call)
     faults = call.world.faults
     some = items[skip : skip + size]
     following: Json | None = {"$skip": skip + size} if skip + size < len(items) else None
@@ -45,22 +48,20 @@ def selected(call: Call, found: Json, select: str | None = None) -> Json:
     return {name: value for name, value in found.items() if name == "id" or name in wanted or "@odata." in name}
 
 
+def expanded(expand: str) -> list[str]:
+    """The terms of an `$expand`."""
+    return [one.strip() for one in _COMMA.split(expand) if one.strip()]
+
+
 def context(call: Call) -> str:
     """What `@odata.context` says of the path that was asked for."""
     parts = urlsplit(call.url)
     return f"{parts.scheme}://{parts.netloc}/v1.0/$metadata#{parts.path.removeprefix('/v1.0/')}"
 
 
-def _skip(call: Call) -> int:
-    text = call.query.get("$skip", "0")
-    if not text.isdecimal():
-        raise bad_request(f"Invalid value '{text}' for $skip query option found.", "ErrorInvalidUrlQuery")
-    return int(text)
-
-
 def _turn(call: Call) -> int:
     text = call.query.get("$skiptoken", "").removeprefix(_MARK)
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < _DIGITS else 0
 
 
 def _page(call: Call, found: list[Json], count: int, following: Json | None) -> Json:

@@ -5,15 +5,14 @@ Source: https://learn.microsoft.com/graph/api/resources/mail-api-overview
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from connectors.microsoft.simulated import attachments, delta, mail_send
+from connectors.microsoft.simulated import attachments, delta, mail_send, shapes
 from connectors.microsoft.simulated.call import Call, Handler, Reply, Route
 from connectors.microsoft.simulated.errors import ApiError, Json, bad_request, not_found
 from connectors.microsoft.simulated.listing import context, listed, selected
-from connectors.microsoft.simulated.mail_query import compile_filter, compile_search, ordered, since_received
+from connectors.microsoft.simulated.mail_query import FILTERABLE, compile_search, ordered, since_received
 from connectors.microsoft.simulated.mail_shape import changed, shown, wanted_of
-from connectors.microsoft.simulated.mailbox import TOP, Folder, Mailbox, Message
+from connectors.microsoft.simulated.mailbox import TOP, Folder, Mailbox, Message, recipients
 
 READ = frozenset({"Mail.Read", "Mail.ReadWrite"})
 WRITE = frozenset({"Mail.ReadWrite"})
@@ -81,18 +80,20 @@ def get_folder(call: Call) -> Reply:
 
 def create_folder(call: Call) -> Reply:
     box = _box(call)
-    name, hidden = str(call.wanted("displayName")), bool(call.body.get("isHidden", False))
-    return Reply(_folder(box, box.new_folder(name, call.path.get("folder", TOP), hidden=hidden)), 201)
+    given = call.given(shapes.MAIL_FOLDER)
+    made = box.new_folder(given["displayName"], call.path.get("folder", TOP), hidden=bool(given.get("isHidden")))
+    return Reply(_folder(box, made), 201)
 
 
 def change_folder(call: Call) -> Reply:
     box = _box(call)
-    return Reply(_folder(box, box.rename_folder(call.path["folder"], str(call.wanted("displayName")))))
+    name = call.given(shapes.MAIL_FOLDER)["displayName"]
+    return Reply(_folder(box, box.rename_folder(call.path["folder"], name)))
 
 
 def move_folder(call: Call) -> Reply:
     box = _box(call)
-    return Reply(_folder(box, box.move_folder(call.path["folder"], str(call.wanted("destinationId")))))
+    return Reply(_folder(box, box.move_folder(call.path["folder"], _destination(call))))
 
 
 def delete_folder(call: Call) -> Reply:
@@ -128,7 +129,7 @@ def list_messages(call: Call) -> Reply:
         return listed(call, _searched(call, found, box.search_cap), lambda one: shown(call, one))
     named: list[str] = []
     if "$filter" in query:
-        test, named = compile_filter(query["$filter"])
+        test, named = FILTERABLE.read(query["$filter"])
         found = [one for one in found if test(one)]
     return listed(call, ordered(found, query.get("$orderby", ""), named), lambda one: shown(call, one))
 
@@ -214,23 +215,27 @@ def change_message(call: Call) -> Reply:
 
     Source: https://learn.microsoft.com/graph/api/message-update
     """
-    box, message, body = _box(call), _message(call), call.body
+    box, message, body = _box(call), _message(call), call.given(shapes.MESSAGE)
     call.only_if(message.etag)
     mail_send.rewrite(box, message, body)
     box.mark(
         message.key, is_read=body.get("isRead"), categories=body.get("categories"),
-        flag={"flagStatus": "notFlagged"} | body["flag"] if "flag" in body else None,
+        flag={"flagStatus": "notFlagged"} | body["flag"] if body.get("flag") else None,
     )  # fmt: skip
     return _told(call, message)
 
 
 def move_message(call: Call) -> Reply:
-    message = _box(call).move(_message(call).key, str(call.wanted("destinationId")))
+    message = _box(call).move(_message(call).key, _destination(call))
     return _told(call, message, 201)
 
 
 def copy_message(call: Call) -> Reply:
-    return _told(call, _box(call).copy(_message(call).key, str(call.wanted("destinationId"))), 201)
+    return _told(call, _box(call).copy(_message(call).key, _destination(call)), 201)
+
+
+def _destination(call: Call) -> str:
+    return str(call.given(shapes.MOVE)["destinationId"])
 
 
 def delete_message(call: Call) -> Reply:
@@ -279,16 +284,17 @@ def get_content(call: Call) -> Reply:
 def create_message(call: Call) -> Reply:
     """Keep a draft, from JSON or from MIME. Source: https://learn.microsoft.com/graph/api/user-post-messages."""
     box, folder = _box(call), call.path.get("folder", "drafts")
-    message = box.draft(mail_send.written(box, call, call.body), folder=folder)
-    mail_send.rest(box, message, call.body)
+    told = call.given(shapes.MESSAGE)
+    message = box.draft(mail_send.written(box, call, told), folder=folder)
+    mail_send.rest(box, message, told)
     return _told(call, message, 201)
 
 
 def _answer(kind: str) -> Handler:
     def handler(call: Call) -> Reply:
-        box, message = _box(call), _message(call)
-        draft = box.draft(mail_send.answer(box, call, message, kind))
-        mail_send.rest(box, draft, call.body.get("message", {}))
+        box, message, given = _box(call), _message(call), call.given(shapes.REPLY)
+        draft = box.draft(mail_send.answer(box, call, message, kind, given))
+        mail_send.rest(box, draft, given.get("message") or {})
         return _told(call, draft, 201)
 
     return handler
@@ -296,8 +302,8 @@ def _answer(kind: str) -> Handler:
 
 def _answer_and_send(kind: str) -> Handler:
     def handler(call: Call) -> Reply:
-        box, message = _box(call), _message(call)
-        box.send_draft(box.draft(mail_send.answer(box, call, message, kind)).key)
+        box, message, given = _box(call), _message(call), call.given(shapes.REPLY)
+        _send(box, mail_send.answer(box, call, message, kind, given), given.get("message") or {})
         return Reply(status=202)
 
     return handler
@@ -310,20 +316,23 @@ def send_message(call: Call) -> Reply:
 
 def send_mail(call: Call) -> Reply:
     """Send at once. Source: https://learn.microsoft.com/graph/api/user-sendmail."""
-    box = _box(call)
-    told: Any = call.body.get("message", {})
-    draft = box.draft(mail_send.written(box, call, told), folder="outbox")
-    mail_send.rest(box, draft, told)
-    save = str(call.body.get("saveToSentItems", True)).lower() != "false"
-    box.send_draft(draft.key, save=save)
+    box, given = _box(call), {} if mail_send.is_mime(call) else call.given(shapes.SEND_MAIL)
+    told = given.get("message", {})
+    _send(box, mail_send.written(box, call, told), told, save=given.get("saveToSentItems") != "false")
     return Reply(status=202)
+
+
+def _send(box: Mailbox, raw: bytes, told: Json, *, save: bool = True) -> None:
+    """Send what is no draft yet. Raises ApiError (400): nothing is kept of it."""
+    recipients(raw)
+    draft = box.draft(raw, folder="outbox")
+    mail_send.rest(box, draft, told)
+    box.send_draft(draft.key, save=save)
 
 
 def add_attachment(call: Call) -> Reply:
     box, message = _box(call), _message(call)
-    before = len(attachments.attached(message))
-    mail_send.attach(box, message, [mail_send.attachment_of(call.body)])
-    one = attachments.attached(message)[before]
+    one = mail_send.attach(box, message, mail_send.attachment_of(call.given(shapes.ATTACHMENT)))
     return Reply(attachments.shown(one, message, _id(call, message)), 201)
 
 

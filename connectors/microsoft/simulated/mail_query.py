@@ -5,60 +5,45 @@ https://learn.microsoft.com/graph/api/user-list-messages#using-filter-and-orderb
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from connectors.microsoft.simulated import attachments, extended, stamps
-from connectors.microsoft.simulated.errors import ApiError, bad_request
+from connectors.microsoft.simulated import attachments, stamps
+from connectors.microsoft.simulated.errors import bad_request
 from connectors.microsoft.simulated.mailbox import Message
+from connectors.microsoft.simulated.odata_filter import Filterable
 from hub.connector.simulated import mime
 
 Test = Callable[[Message], bool]
-_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[(),:]|[^\s(),:']+(?::\d[^\s(),']*)?)")
 _TERM = re.compile(r'\s*(\(|\)|(?:[A-Za-z]+\s*(?::|>=|<=|>|<|=)\s*)?(?:"[^"]*"?|[^\s()"]+))')
 _NAMED = re.compile(r"([A-Za-z]+)\s*(:|>=|<=|>|<|=)\s*(.*)", re.DOTALL)
 _WORD = re.compile(r"\w+")
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda have, want: have == want,
-    "ne": lambda have, want: have != want,
-    "gt": lambda have, want: have > want,
-    "ge": lambda have, want: have >= want,
-    "lt": lambda have, want: have < want,
-    "le": lambda have, want: have <= want,
-}  # fmt: skip
-_FUNCTIONS: Mapping[str, Callable[[str, str], bool]] = {
-    "startswith": lambda have, want: have.startswith(want),
-    "endswith": lambda have, want: have.endswith(want),
-    "contains": lambda have, want: want in have,
-}  # fmt: skip
-_VALUES: Mapping[str, Callable[[Message], Any]] = {
-    "receivedDateTime": lambda it: it.received.replace(microsecond=0),
-    "sentDateTime": lambda it: it.sent.replace(microsecond=0),
-    "lastModifiedDateTime": lambda it: it.modified.replace(microsecond=0),
-    "createdDateTime": lambda it: it.created.replace(microsecond=0),
-    "internetMessageId": lambda it: it.envelope.message_id.lower(),
-    "conversationId": lambda it: it.conversation_id,
-    "parentFolderId": lambda it: it.folder.id,
-    "subject": lambda it: it.envelope.subject.lower(),
-    "importance": lambda it: it.importance,
-    "inferenceClassification": lambda it: it.inference,
-    "isRead": lambda it: it.is_read,
-    "isDraft": lambda it: it.is_draft,
-    "hasAttachments": attachments.has_files,
-    "from/emailAddress/address": lambda it: it.sender,
-    "sender/emailAddress/address": lambda it: it.sender,
-    "flag/flagStatus": lambda it: it.flag["flagStatus"].lower(),
-}  # fmt: skip
-_TRUTH = {"true": True, "false": False}
-_EXACT = frozenset({"conversationId", "parentFolderId"})  # ids; all else is compared whatever the case
-
-
-def compile_filter(text: str) -> tuple[Test, list[str]]:
-    """Read a `$filter`: the test, and the properties it names, in order. Raises ApiError (400)."""
-    reader = _Reader(text)
-    return reader.whole(), reader.named
+_AMERICAN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
+_DEEPEST = 100  # brackets of a search
+FILTERABLE = Filterable[Message](
+    values={
+        "receivedDateTime": lambda it: it.received.replace(microsecond=0),
+        "sentDateTime": lambda it: it.sent.replace(microsecond=0),
+        "lastModifiedDateTime": lambda it: it.modified.replace(microsecond=0),
+        "createdDateTime": lambda it: it.created.replace(microsecond=0),
+        "internetMessageId": lambda it: it.envelope.message_id.lower(),
+        "conversationId": lambda it: it.conversation_id,
+        "parentFolderId": lambda it: it.folder.id,
+        "subject": lambda it: it.envelope.subject.lower(),
+        "importance": lambda it: it.importance,
+        "inferenceClassification": lambda it: it.inference,
+        "isRead": lambda it: it.is_read,
+        "isDraft": lambda it: it.is_draft,
+        "hasAttachments": attachments.has_files,
+        "from/emailAddress/address": lambda it: it.sender,
+        "sender/emailAddress/address": lambda it: it.sender,
+        "flag/flagStatus": lambda it: it.flag["flagStatus"].lower(),
+    },
+    properties=lambda it: it.extended,
+    lists={"categories": lambda it: [one.lower() for one in it.categories]},
+    exact=frozenset({"conversationId", "parentFolderId"}),
+)
 
 
 def ordered(messages: Sequence[Message], orderby: str, named: Sequence[str] = ()) -> list[Message]:
@@ -67,159 +52,17 @@ def ordered(messages: Sequence[Message], orderby: str, named: Sequence[str] = ()
     Args:
         named: what a `$filter` names: whatever sorts must stand there too, and first.
     """
-    keys = [one.split() for one in (orderby or "receivedDateTime desc").split(",")]
-    if any(not 1 <= len(one) <= 2 or one[0] not in _VALUES for one in keys):
-        raise bad_request(f"The $orderby expression '{orderby}' is not valid.", "ErrorInvalidUrlQuery")
-    names = [one[0] for one in keys]
+    names = [one[0] for one in FILTERABLE.keys_of(orderby)]
     if orderby and named and list(dict.fromkeys(named))[: len(names)] != names:
         raise bad_request("The restriction or sort order is too complex for this operation.", "InefficientFilter")
-    found = list(messages)
-    for name, *direction in reversed(keys):
-        found.sort(key=_VALUES[name], reverse=direction == ["desc"])
-    return found
+    return FILTERABLE.ordered(messages, orderby or "receivedDateTime desc")
 
 
-def since_received(text: str) -> Callable[[Message], bool]:
+def since_received(text: str) -> Test:
     """Read the only `$filter` that `delta` of messages takes. Raises ApiError (400)."""
     if not re.fullmatch(r"\s*receivedDateTime\s+(ge|gt)\s+\S+\s*", text):
         raise bad_request("The $filter expression is not supported for change tracking.", "ErrorInvalidUrlQueryFilter")
-    return compile_filter(text)[0]
-
-
-class _Reader:
-    """Reads one `$filter` from left to right."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens: list[str] = _TOKEN.findall(text)
-        if "".join(text.split()) != "".join("".join(one.split()) for one in self._tokens):
-            raise self._wrong()
-        self._at = 0
-        self.named: list[str] = []
-
-    def whole(self) -> Test:
-        test = self._any()
-        if self._at != len(self._tokens):
-            raise self._wrong()
-        return test
-
-    def _wrong(self) -> ApiError:
-        return bad_request(f"Invalid filter clause: Syntax error in '{self._text}'.", "BadRequest")
-
-    def _peek(self) -> str:
-        return self._tokens[self._at] if self._at < len(self._tokens) else ""
-
-    def _next(self, wanted: str = "") -> str:
-        token = self._peek()
-        if not token or (wanted and token != wanted):
-            raise self._wrong()
-        self._at += 1
-        return token
-
-    def _any(self) -> Test:
-        tests = [self._all()]
-        while self._peek() == "or":
-            self._next()
-            tests.append(self._all())
-        return tests[0] if len(tests) == 1 else lambda it: any(test(it) for test in tests)
-
-    def _all(self) -> Test:
-        tests = [self._single()]
-        while self._peek() == "and":
-            self._next()
-            tests.append(self._single())
-        return tests[0] if len(tests) == 1 else lambda it: all(test(it) for test in tests)
-
-    def _single(self) -> Test:
-        token = self._next()
-        if token == "not":  # noqa: S105 - a word of the language
-            negated = self._single()
-            return lambda it: not negated(it)
-        if token == "(":  # noqa: S105 - a sign of the language
-            test = self._any()
-            self._next(")")
-            return test
-        if token in _FUNCTIONS and self._peek() == "(":
-            return self._function(token)
-        if token.lower().endswith("/any"):
-            return self._lambda(token[:-4])
-        return self._comparison(token)
-
-    def _function(self, name: str) -> Test:
-        self._next("(")
-        get = self._property(self._next())
-        self._next(",")
-        wanted = self._literal(self._next())
-        self._next(")")
-        compare = _FUNCTIONS[name]
-        return lambda it: compare(str(get(it)), str(wanted))
-
-    def _comparison(self, name: str) -> Test:
-        get, compare = self._property(name), _OPERATORS.get(self._next())
-        if compare is None:
-            raise self._wrong()
-        wanted = self._literal(self._next(), exact=name in _EXACT)
-        chosen = compare
-
-        def test(it: Message) -> bool:
-            try:
-                return chosen(get(it), wanted)
-            except TypeError:
-                raise self._wrong() from None
-
-        return test
-
-    def _property(self, name: str) -> Callable[[Message], Any]:
-        if name not in _VALUES:
-            raise bad_request(f"Invalid filter clause: Could not find a property named '{name}'.", "BadRequest")
-        self.named.append(name)
-        return _VALUES[name]
-
-    def _literal(self, token: str, *, exact: bool = False) -> Any:
-        if token.startswith("'"):
-            text = token[1:-1].replace("''", "'")
-            return text if exact else text.lower()
-        if token in _TRUTH:
-            return _TRUTH[token]
-        try:
-            return int(token) if token.isdecimal() else _moment(token)
-        except ValueError:
-            raise self._wrong() from None
-
-    def _lambda(self, name: str) -> Test:
-        """`categories/any(c:c eq 'Red')` and `singleValueExtendedProperties/Any(ep:ep/id eq '...' and ep/value eq '...')`."""
-        self._next("(")
-        variable = self._next()
-        self._next(":")
-        conditions: list[tuple[str, str, str]] = []
-        while self._peek() != ")":
-            path, operator, value = self._next(), self._next(), self._next()
-            conditions.append((path.removeprefix(variable).lstrip("/"), operator, value))
-            if self._peek() == "and":
-                self._next()
-        self._next(")")
-        if name == "categories" and len(conditions) == 1:
-            wanted = str(self._literal(conditions[0][2]))
-            return lambda it: wanted in [one.lower() for one in it.categories]
-        if name == "singleValueExtendedProperties":
-            return self._extended(conditions)
-        raise self._wrong()
-
-    def _extended(self, conditions: list[tuple[str, str, str]]) -> Test:
-        found = {path: (operator, value) for path, operator, value in conditions}
-        if found.get("id", ("", ""))[0] != "eq":
-            raise self._wrong()
-        name = extended.read(str(self._literal(found["id"][1], exact=True)))
-        operator, text = found.get("value", ("ne", "''"))
-        if operator not in ("eq", "ne"):
-            raise self._wrong()
-        compare, wanted = _OPERATORS[operator], str(self._literal(text))
-        # A message without the property is never found.
-        return lambda it: name in it.extended and compare(it.extended[name].lower(), wanted)
-
-
-def _moment(text: str) -> datetime:
-    return stamps.read(text if "T" in text else f"{text}T00:00:00Z")
+    return FILTERABLE.read(text)[0]
 
 
 # -- search ---------------------------------------------------------------------------------------------------------
@@ -246,11 +89,13 @@ def compile_search(text: str) -> Test:
     """Read a `$search`, which stands in double quotes. Raises ApiError (400)."""
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
         raise bad_request(f"Syntax error: character '{text[:1]}' is not valid at position 0 in '{text}'.", "BadRequest")
-    inner = text[1:-1].replace('\\"', '"')
-    tokens = _TERM.findall(inner)
+    tokens: list[str] = _TERM.findall(text[1:-1].replace('\\"', '"'))
+    wrong = bad_request(f"Syntax error in '{text}'.", "BadRequest")
+    if tokens.count("(") > _DEEPEST:
+        raise wrong
     test, at = _either(tokens, 0)
     if at != len(tokens):
-        raise bad_request(f"Syntax error in '{text}'.", "BadRequest")
+        raise wrong
     return test
 
 
@@ -325,11 +170,13 @@ def _term(token: str) -> Test:
 
 def _dated(name: str, sign: str, value: str) -> Test:
     """`received>=2026-01-31`; days are those of UTC here."""
+    american = _AMERICAN.fullmatch(value)
     try:
-        day = datetime.strptime(f"{value} +0000", "%m/%d/%Y %z") if "/" in value else _moment(value.upper())
-    except ValueError:
+        written = f"{american[3]}-{american[1]:0>2}-{american[2]:0>2}" if american else value.upper()
+        day = stamps.read(written, alone="T" not in written)
+        after = day + timedelta(days=1) if "t" not in value else day
+    except (ValueError, OverflowError):
         raise bad_request(f"'{value}' is no date.", "BadRequest") from None
-    after = day + timedelta(days=1) if "t" not in value else day
 
     def test(it: Message) -> bool:
         moment = it.received if name == "received" else it.sent

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from email.utils import formataddr
 from typing import Any
 
-from connectors.microsoft.simulated import attachments
+from connectors.microsoft.simulated import attachments, extended
 from connectors.microsoft.simulated.call import Call, Reply
 from connectors.microsoft.simulated.errors import ApiError, Json, bad_request, bad_token, not_found
 from connectors.microsoft.simulated.mail_shape import html_of
 from connectors.microsoft.simulated.mailbox import Mailbox, Message
+from connectors.microsoft.simulated.shapes import UPLOAD
 from connectors.microsoft.simulated.stamps import stamp
 from hub.connector.simulated import mime
 
@@ -27,8 +28,9 @@ MOST_ATTACHED = 3 * 1024 * 1024  # bytes of a file in one request
 MOST_ASKED = 4 * 1024 * 1024  # bytes of a request
 MOST_UPLOADED = 4 * 1024 * 1024  # bytes of a part of an upload
 _HOUR_S = 3600
-_TAG = re.compile(r"(?s)<(style|script|head)\b.*?</\1>|<[^>]*>")
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_RANGE = re.compile(r"bytes ([0-9]{1,12})-([0-9]{1,12})/([0-9]{1,12})")
+_OWN_HEADER = re.compile(r"[xX]-[!-9;-~]+")
+_MEDIA_TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9.+-]+/[a-z0-9.+-]+", re.IGNORECASE)
 _ANSWERS = re.compile(r"^\s*(re|fw|fwd)\s*:", re.IGNORECASE)
 _PEOPLE = {"toRecipients": "to", "ccRecipients": "cc", "bccRecipients": "bcc"}
 # Source: https://learn.microsoft.com/graph/api/message-update#request-body
@@ -40,7 +42,6 @@ _IN_DRAFTS = frozenset({
     "subject", "body", "toRecipients", "ccRecipients", "bccRecipients", "replyTo", "from", "sender",
     "internetMessageId",
 })  # fmt: skip
-_KINDS = {"isRead": bool, "categories": list, "flag": dict, "subject": str, "body": dict, "toRecipients": list}
 _COMPOSED = frozenset({
     "from", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version", "content-type",
     "content-transfer-encoding",
@@ -63,10 +64,10 @@ class Upload:
 
 def written(box: Mailbox, call: Call, told: Json) -> bytes:
     """The mail that a request brings, as MIME or as JSON. Raises ApiError (400)."""
-    return _decoded(call.raw) if _is_mime(call) else _composed(box, {}, told)
+    return _decoded(call.raw) if is_mime(call) else _composed(box, {}, told)
 
 
-def _is_mime(call: Call) -> bool:
+def is_mime(call: Call) -> bool:
     return call.headers.get("content-type", "").lower().startswith("text/plain")
 
 
@@ -83,14 +84,15 @@ def _decoded(raw: bytes) -> bytes:
 
 
 def _composed(box: Mailbox, words: Mapping[str, Any], told: Json) -> bytes:
-    """Write a mail of these words, but for what is told anew."""
+    """Write a mail of these words, but for what is told anew. Raises ApiError (400)."""
+    extended.kept({}, told.get(extended.NAME, ()))  # what is wrong with it is said before anything is kept
     words = {"from_": formataddr((box.user.name, box.user.address)), **words}
-    words |= {name: _addresses(told[key] or ()) for key, name in _PEOPLE.items() if key in told}
+    words |= {name: _addresses(told[key]) for key, name in _PEOPLE.items() if key in told}
     words["headers"] = dict(words.get("headers", {}))
     if "subject" in told:
         words["subject"] = told["subject"] or ""
-    if sender := _addresses([told["from"]] if told.get("from") else []):
-        words["from_"] = sender[0]
+    if told.get("from"):
+        [words["from_"]] = _addresses([told["from"]])
     if "replyTo" in told:
         words["headers"] = _without(words["headers"], "reply-to")
         if people := _addresses(told["replyTo"]):
@@ -105,7 +107,7 @@ def _composed(box: Mailbox, words: Mapping[str, Any], told: Json) -> bytes:
     words.setdefault("message_id", box.new_message_id())
     try:
         return mime.compose(at=box.user.world.clock.now(), **words)
-    except (ValueError, TypeError, AttributeError, IndexError):
+    except (ValueError, TypeError, AttributeError, LookupError):
         raise bad_request("The message cannot be written.", "ErrorInvalidArgument") from None
 
 
@@ -113,22 +115,22 @@ def _addresses(people: Iterable[Json]) -> list[str]:
     try:
         found = [one["emailAddress"] for one in people]
         return [formataddr((one.get("name") or "", one["address"])) for one in found]
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise bad_request("At least one recipient isn't valid.", "ErrorInvalidRecipients") from None
 
 
 def _text(body: Json) -> dict[str, str]:
-    content = str(body.get("content") or "")
-    if str(body.get("contentType", "text")).lower() == "html":
-        return {"body": html.unescape(_TAG.sub(" ", content)), "html": content}
+    content = body.get("content") or ""
+    if body.get("contentType") == "html":
+        return {"body": mime.untagged(content), "html": content}
     return {"body": content, "html": ""}
 
 
 def _own_headers(told: Iterable[Json]) -> dict[str, str]:
     """Headers of the caller: only those whose name begins with `x-`, so no In-Reply-To."""
-    found = {str(one.get("name", "")): str(one.get("value", "")) for one in told}
+    found = {one["name"]: one.get("value") or "" for one in told}
     for name in found:
-        if not name.lower().startswith("x-"):
+        if not _OWN_HEADER.fullmatch(name):
             raise bad_request(
                 f"The internet message header name '{name}' should start with 'x-' or 'X-'.",
                 "InvalidInternetMessageHeader",
@@ -143,21 +145,19 @@ def _without(headers: Mapping[str, str], name: str) -> dict[str, str]:
 def rest(box: Mailbox, message: Message, told: Json) -> None:
     """Take over what JSON says of a message beside its words and people."""
     facts = {"importance": told.get("importance"), "inference": told.get("inferenceClassification")}
-    facts = {name: str(value).lower() for name, value in facts.items() if value}
+    facts = {name: value for name, value in facts.items() if value}
     if facts:
         box.rewrite(message.key, **facts)
-    if values := told.get("singleValueExtendedProperties"):
+    if values := told.get(extended.NAME):
         box.extend(message.key, values)
 
 
 def rewrite(box: Mailbox, message: Message, told: Json) -> None:
     """Take over what a PATCH says. Raises ApiError (400) for what cannot be changed, or no longer."""
-    names = {name for name in told if "@odata." not in name}
+    names = told.keys() - {"@odata.type"}
     changeable = _ALWAYS | (_IN_DRAFTS if message.is_draft else frozenset())
     if wrong := names - changeable:
         raise bad_request(f"The property '{min(wrong)}' cannot be set on this item.", "ErrorInvalidPropertySet")
-    if odd := [name for name, kind in _KINDS.items() if name in told and not isinstance(told[name], kind)]:
-        raise bad_request(f"The value of '{odd[0]}' is of another type.", "RequestBodyRead")
     if names & _IN_DRAFTS:
         box.rewrite(message.key, _rewritten(box, message, told))
     rest(box, message, told)
@@ -198,35 +198,40 @@ def files_of(message: Message) -> list[mime.Attachment]:
 # -- answers ----------------------------------------------------------------------------------------------------------
 
 
-def answer(box: Mailbox, call: Call, message: Message, kind: str) -> bytes:
+def answer(box: Mailbox, call: Call, message: Message, kind: str, given: Json) -> bytes:
     """An answer to a message, or what passes it on: with its text below, and in its conversation.
 
     Source: https://learn.microsoft.com/graph/api/message-createreply
     """
     references = f"{' '.join(message.envelope.refers_to)} {message.envelope.message_id}".strip()
     headers = {"In-Reply-To": message.envelope.message_id, "References": references}
-    if _is_mime(call):
+    if is_mime(call):
         raw = _decoded(call.raw)
         if not mime.envelope(raw).refers_to:
             for name, value in headers.items():
                 raw = mime.with_header(raw, name, value)
         return raw
-    told = dict(call.body.get("message") or {})
-    if "comment" in call.body and "body" in told:
+    told = dict(given.get("message") or {})
+    if "comment" in given and "body" in told:
         raise bad_request("Specify either a comment or the body of the message, not both.", "ErrorInvalidArgument")
-    if kind == "forward" and "toRecipients" in call.body:
-        told["toRecipients"] = call.body["toRecipients"]
+    if kind == "forward" and "toRecipients" in given:
+        told["toRecipients"] = given["toRecipients"]
+    return _composed(box, _of_answer(box, message, kind, headers, given.get("comment") or ""), told)
+
+
+def _of_answer(
+    box: Mailbox, message: Message, kind: str, headers: Mapping[str, str], comment: str
+) -> Mapping[str, Any]:
+    """What an answer says before anybody changes it, in the words of `mime.compose`."""
     prefix, subject = "FW: " if kind == "forward" else "RE: ", message.envelope.subject
     words: dict[str, Any] = {
         "subject": subject if _ANSWERS.match(subject) and kind != "forward" else prefix + subject,
         "headers": headers if message.envelope.message_id else {},
-        **_text({"contentType": "html", "content": _quoting(str(call.body.get("comment", "")), message)}),
+        **_text({"contentType": "html", "content": _quoting(comment, message)}),
     }
     if kind == "forward":
-        words["attachments"] = files_of(message)
-    else:
-        words |= _answered(box, message, to_all=kind == "replyAll")
-    return _composed(box, words, told)
+        return words | {"attachments": files_of(message)}
+    return words | _answered(box, message, to_all=kind == "replyAll")
 
 
 def _answered(box: Mailbox, message: Message, *, to_all: bool) -> dict[str, list[str]]:
@@ -269,21 +274,29 @@ def attachment_of(told: Json) -> mime.Attachment:
     if told.get("@odata.type", "").lstrip("#").lower() != "microsoft.graph.fileattachment":
         raise bad_request("Only files can be attached here.", "ErrorInvalidArgument")
     try:
-        content = base64.b64decode(str(told["contentBytes"]), validate=True)
-        name = str(told["name"])
-    except (KeyError, binascii.Error):
+        content = base64.b64decode(told["contentBytes"], validate=True)
+    except ValueError:
         raise bad_request("A file needs a name and contentBytes in base64.", "ErrorInvalidArgument") from None
     if len(content) > MOST_ATTACHED:
         raise ApiError(413, "ErrorMessageSizeExceeded", "The maximum request length was exceeded.")
-    content_id = str(told.get("contentId") or "") if told.get("isInline") else ""
-    return mime.Attachment(name, content, str(told.get("contentType") or ""), content_id)
+    return _file(told, content)
 
 
-def attach(box: Mailbox, message: Message, files: Iterable[mime.Attachment]) -> None:
-    """Put files to a draft. Raises ApiError (400) for a mail that is none."""
+def _file(told: Json, content: bytes) -> mime.Attachment:
+    """A file with this content; what is not named as a file can be is any bytes."""
+    media_type = told.get("contentType") or ""
+    if media_type and not _MEDIA_TYPE.fullmatch(media_type):
+        media_type = "application/octet-stream"
+    content_id = told.get("contentId") or "" if told.get("isInline") else ""
+    return mime.Attachment(told["name"], content, media_type, content_id)
+
+
+def attach(box: Mailbox, message: Message, file: mime.Attachment) -> attachments.Attached:
+    """Put a file to a draft, behind the others. Raises ApiError (400) for a mail that is none."""
     if not message.is_draft:
         raise bad_request("Attachments are added to drafts only.", "ErrorInvalidRequest")
-    box.rewrite(message.key, _rewritten(box, message, {}, files))
+    box.rewrite(message.key, _rewritten(box, message, {}, [file]))
+    return attachments.attached(message)[-1]
 
 
 def open_upload(box: Mailbox, call: Call, message: Message) -> Reply:
@@ -291,9 +304,12 @@ def open_upload(box: Mailbox, call: Call, message: Message) -> Reply:
 
     Source: https://learn.microsoft.com/graph/api/attachment-createuploadsession
     """
-    told = next((value for name, value in call.body.items() if name.lower() == "attachmentitem"), None)
-    if not isinstance(told, dict) or not told.get("name") or not str(told.get("size", "")).isdecimal():
-        raise bad_request("AttachmentItem needs attachmentType, name and size.", "ErrorInvalidArgument")
+    told = call.given(UPLOAD)["AttachmentItem"]
+    if told["size"] < box.least_uploaded:
+        raise bad_request(
+            "Attachment size must be greater than the minimum size.",
+            "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize",
+        )
     session, key = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
     box.uploads[session] = Upload(message.key, told, key, call.world.clock.time() + _HOUR_S)
     url = f"{call.world.base_url}/v1.0/users/{box.user.id}/attachmentSessions/{session}?authtoken={key}"
@@ -310,13 +326,13 @@ def upload(call: Call) -> Reply:
         raise bad_token("The address of an upload takes no access token.")
     box: Mailbox = call.user.mail
     found: Upload | None = box.uploads.get(call.path["session"])
-    if found is None or not hmac.compare_digest(found.key, call.query.get("authtoken", "")):
+    if found is None or not hmac.compare_digest(found.key.encode(), call.query.get("authtoken", "").encode()):
         raise not_found()
     if found.until < call.world.clock.time():
         del box.uploads[call.path["session"]]
         raise not_found()
     part = _RANGE.fullmatch(call.headers.get("content-range", ""))
-    size, whole = len(call.raw), int(found.told["size"])
+    size, whole = len(call.raw), found.told["size"]
     if not part or size > MOST_UPLOADED or int(part[2]) - int(part[1]) + 1 != size or int(part[3]) != whole:
         raise bad_request("The Content-Range header does not fit.", "ErrorInvalidRange")
     if int(part[1]) != len(found.content):
@@ -326,13 +342,7 @@ def upload(call: Call) -> Reply:
         # Here without the dash that it begins with.
         return Reply({"expirationDateTime": stamp(found.until), "nextExpectedRanges": [str(len(found.content))]})
     del box.uploads[call.path["session"]]
-    content_id = str(found.told.get("contentId") or "") if found.told.get("isInline") else ""
-    file = mime.Attachment(
-        str(found.told["name"]), bytes(found.content), str(found.told.get("contentType") or ""), content_id
-    )
     message = box.message(found.message)
-    before = len(attachments.attached(message))
-    attach(box, message, [file])
-    one = attachments.attached(message)[before]
+    one = attach(box, message, _file(found.told, bytes(found.content)))
     place = f"users('{box.user.id}')/messages('{message.id}')/attachments('{one.id(message.id)}')"
     return Reply(status=201, headers={"Location": f"{call.world.base_url}/v1.0/{place}"})

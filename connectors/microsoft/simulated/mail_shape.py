@@ -15,14 +15,14 @@ from typing import Any
 from connectors.microsoft.simulated import attachments, extended
 from connectors.microsoft.simulated.call import Call
 from connectors.microsoft.simulated.errors import ApiError, Json
+from connectors.microsoft.simulated.listing import expanded
 from connectors.microsoft.simulated.mailbox import MARKS, Message
 from connectors.microsoft.simulated.stamps import stamp
 from hub.connector.simulated import mime
 
 _SCRIPT = re.compile(r"(?is)<script\b.*?(</script\s*>|\Z)")
 _BLANKS = re.compile(r"\s+")
-_EXPANDED = re.compile(r"(\w+)(?:\((.*?)\))?\s*(?:,|$)")
-_ASKED_ID = re.compile(r"\bid\s+eq\s+'((?:[^']|'')*)'", re.IGNORECASE)
+_ATTACHMENTS = re.compile(r"attachments(?:\((?:\$select=(?P<select>[^;]*))?.*\))?")
 _QUOTED = re.compile(r'(?is)<hr\b[^>]*>\s*<div id="divRplyFwdMsg".*')
 # They are not among `internetMessageHeaders`: https://github.com/microsoftgraph/microsoft-graph-docs/issues/3066
 _LEFT_OUT = frozenset({"from", "to", "cc", "bcc", "sender"})
@@ -33,7 +33,6 @@ _MEETING = {
     "cancel": ("#microsoft.graph.eventMessage", "meetingCancelled", "IPM.Schedule.Meeting.Canceled"),
     "reply": ("#microsoft.graph.eventMessageResponse", "meetingAccepted", "IPM.Schedule.Meeting.Resp.Pos"),
 }
-_NESTED_SELECT = re.compile(r"\$select=([^;]*)")
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,9 @@ def shown(call: Call, message: Message, asked: Mapping[str, str] | None = None) 
     for name in _MAY_BE_MISSING:
         if name in found and found[name] is None:
             del found[name]
-    return found | _expanded(it, asked.get("$expand", ""), in_round=in_round)
+    for term in expanded(asked.get("$expand", "")):
+        found |= _expanded(it, term, in_round=in_round)
+    return found | {name: value for name, value in message.odd.items() if name in found}
 
 
 def changed(call: Call, message: Message, since: int, asked: Mapping[str, str]) -> Json | None:
@@ -205,10 +206,7 @@ def html_of(part: mime.Part) -> str:
     """The text of a mail as HTML; a plain one is wrapped, as Exchange does."""
     for _, one in mime.walk(part):
         if one.get_content_type() == "text/html" and not mime.filename(one):
-            try:
-                return mime.content(one).decode(one.get_content_charset() or "utf-8", "replace")
-            except LookupError:
-                return mime.content(one).decode("utf-8", "replace")
+            return mime.text(one)
     text = html.escape(mime.plain_text(part), quote=False).replace("\r\n", "\n").replace("\n", "<br>\n")
     return (
         '<html><head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head><body>'
@@ -220,20 +218,14 @@ def _head(it: Shown) -> Json:
     return {"@odata.etag": it.message.etag, "id": it.id}
 
 
-def _expanded(it: Shown, expand: str, *, in_round: bool) -> Json:
-    found: Json = {}
-    for name, inside in _EXPANDED.findall(expand):
-        if name == "attachments":
-            # In a round of changes it counts for nothing:
-            # https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8431
-            nested = None if in_round else _NESTED_SELECT.search(inside)
-            select = nested[1] if nested else ""
-            found["attachments"] = [
-                attachments.shown(one, it.message, it.id, select) for one in attachments.attached(it.message)
-            ]
-        elif name == "singleValueExtendedProperties":
-            names = dict.fromkeys(extended.read(one.replace("''", "'")) for one in _ASKED_ID.findall(inside))
-            values = [{"id": name, "value": value} for name in names if (value := it.extended(name)) is not None]
-            if values:
-                found["singleValueExtendedProperties"] = values
-    return found
+def _expanded(it: Shown, term: str, *, in_round: bool) -> Json:
+    """What a term of `$expand` adds. Raises ApiError (400)."""
+    wanted = _ATTACHMENTS.fullmatch(term)
+    if wanted is None:
+        return extended.shown(it.extended, term)
+    # In a round of changes it counts for nothing what is selected inside:
+    # https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/8431
+    select = "" if in_round else wanted["select"] or ""
+    return {
+        "attachments": [attachments.shown(one, it.message, it.id, select) for one in attachments.attached(it.message)]
+    }

@@ -5,7 +5,7 @@ https://learn.microsoft.com/graph/delta-query-messages
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,7 @@ class Message:
     inference: str = "focused"
     categories: tuple[str, ...] = ()
     flag: Json = field(default_factory=lambda: {"flagStatus": "notFlagged"})
+    odd: Json = field(default_factory=dict)  # shown instead of what it is, however wrong
     extended: dict[str, str] = field(default_factory=dict)  # by the id that `extended.read` returns
     version: int = 0
     came: int = 0  # when it came to this folder
@@ -104,6 +105,8 @@ class Mailbox:
         self.rewrites_message_id = False
         self.send_delay_s = 0.0  # how long what is sent is nowhere to be found
         self.filter_cap = 5_000  # Source: https://learn.microsoft.com/graph/delta-query-messages
+        # Source of this many: https://github.com/microsoftgraph/msgraph-sdk-java/pull/52; the reference speaks of 3 MB.
+        self.least_uploaded = 2 * 1024 * 1024  # bytes of a file for which an upload is opened
         self.search_cap = 1_000  # Source: https://learn.microsoft.com/graph/search-query-parameter
         self._dice = random.Random(user.address)  # noqa: S311 - ids of a simulator, the same in every run
         self.messages: dict[str, Message] = {}  # by immutable id
@@ -173,6 +176,7 @@ class Mailbox:
         """
         if not raw:
             raw = mime.compose(at=self.user.world.clock.now(), **{"from_": self._own_name(), **mail})
+        recipients(raw)
         return self.send_draft(self.draft(raw, folder="outbox").key, save=save)
 
     @locked
@@ -188,9 +192,7 @@ class Mailbox:
         message, world = self.message(message_id), self.user.world
         if not message.is_draft:
             raise bad_request("The message was already sent.", "ErrorInvalidRequest")
-        recipients = list(dict.fromkeys(one.address for one in message.envelope.people if one.field != "from"))
-        if not recipients:
-            raise bad_request("At least one recipient isn't valid.", "ErrorInvalidRecipients")
+        to = recipients(message.raw)
         raw = self._stamped(message.raw)
         self._take_out(message)
         message.envelope, message.source = mime.envelope(raw), _kept(raw)
@@ -201,8 +203,8 @@ class Mailbox:
         if save:
             self._leaving.append((world.clock.time() + self.send_delay_s, message, self._named["sentitems"]))
             self.settle()
-        world.deliver(self.user.address, recipients, raw)
-        if self.user.address in recipients:
+        world.deliver(self.user.address, to, raw)
+        if self.user.address in to:
             self.receive(mime.with_header(raw, "Bcc", ""))
         return message
 
@@ -220,7 +222,7 @@ class Mailbox:
     def move(self, message_id: str, folder: str) -> Message:
         """Put a message into another folder."""
         message, target = self.message(message_id), self.folder(folder)
-        before, faults = message.folder, self.user.world.faults
+        before = message.folder
         if target is before:
             return message
         before.by_id.left(message.id)
@@ -231,12 +233,7 @@ class Mailbox:
         self._keys[message.id] = message.key
         message.came = message.rewritten = message.version = self.user.world.tick()
         target.by_id.changed(message.id)
-        if faults.take("moved_unseen"):
-            target.by_key.came_unseen(message.key)
-        elif target.by_key.knew(message.key) and faults.take("moved_back_lost"):
-            target.by_key.came_back(message.key)
-        else:
-            target.by_key.changed(message.key)
+        target.by_key.moved_here(message.key, self.user.world.faults)
         self._tell("created", message)
         return message
 
@@ -329,23 +326,26 @@ class Mailbox:
     def new_folder(self, name: str, parent: str = TOP, *, hidden: bool = False) -> Folder:
         """Make a folder. Raises ApiError (409) where there is one of this name."""
         above = self.folder(parent)
-        if any(one.name.lower() == name.lower() for one in self.children(above)):
-            raise ApiError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
+        self._only_one(above.id, name)
         return self._open(name, above.id, hidden=hidden)
 
     @locked
     def rename_folder(self, folder: str, name: str) -> Folder:
-        """Give a folder another name."""
+        """Give a folder another name. Raises ApiError (409) where there is one of this name."""
         found = self.folder(folder)
+        self._only_one(found.parent, name, found)
         found.name = name
         self.tree.changed(found.id)
         return found
 
     @locked
     def move_folder(self, folder: str, parent: str) -> Folder:
-        """Put a folder with everything in it into another."""
-        found = self._own_folder(folder)
-        found.parent = self.folder(parent).id
+        """Put a folder with everything in it into another. Raises ApiError (400, 409)."""
+        found, above = self._own_folder(folder), self.folder(parent)
+        if found in self._path(above):
+            raise bad_request("The folder cannot be moved into itself.", "ErrorMoveCopyFailed")
+        self._only_one(above.id, found.name, found)
+        found.parent = above.id
         self.tree.changed(found.id)
         return found
 
@@ -378,9 +378,7 @@ class Mailbox:
 
     def is_visible(self, folder: Folder) -> bool:
         """Whether a folder is below the one that clients show as the top."""
-        while folder.parent and folder.well_known != TOP:
-            folder = self.folders[folder.parent]
-        return folder.well_known == TOP
+        return any(one.well_known == TOP for one in self._path(folder))
 
     def message(self, message_id: str) -> Message:
         """A message by either of its ids. Raises ApiError (404)."""
@@ -512,6 +510,19 @@ class Mailbox:
             self.tree.changed(folder.id)
         return folder
 
+    def _path(self, folder: Folder) -> Iterator[Folder]:
+        """A folder and those above it."""
+        yield folder
+        while folder.parent:
+            folder = self.folders[folder.parent]
+            yield folder
+
+    def _only_one(self, parent: str, name: str, but: Folder | None = None) -> None:
+        """Raises ApiError (409): another folder there has this name."""
+        if any(one.parent == parent and one is not but and one.name.lower() == name.lower()
+               for one in self.folders.values()):  # fmt: skip
+            raise ApiError(409, "ErrorFolderExists", "A folder with the specified name already exists.")
+
     def _own_folder(self, folder: str) -> Folder:
         found = self.folder(folder)
         if found.well_known:
@@ -521,6 +532,14 @@ class Mailbox:
     def _facts(self) -> tuple[str, int]:
         """What no other id is made of."""
         return self.user.address, self.user.world.tick()
+
+
+def recipients(raw: bytes) -> list[str]:
+    """Everybody to whom a mail goes. Raises ApiError (400): nobody, or who has no address."""
+    found = list(dict.fromkeys(one.address for one in mime.envelope(raw).people if one.field != "from"))
+    if not found or not all("@" in one for one in found):
+        raise bad_request("At least one recipient isn't valid.", "ErrorInvalidRecipients")
+    return found
 
 
 def _kept(raw: bytes) -> Callable[[], bytes]:

@@ -22,7 +22,6 @@ from connectors.microsoft.simulated.zones import wall
 if TYPE_CHECKING:
     from connectors.microsoft.simulated.world import User
 
-RESPONSES = ("accepted", "tentativelyAccepted", "declined")
 _OWN = rules.PRIVATE | {"transactionId", "responseStatus"}  # of each copy
 _SHOWN_AS = {"accepted": "busy", "tentativelyAccepted": "tentative", "declined": "free"}
 

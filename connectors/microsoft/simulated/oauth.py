@@ -8,6 +8,7 @@ Sources: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code
 import base64
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ _CODE_S = 600.0
 _AT_REFRESH = {"revoked": 50173, "refresh_token_expired": 700082, "mfa_required": 50076, "mfa_enrolment": 50079,
                "conditional_access": 53003, "consent_withdrawn": 65001}  # fmt: skip
 
+_LOCAL = re.compile(r"https?://(127\.0\.0\.1|localhost)(:[0-9]{1,5})?(/[!-~]*)?")
 _FOR_ITSELF = {"revoked": 700016, "conditional_access": 53003}
 
 
@@ -153,8 +155,7 @@ class OAuth:
             raise SignInError(700016, query.get("client_id", ""))
         self.check_tenant(tenant)
         uri = query.get("redirect_uri", "")
-        local = uri.startswith(("http://127.0.0.1", "http://localhost", "https://127.0.0.1", "https://localhost"))
-        if uri not in self.redirect_uris and (self.redirect_uris or not local):
+        if uri not in self.redirect_uris and (self.redirect_uris or not _LOCAL.fullmatch(uri)):
             raise SignInError(50011, uri)
         for name in ("response_type", "scope"):
             if not query.get(name):

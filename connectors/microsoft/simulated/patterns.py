@@ -52,7 +52,7 @@ def normal(recurrence: Json, start: date, zone_name: str) -> Json:
         pattern, span = dict(recurrence["pattern"]), dict(recurrence["range"])
         found = {"pattern": _pattern(pattern), "range": _range(span, start, zone_name)}
         next(days(found))
-    except (KeyError, TypeError, ValueError, StopIteration):
+    except (KeyError, TypeError, ValueError, OverflowError, StopIteration):
         raise ApiError(
             400, "ErrorPropertyValidationFailure", "At least one property failed validation: Recurrence."
         ) from None

@@ -146,6 +146,8 @@ class AddressBook:
     def move(self, contact_id: str, folder: str) -> str:
         """Put a contact into another folder. Returns its new regular id; the immutable one stays."""
         contact, target = self.find(contact_id), self.folder(folder)
+        if contact.folder == target.id:
+            return contact.id
         self._leave(contact)
         self._enter(contact, target, moved=True)
         return contact.id
@@ -277,10 +279,8 @@ class AddressBook:
     def _enter(self, contact: Contact, folder: Folder, regular_id: str = "", *, moved: bool = False) -> None:
         self._rename(contact, folder.id, regular_id)
         folder.by_id.changed(contact.id)
-        if moved and self.world.faults.take("moved_unseen"):
-            folder.by_key.came_unseen(contact.immutable_id)
-        elif moved and self.world.faults.take("moved_back_lost"):
-            folder.by_key.came_back(contact.immutable_id)
+        if moved:
+            folder.by_key.moved_here(contact.immutable_id, self.world.faults)
         else:
             folder.by_key.changed(contact.immutable_id)
         self._tell(contact, "created")

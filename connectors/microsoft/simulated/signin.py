@@ -13,17 +13,15 @@ from connectors.microsoft.simulated.aadsts import SignInError
 from connectors.microsoft.simulated.errors import Json
 from connectors.microsoft.simulated.oauth import SHARED_TENANTS, Wish
 from connectors.microsoft.simulated.world import World
+from hub.connector.simulated.consent_page import hidden, page, question
 from hub.connector.simulated.wire import Answer, Request, json_answer
 
 _HTML = "text/html; charset=utf-8"
-_PATH = re.compile(r"^/([A-Za-z0-9.-]+)(/oauth2/v2\.0/authorize|/oauth2/v2\.0/token|/oauth2/v2\.0/logout"
+_PATH = re.compile(r"^/([A-Za-z0-9.-]+)(/oauth2/v2\.0/authorize|/oauth2/v2\.0/token"
                    r"|/v2\.0/\.well-known/openid-configuration|/discovery/v2\.0/keys|/discovery/instance)$")  # fmt: skip
 _FIELDS = ("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "code_challenge",
            "code_challenge_method", "prompt", "nonce", "client_info")  # fmt: skip
-_PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><style>body{{font:16px sans-serif;max-width:32rem;margin:2rem auto;padding:0 1rem}}
-label{{display:block;margin:.4rem 0}}button{{font:inherit;padding:.5rem 1rem;margin:1rem .5rem 0 0}}</style>
-<h1>{title}</h1>{body}</html>"""
+_WORDS = ("Pick an account", "Permissions requested", "Accept", "Cancel")
 
 
 class SignIn:
@@ -61,31 +59,14 @@ class SignIn:
         hint = query.get("login_hint", "").lower()
         if hint in self._world.users and not self._world.oauth.always_asks:
             return self._allowed(wish, hint, frozenset(self._world.oauth.asked_for(wish)))
-        return Answer(200, self._page(tenant, wish, query, hint).encode(), _HTML)
+        return Answer(200, self._page(tenant, wish, query, hint), _HTML)
 
-    def _page(self, tenant: str, wish: Wish, query: Mapping[str, str], hint: str) -> str:
-        people = "".join(
-            f'<label><input type="radio" name="account" value="{html.escape(one.address)}"'
-            f"{' checked' if one.address == hint or (not hint and number == 0) else ''}> "
-            f"{html.escape(one.name)} &lt;{html.escape(one.address)}&gt;</label>"
-            for number, one in enumerate(self._world.users.values())
-        )
-        asked = "".join(
-            f'<label><input type="checkbox" name="allowed" value="{html.escape(one)}" checked> {html.escape(one)}</label>'
-            for one in self._world.oauth.asked_for(wish)
-        )
-        hidden = "".join(
-            f'<input type="hidden" name="{name}" value="{html.escape(query[name])}">'
-            for name in _FIELDS
-            if name in query
-        )
-        body = (
-            f'<form method="post" action="/{html.escape(tenant)}/oauth2/v2.0/authorize">{hidden}<fieldset>'
-            f"<legend>Pick an account</legend>{people}</fieldset><fieldset><legend>Permissions requested</legend>{asked}"
-            '</fieldset><button name="answer" value="allow">Accept</button>'
-            '<button name="answer" value="deny">Cancel</button></form>'
-        )
-        return _PAGE.format(title="Simulated Microsoft: sign in", body=body)
+    def _page(self, tenant: str, wish: Wish, query: Mapping[str, str], hint: str) -> bytes:
+        people = [(one.address, one.name) for one in self._world.users.values()]
+        kept = {name: query[name] for name in _FIELDS if name in query}
+        allowed = self._world.oauth.asked_for(wish)
+        body = question(f"/{tenant}/oauth2/v2.0/authorize", people, allowed, kept, chosen=hint, words=_WORDS)
+        return page("Simulated Microsoft: sign in", body)
 
     def _decide(self, tenant: str, request: Request) -> Answer:
         form = parse_qs(request.body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -116,19 +97,14 @@ class SignIn:
             "session_state": self._world.oauth.tenant_id,
         }
         if wish.response_mode == "form_post":
-            fields = "".join(
-                f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in values.items()
-            )
-            form = (
-                f'<form method="post" action="{html.escape(wish.redirect_uri)}">{fields}<button>Go on</button></form>'
-            )
-            return Answer(200, _PAGE.format(title="Working...", body=form).encode(), _HTML)
+            form = f'<form method="post" action="{html.escape(wish.redirect_uri)}">{hidden(values)}<button>Go on</button></form>'
+            return Answer(200, page("Working...", form), _HTML)
         join = "&" if urlsplit(wish.redirect_uri).query else "?"
         return Answer(302, headers={"Location": f"{wish.redirect_uri}{join}{urlencode(values)}"})
 
     def _sorry(self, error: SignInError) -> Answer:
         body = f"<p>Sorry, but we are having trouble with signing you in.</p><p>{html.escape(error.text)}</p>"
-        return Answer(400, _PAGE.format(title="Sign in", body=body).encode(), _HTML)
+        return Answer(400, page("Sign in", body), _HTML)
 
     # -- tokens -------------------------------------------------------------------------------------------------------
 
@@ -163,7 +139,7 @@ class SignIn:
         host = urlsplit(self._world.base_url).netloc
         found: Json = {
             "issuer": f"{self._world.base_url}/{whose}/v2.0", "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-            "token_endpoint": f"{base}/oauth2/v2.0/token", "end_session_endpoint": f"{base}/oauth2/v2.0/logout",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
             "jwks_uri": f"{base}/discovery/v2.0/keys", "response_types_supported": ["code"],
             "response_modes_supported": ["query", "form_post"], "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],

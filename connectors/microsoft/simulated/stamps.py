@@ -10,9 +10,12 @@ def stamp(moment: datetime | float) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read(text: str) -> datetime:
-    """Read a `DateTimeOffset`. Raises ValueError."""
+def read(text: str, *, alone: bool = False) -> datetime:
+    """Read a `DateTimeOffset`, or (alone) one without an offset or a time, which is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    if moment.tzinfo is None and not alone:
         raise ValueError("a moment without an offset")
-    return moment.astimezone(UTC)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a moment outside of the calendar") from None

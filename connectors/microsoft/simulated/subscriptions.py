@@ -6,16 +6,18 @@ https://learn.microsoft.com/graph/api/subscription-post-subscriptions
 """
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
 from connectors.microsoft.simulated.call import Call, Reply, Route
-from connectors.microsoft.simulated.errors import ApiError, Json, bad_request, denied
+from connectors.microsoft.simulated.errors import ApiError, Json, bad_request, denied, no_mailbox
+from connectors.microsoft.simulated.shapes import NEW_SUBSCRIPTION, SUBSCRIPTION
 from connectors.microsoft.simulated.stamps import read, stamp
 from hub.connector.simulated.locking import locked
 from hub.connector.simulated.notifier import Notification, ask
@@ -31,6 +33,12 @@ _GIVE_UP_S = 4 * 3600.0  # after that a notification is discarded
 _FIRST_RETRY_S = 15.0
 _CHANGES = ("created", "updated", "deleted")
 _KINDS = {"messages": ("Message", "Mail"), "events": ("Event", "Calendars"), "contacts": ("Contact", "Contacts")}
+# Single calendars are in no list of the reference, and work: https://github.com/microsoftgraph/microsoft-graph-docs/issues/21978
+_RESOURCE = re.compile(
+    r"(mailFolders(/[^/]+/|\('[^/]+'\)/))?messages|(calendar/|calendars(/[^/]+/|\('[^/]+'\)/))?events"
+    r"|(contactFolders(/[^/]+/|\('[^/]+'\)/))?contacts",
+    re.IGNORECASE,
+)
 _OF_ALL_FOLDERS = (("messages",), ("contacts",))
 _ANY = frozenset(
     f"{area}.{right}" for _, area in _KINDS.values() for right in ("ReadBasic", "ReadBasic.All", "Read", "ReadWrite")
@@ -168,10 +176,10 @@ def create(call: Call) -> Reply:
     Raises:
         ApiError: nothing was made.
     """
-    changes = _changes(call.wanted("changeType"))
-    url, lifecycle_url = str(call.wanted("notificationUrl")), str(call.body.get("lifecycleNotificationUrl") or "")
-    resource, state = str(call.wanted("resource")), str(call.body.get("clientState") or "")
-    until = _expires(call)
+    given = call.given(NEW_SUBSCRIPTION)
+    changes, resource, state = _changes(given["changeType"]), given["resource"], given.get("clientState") or ""
+    url, lifecycle_url = given["notificationUrl"], given.get("lifecycleNotificationUrl") or ""
+    until = _expires(call, given["expirationDateTime"])
     if len(state) > 128:
         raise bad_request("ClientState property has a length limit of 128 characters.", "InvalidRequest")
     with call.world.lock:
@@ -190,18 +198,18 @@ def create(call: Call) -> Reply:
     return Reply(_shown(call, one, state), 201)
 
 
-def _changes(text: Any) -> frozenset[str]:
-    found = frozenset(str(text).lower().split(","))
+def _changes(text: str) -> frozenset[str]:
+    found = frozenset(text.lower().split(","))
     if not found <= set(_CHANGES):
         raise bad_request(f"Invalid 'changeType' attribute: '{text}'.", "InvalidRequest")
     return found
 
 
-def _expires(call: Call) -> float:
+def _expires(call: Call, text: str) -> float:
     """When it is to end, in seconds since 1970; too early is raised. Raises ApiError (400)."""
     now = call.world.clock.now()
     try:
-        until = read(str(call.wanted("expirationDateTime")))
+        until = read(text)
     except ValueError:
         raise bad_request("Invalid 'expirationDateTime'.", "InvalidRequest") from None
     if until > now + timedelta(minutes=LONGEST_MIN, seconds=60):
@@ -218,15 +226,16 @@ def _place(call: Call, resource: str) -> tuple[str, tuple[str, ...]]:
     if first.lower() == "users":
         name, _, rest = rest.partition("/")
     user = call.world.named(name)
-    kind = rest.rpartition("/")[2].lower()
-    if user is None or kind not in _KINDS:
+    if user is None or not _RESOURCE.fullmatch(rest):
         raise bad_request(f"Resource '{resource}' is not supported.", "InvalidRequest")
+    if not user.licensed:
+        raise no_mailbox()
     limited = call.world.oauth.app_mailboxes
     if (call.principal or user.address) != user.address or (
         limited and not call.principal and user.address not in limited
     ):
         raise denied()
-    area = _KINDS[kind][1]
+    area = _KINDS[rest.rpartition("/")[2].lower()][1]
     if not {one for one in call.permissions if one.startswith(f"{area}.Read")}:
         raise denied()
     return user.address, call.world.subscriptions.place(user.address, rest)
@@ -252,10 +261,16 @@ def _invalid(why: str) -> ApiError:
     return bad_request(f"Subscription validation request failed. {why}", "ValidationError")
 
 
+def _mine(call: Call) -> list[Subscription]:
+    """Those of the app; of a person's app, those of his mailbox."""
+    living = [one for one in call.world.subscriptions.living if one.app == call.app]
+    return [one for one in living if call.principal in ("", one.mailbox)]
+
+
 def _known(call: Call) -> Subscription:
-    """The subscription that the path names. Raises ApiError (404): there is none of this app, or it ran out."""
-    for one in call.world.subscriptions.living:
-        if one.id == call.path["id"] and one.app == call.app:
+    """The subscription that the path names. Raises ApiError (404): the caller has none of this id, or it ran out."""
+    for one in _mine(call):
+        if one.id == call.path["id"]:
             return one
     raise ApiError(404, "ResourceNotFound", "The object was not found.")
 
@@ -280,11 +295,8 @@ def _facts(one: Subscription) -> Json:
 
 
 def list_all(call: Call) -> Reply:
-    mine = [one for one in call.world.subscriptions.living if one.app == call.app]
-    if call.principal:
-        mine = [one for one in mine if one.mailbox == call.principal]
     context = f"{call.world.base_url}/v1.0/$metadata#subscriptions"
-    return Reply({"@odata.context": context, "value": [_facts(one) for one in mine]})
+    return Reply({"@odata.context": context, "value": [_facts(one) for one in _mine(call)]})
 
 
 def get(call: Call) -> Reply:
@@ -293,10 +305,11 @@ def get(call: Call) -> Reply:
 
 def renew(call: Call) -> Reply:
     """Let it live longer, or send elsewhere; a sign of life as well. The lifecycle address stays as it was."""
+    given = call.given(SUBSCRIPTION)
     with call.world.lock:
         one = _known(call)
-        until = _expires(call) if "expirationDateTime" in call.body else one.expires_at
-    url = str(call.body.get("notificationUrl") or one.url)
+    until = _expires(call, given["expirationDateTime"]) if given.get("expirationDateTime") else one.expires_at
+    url = given.get("notificationUrl") or one.url
     if url != one.url:
         _shake_hands(call, url)
     with call.world.lock:

@@ -42,14 +42,18 @@ class Throttle:
         self._open: Counter[tuple[str, str]] = Counter()
 
     @contextlib.contextmanager
-    def passing(self, app: str, mailbox: str, route: str) -> Iterator[None]:
-        """Count a request while it is answered. Raises ApiError (429).
+    def passing(self, app: str, mailbox: str, route: str, at_once: int = 1) -> Iterator[None]:
+        """Count a request while it is answered; what is refused counts as well.
 
-        What is refused counts as well.
+        Args:
+            at_once: of a batch, how many of its requests are on their way together with this one.
+
+        Raises:
+            ApiError: 429
         """
         key = (app, mailbox)
         with self._lock:
-            self._open[key] += 1
+            self._open[key] += at_once
             self.peak = max(self.peak, self._open[key])
             too_many = self._open[key] > self.at_once
             wait_s = self._count(key, route)
@@ -62,7 +66,7 @@ class Throttle:
             yield
         finally:
             with self._lock:
-                self._open[key] -= 1
+                self._open[key] -= at_once
 
     def _count(self, key: tuple[str, str], route: str) -> int:
         """Count a request; returns for how many seconds silence is wanted."""
@@ -74,7 +78,10 @@ class Throttle:
         while recent and recent[0] <= now - WINDOW_S:
             recent.popleft()
         recent.append(now)
-        return int(recent[0] + WINDOW_S - now) + 1 if len(recent) > self.most else 0
+        if len(recent) <= self.most:
+            return 0
+        # With the next request there may be no more than `most`, and those that were refused count as well.
+        return int(recent[len(recent) - self.most] + WINDOW_S - now) + 1
 
     def spent(self, mailbox: str = "") -> Spent:
         """What was asked of one mailbox, by its address, or of all."""

@@ -10,6 +10,7 @@ from tzlocal.windows_tz import win_tz
 
 from connectors.microsoft.simulated.errors import ApiError, Json, bad_request
 
+_FIRST_YEAR, _LAST_YEAR = 1601, 4500  # that Exchange can keep
 CUSTOM = "tzone://Microsoft/Custom"  # what Graph calls a zone that desktop Outlook defined by itself
 _WINDOWS = {name.lower(): place for name, place in win_tz.items()}
 
@@ -31,19 +32,26 @@ def wall(value: Json) -> datetime:
         found = datetime.fromisoformat(value["dateTime"])
     except (KeyError, TypeError, ValueError):
         raise bad_request("The value of a date and time is not valid.", "ErrorInvalidParameter") from None
-    place = zone(str(value.get("timeZone") or "UTC"))
-    return found if found.tzinfo is None else found.astimezone(place).replace(tzinfo=None)
+    place = zone(value.get("timeZone") or "UTC")
+    return found if found.tzinfo is None else _in_range(found).astimezone(place).replace(tzinfo=None)
 
 
 def instant(value: Json) -> datetime:
     """The moment of a `dateTimeTimeZone`. Raises ApiError (400)."""
-    return wall(value).replace(tzinfo=zone(str(value.get("timeZone") or "UTC"))).astimezone(UTC)
+    return _in_range(wall(value).replace(tzinfo=zone(value.get("timeZone") or "UTC"))).astimezone(UTC)
+
+
+def _in_range(moment: datetime) -> datetime:
+    """A moment that any zone can tell. Raises ApiError (400)."""
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise bad_request("The value of a date and time is not valid.", "ErrorInvalidParameter")
+    return moment
 
 
 def written(moment: datetime, name: str) -> Json:
     """A moment as `dateTimeTimeZone` in a zone; wall time without a zone stays as it is."""
     local = moment if moment.tzinfo is None else moment.astimezone(zone(name))
-    return {"dateTime": local.strftime("%Y-%m-%dT%H:%M:%S.0000000"), "timeZone": name}
+    return {"dateTime": f"{local.replace(tzinfo=None).isoformat(timespec='seconds')}.0000000", "timeZone": name}
 
 
 def midnight(day: date) -> datetime:

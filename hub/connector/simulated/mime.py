@@ -14,7 +14,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, getaddresses, parsedate_to_datetime
 from typing import cast
 
-_TAG = re.compile(r"(?s)<(style|script|head).*?</\1>|<[^>]*>")
+_TAG = re.compile(r"(?is)<(style|script|head)\b.*?</\1>|<[^>]*>")
 _FOLD = re.compile(r"\r?\n[ \t]*")
 Part = Message
 
@@ -208,8 +208,18 @@ def plain_text(part: Part) -> str:
     for _, one in walk(part):
         kind = one.get_content_type()
         if kind in texts and not texts[kind] and not filename(one):
-            texts[kind] = _decode(content(one), one.get_content_charset() or "utf-8")
-    return texts["text/plain"] or html.unescape(_TAG.sub(" ", texts["text/html"]))
+            texts[kind] = text(one)
+    return texts["text/plain"] or untagged(texts["text/html"])
+
+
+def text(part: Part) -> str:
+    """The text of a part that is one."""
+    return _decode(content(part), part.get_content_charset() or "utf-8")
+
+
+def untagged(hypertext: str) -> str:
+    """What is left of HTML to read."""
+    return html.unescape(_TAG.sub(" ", hypertext))
 
 
 def has_attachment(part: Part) -> bool:

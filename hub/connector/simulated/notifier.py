@@ -119,10 +119,10 @@ def _post(
 ) -> tuple[int, str, bytes]:
     if not notification.url.startswith(("http://", "https://")):
         return 0, "", b""
-    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
-        notification.url, data=notification.body, headers=dict(notification.headers), method="POST"
-    )
     with contextlib.suppress(OSError, ValueError, HTTPException):
+        request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+            notification.url, data=notification.body, headers=dict(notification.headers), method="POST"
+        )
         try:
             with opener.open(request, timeout=patience_s) as answer:
                 return int(answer.status), answer.headers.get("Content-Type", ""), answer.read(_MOST)

@@ -151,14 +151,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._chunks()
         length = int(self.headers.get("Content-Length") or 0)
-        if length > _MOST:
-            raise ValueError("too large")
+        if not 0 <= length <= _MOST:
+            raise ValueError("too large, or no length at all")
         return self.rfile.read(length) if length else b""
 
     def _chunks(self) -> bytes:
         found = b""
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            if len(found) + size > _MOST:
+            if size < 0 or len(found) + size > _MOST:
                 raise ValueError("too large")
             found += self.rfile.read(size)
             self.rfile.readline()

@@ -38,7 +38,9 @@ class StreamShape(BaseModel):
     stream: str
     title: str = Field(description="What people call it; empty where it has no name of its own")
     records: str = Field(description="Kind of record; its raw records are listed under this stream")
-    phase: str = Field(description="full: from the beginning; sweep: looking for what is gone; incremental: changes")
+    phase: str = Field(
+        description="full: from the beginning; sweep: looking for what is gone; incremental: changes; leave: its place is no more"
+    )
     due_at: datetime | None = Field(description="The next look; null: not before a person did something")
     last_run_at: datetime | None
     last_ok_at: datetime | None = Field(description="The last look that nothing was in the way of")

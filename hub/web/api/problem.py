@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from hub import log
-from hub.errors import ConnectorError, GoneError, HookError, RetryLaterError, UserError
+from hub.errors import ConnectorError, GoneError, HandshakeError, HookError, RetryLaterError, UserError
 
 CONTENT_TYPE = "application/problem+json"
 DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeoutError)
@@ -104,6 +104,8 @@ def fault_of(error: Exception) -> Fault:
             return error.fault
         case UserError():
             return Fault(_STATUS_OF.get(error.error_id, 422), str(error), error.error_id, error.field)
+        case HandshakeError():
+            return Fault(403, str(error), "handshake")
         case HookError():
             return Fault(401, str(error), "not_authentic")
         case HTTPException():

@@ -220,7 +220,7 @@ def rotate(account_id: UUID) -> ResponseReturnValue:
         row = account_of(session, account_id)
         token = accounts.rotate_hook_token(row)
         connections.record(session, row, "account.hook_token_made")
-    return _settings(account_id, hook=connections.hook_address(token))
+    return _settings(account_id, hook=connections.hook_address(connections.connector_of(row.connector), token))
 
 
 @blueprint.post("/hook-token/drop-old")

@@ -115,7 +115,11 @@ def make(name: str) -> ResponseReturnValue:
     if permission is not None:
         headers.let_forms_lead_to(permission.page)
     return render_template(
-        "admin/connected.html", connector=connector, account=row, permission=permission, hook=hook_address(token)
+        "admin/connected.html",
+        connector=connector,
+        account=row,
+        permission=permission,
+        hook=hook_address(connector, token),
     )
 
 
@@ -177,9 +181,10 @@ def is_red(findings: Sequence[Finding]) -> bool:
     return any(finding.level == Level.RED for finding in findings)
 
 
-def hook_address(token: str) -> str:
+def hook_address(connector: Connector[Any], token: str) -> str:
     """Return where the remote sends its webhooks; empty where it sends none."""
-    return f"{current_hub().settings.public_url}/api/cti/v1/{token}" if token else ""
+    path = accounts.hook_path(connector, token)
+    return f"{current_hub().settings.public_url}{path}" if path else ""
 
 
 def record(session: Session, row: Account, action: str, **detail: object) -> None:

@@ -1,8 +1,8 @@
 """Customers: the list, the form for a new one, and everything about one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -24,7 +24,7 @@ from hub.security.policy import Right
 from hub.store.base import now
 from hub.timeline import notes, queries, tasks
 from hub.timeline.models import Kind, Note, TaskKind
-from hub.timeline.queries import Cursor, Wanted
+from hub.timeline.queries import Cursor, Item, Wanted
 from hub.web import auth, headers
 from hub.web.auth import needs
 from hub.web.console import address_books, card, moments, wording
@@ -41,13 +41,17 @@ _STAFF = (
     .order_by(Party.name)
     .limit(MOST_STAFF)
 )
+# Plain tables: of whom the customer works at and is looked after by, only a few words are shown.
+_party, _user = Party.__table__.c, User.__table__.c
+_COMPANY = select(_party.public_id, _party.name).where(_party.id == bindparam("id"))
+_OWNER = select(_user.name).where(_user.id == bindparam("id"))
 _SOURCES = (
     select(Account.name, Account.connector, Link.stream, func.max(Link.seen_at).label("seen_at"))
     .join(Account, Account.id == Link.account_id)
     .where(Link.party_id.in_(bindparam("parties", expanding=True)))
     .group_by(Account.name, Account.connector, Link.stream)
 )
-_COLLEAGUES = select(User.id, User.name).where(User.disabled_at.is_(None)).order_by(User.name)
+_COLLEAGUES = select(_user.id, _user.name).where(_user.disabled_at.is_(None)).order_by(_user.name)
 
 
 @blueprint.get("/customers")
@@ -248,6 +252,16 @@ def call_back(public_id: UUID) -> ResponseReturnValue:
 # --- what the pages show ------------------------------------------------------------------------------------------
 
 
+class Line(NamedTuple):
+    """A row of a timeline with its words."""
+
+    item: Item
+    call: history.CallFact | None
+    title: str
+    reason: str  # why nobody spoke
+    month: str  # the heading above it, where one begins
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """The filters of a timeline: out of the address, else as the person left them."""
@@ -308,14 +322,23 @@ def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[s
         "party": party,
         "asked": asked,
         "items": found.items,
-        "calls": calls,
+        "lines": list(_lines(found.items, calls, before)),
         "older": found.next,
         "looked_to": found.looked_to,
         "pinned": queries.pinned(session, ids),
         "due": tasks.of_party(session, ids),
-        "moments": moments,
-        "after": before.started_at if before else None,
     }
+
+
+def _lines(items: Iterable[Item], calls: Mapping[int, history.CallFact], after: Cursor | None) -> Iterator[Line]:
+    """Put words to rows; made here and not in the template, where each step of a row takes several times as long."""
+    last = moments.month(after.started_at) if after else None
+    for item in items:
+        call, month = calls.get(item.number), moments.month(item.started_at)
+        title = wording.call_title(call) if call else wording.item_title(item)
+        heading = moments.month_name(item.started_at) if month != last else ""
+        yield Line(item, call, title, wording.reason(call) if call else "", heading)
+        last = month
 
 
 def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[str, Any]:
@@ -325,9 +348,9 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
     return {
         "party": party,
         "identifiers": held,
-        "company": session.get(Party, party.company_id) if party.company_id else None,
+        "company": session.execute(_COMPANY, {"id": party.company_id}).first() if party.company_id else None,
         "staff": session.scalars(_STAFF, {"company": party.id}).all() if party.kind == PartyKind.COMPANY else [],
-        "owner": session.get(User, party.owner_id) if party.owner_id else None,
+        "owner": session.execute(_OWNER, {"id": party.owner_id}).first() if party.owner_id else None,
         "merged": len(ids) - 1,
         "sources": session.execute(_SOURCES, {"parties": list(ids)}).all(),
         "number": numbers[0] if numbers else "",
@@ -338,7 +361,7 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
 
 def _people(session: Session) -> list[tuple[int, str]]:
     """Return the colleagues, for the filter by person and the choice of an owner."""
-    return [(row.id, row.name) for row in session.execute(_COLLEAGUES)]
+    return [(number, name) for number, name in session.execute(_COLLEAGUES)]
 
 
 def _note(session: Session, public_id: UUID, note_id: UUID) -> Note:

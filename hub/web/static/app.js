@@ -54,6 +54,11 @@ const told = {
     settle();
     if (m.calls.length) bus.post({ t: "ack" });
   },
+  lead(m) {
+    skew = m.skew;
+    document.body.dispatchEvent(new Event("leads-changed"));
+    if (m.show) showLead(m.lead, m.late);
+  },
 };
 
 const cardOf = (id) => [...pop.children].find((card) => card.dataset.call === id);
@@ -181,6 +186,40 @@ function beep() {
 function markWhenPainted(name, call) {
   requestAnimationFrame(() => setTimeout(() => performance.mark(name, { detail: { call: call.call, t0: call.t0 } })));
 }
+
+// ------------------------------------------------------------------ new leads: a notice with a clock, until it is closed
+const news = $("#news");
+const MOST_NEWS = 3;
+
+function showLead(lead, late) {
+  const notice = $("#news-tpl").content.firstElementChild.cloneNode(true);
+  const name = inert(lead.name) || inert(lead.number);
+  notice.dataset.lead = lead.id;
+  $("[data-what]", notice).textContent = late ? news.dataset.late : news.dataset.new;
+  $("[data-since]", notice).dataset.since = lead.created_ms;
+  $("[data-open]", notice).href = "/leads/" + encodeURIComponent(lead.id);
+  $("[data-name]", notice).textContent = name || news.dataset.new;
+  $("[data-source]", notice).textContent = inert(lead.source);
+  const number = $("[data-number]", notice);
+  number.textContent = inert(lead.number);
+  if (lead.number) number.href = "tel:" + inert(lead.number);
+  for (const old of news.children) if (old.dataset.lead === lead.id) old.remove();
+  news.prepend(notice);
+  while (news.children.length > MOST_NEWS) news.lastElementChild.remove();
+  runClocks();
+  if (page.sound === "on") beep();
+  requestAnimationFrame(() => setTimeout(() => performance.mark("lead", { detail: { lead: lead.id, t0: lead.created_ms } })));
+}
+
+function runClocks() {
+  for (const clock of document.querySelectorAll("[data-since]:not([data-since=''])")) {
+    const s = Math.max(0, Math.floor((Date.now() - skew - Number(clock.dataset.since)) / 1000));
+    const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
+    const text = (h ? `${h}:${String(m).padStart(2, "0")}` : m) + ":" + String(s % 60).padStart(2, "0");
+    if (clock.textContent !== text) clock.textContent = text;
+  }
+}
+if (pop) setInterval(runClocks, 1000);
 
 // ------------------------------------------------------------------ the note: pinned while half written, draft on the server
 const dirty = new Map(); // call id -> timer of its draft
@@ -375,6 +414,7 @@ const clicks = {
     card.toggleAttribute("data-open");
     button.setAttribute("aria-expanded", card.hasAttribute("data-open"));
   },
+  "[data-forget]": (button) => button.closest("[data-lead]").remove(),
   "[data-dialog]": (button) => document.getElementById(button.dataset.dialog).showModal(),
   "[data-close]": (button) => button.closest("dialog")?.close(),
   "#toast [data-close]": () => $("#toast-body").replaceChildren(),

@@ -100,6 +100,28 @@ def test_a_pass_that_has_grown_old_is_made_anew_before_its_token_dies(
     assert desk.state.epoch == 2
 
 
+@pytest.mark.parametrize("complete", [True, False], ids=["sweeps", "proves"])
+def test_a_pass_from_the_beginning_is_one_whether_it_sweeps_or_proves(database: Database, complete: bool) -> None:
+    shelf = FindableShelf(dict(ELEVEN), full_every=timedelta(days=6))
+    shelf.trip = lambda _, page: replace(page, complete=complete)
+    desk = Desk(database, shelf)
+    for epoch in (1, 2):
+        desk.read()
+        began_at = now()
+        with database.write() as session:  # six days pass
+            assert session.execute(select(StreamState.last_full_at)).scalar_one() is not None
+            session.execute(update(StreamState).values(last_full_at=began_at - timedelta(days=6, seconds=1)))
+        assert (desk.state.phase, desk.state.epoch) == (Phase.INCREMENTAL, epoch)
+    shelf.things.pop("thing-05")  # and nobody tells of it
+    assert desk.read()["gone"] == 1
+    assert desk.state.epoch == 3
+    last_full_at = desk.state.last_full_at
+    assert last_full_at is not None
+    assert last_full_at >= began_at
+    desk.read()
+    assert desk.state.epoch == 3
+
+
 def test_an_empty_page_in_the_middle_is_not_the_end(desk: Desk, shelf: Shelf) -> None:
     def empty_first(cursor: Cursor, page: Page) -> Page:
         return page if cursor.page else Page((), replace(cursor, page=" "), more=True)

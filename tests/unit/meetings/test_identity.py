@@ -45,6 +45,19 @@ def test_the_organisers_copy_counts_whatever_the_versions_say() -> None:
     assert authoritative([newer, own]) is own
 
 
+def test_an_organiser_who_laid_it_into_another_calendar_has_it_where_it_lives() -> None:
+    left = copy(
+        1, "omer", organiser="omer@hub.test", status=Status.CANCELLED, updated_at=datetime(2025, 3, 2, tzinfo=UTC)
+    )
+    living = copy(1, "omer", organiser="omer@hub.test")
+    guest = copy(2, "dana", organiser="omer@hub.test", sequence=9)
+    for order in permutations([left, living, guest]):
+        assert authoritative(order) is living
+        assert not united(order, USERS).cancelled
+    off = copy(1, "omer", organiser="omer@hub.test", status=Status.CANCELLED, sequence=1)
+    assert united([living, off, guest], USERS).cancelled  # a later version is his word
+
+
 def test_without_the_organiser_the_latest_version_counts() -> None:
     late = datetime(2025, 3, 2, tzinfo=UTC)
     old, new = copy(1, "dana", sequence=1, updated_at=late), copy(2, "omer", sequence=2)

@@ -208,6 +208,93 @@ def test_what_changed_outside_of_the_time_has_only_left(desk: Desk) -> None:
     assert isinstance(found, Upsert)
 
 
+def test_what_lies_in_another_calendar_is_not_here_whatever_its_path_says(desk: Desk) -> None:
+    team = desk.book.add("Team")
+    here, there = (calendar.stream(desk.client, one) for one in ("primary", team.id))
+    made = [
+        desk.book.insert(subject="Once", start=desk.at(1)),
+        desk.book.insert(subject="Daily", start=desk.at(1), recurrence=DAILY),
+    ]
+    day = desk.at(3).astimezone(UTC).date()
+    desk.book.patch(made[1]["id"], on=day, subject="Other")
+    ids = [desk.book.immutable(one["id"]) for one in made]
+    names = [*ids, f"OID.{ids[1]}.{day}"]
+    _, cursor = read(here)
+    for one in made:
+        desk.book.move(one["id"], team)
+    assert here.find(names) == [Gone(one) for one in names]
+    assert {type(one) for one in there.find(names)} == {Upsert}
+    changes, _ = read(here, cursor)
+    assert set(changes) == {Left(one) for one in ids}
+    for name in ids:
+        desk.book.move(name, desk.book.main)
+    assert [one.remote_id for one in here.find(names) if isinstance(one, Upsert)] == names
+    assert there.find(names) == [Gone(one) for one in names]
+
+
+def test_a_round_may_tell_only_what_changed_and_that_something_left_and_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = desk.book.insert(subject="Once", start=desk.at(1))
+    daily = desk.book.insert(subject="Daily", start=desk.at(1), recurrence=DAILY)
+    day = desk.at(3).astimezone(UTC).date()
+    other = desk.book.patch(daily["id"], on=day, subject="Other")
+    own, series, time = (desk.book.immutable(one["id"]) for one in (once, daily, other))
+    told = [{"id": own, "subject": "Once"}, {"id": time, "subject": "Other"}, {"id": "AAMknothing=", "subject": "?"}]
+    away = [
+        {"id": "AAMkaway=", "@removed": {"reason": "deleted"}},
+        {"id": "AAMkaway=", "type": "singleInstance", "iCalUId": "x"},
+    ]
+    page = {"value": [*told, *away], "@odata.deltaLink": f"{desk.simulator.world.base_url}/v1.0/me/x"}
+    monkeypatch.setattr(Client, "get", lambda *_, **__: page)
+    changes = desk.stream.pull(Cursor(Phase.FULL)).changes
+    assert [one for one in changes if not isinstance(one, Upsert)] == [Left("AAMkaway="), Gone("AAMknothing=")]
+    kept = {one.remote_id: one.payload["subject"] for one in changes if isinstance(one, Upsert)}
+    assert kept == {own: "Once", series: "Daily", f"OID.{series}.{day}": "Other"}
+
+
+@pytest.mark.parametrize("listed", ["none", "ids"])
+def test_an_exception_that_its_master_does_not_show_is_asked_for(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, listed: str
+) -> None:
+    daily = desk.book.insert(subject="Daily", start=desk.at(1), recurrence=DAILY)
+    day = desk.at(3).astimezone(UTC).date()
+    desk.book.patch(daily["id"], on=day, subject="Other")
+    series, whole = desk.book.immutable(daily["id"]), Client.all
+
+    def sparing(self: Client, asked: Any) -> Any:
+        answers = whole(self, asked)
+        master = answers.get(series)
+        if isinstance(master, dict) and "exceptionOccurrences" in master:
+            found = [{name: one[name] for name in ("id", "originalStart")} for one in master["exceptionOccurrences"]]
+            master["exceptionOccurrences"] = found if listed == "ids" else []
+        return answers
+
+    monkeypatch.setattr(Client, "all", sparing)
+    changes, _ = read(desk.stream)
+    kept = {one.remote_id: one.payload["subject"] for one in changes if isinstance(one, Upsert)}
+    assert kept == {series: "Daily", f"OID.{series}.{day}": "Other"}
+
+
+def test_ids_that_differ_only_in_case_are_two_events(desk: Desk) -> None:
+    one, other = (desk.book.insert(subject=name, start=desk.at(1)) for name in ("One", "Other"))
+    [first, second] = desk.book.main.items
+    with desk.simulator.world.lock:
+        desk.book.main.feed.left(second.key)
+        desk.book.items[first.key.swapcase()] = desk.book.items.pop(second.key)
+        second.key = first.key.swapcase()
+        desk.book._keys[other["id"]] = second.key
+        desk.book.touched(second)
+    changes, _ = read(desk.stream)
+    both = {one.remote_id: one.payload["subject"] for one in changes if isinstance(one, Upsert)}
+    assert both == {first.key: "One", second.key: "Other"}
+    assert {
+        one.remote_id: one.payload["subject"] for one in desk.stream.find([*both]) if isinstance(one, Upsert)
+    } == both
+    desk.book.remove(one["id"])
+    assert [type(one) for one in desk.stream.find([*both])] == [Gone, Upsert]
+
+
 @pytest.mark.parametrize("odd", [
     {"start": None}, {"start": "some day"}, {"recurrence": {"pattern": None, "range": 7}}, {"originalStartTimeZone": 3},
     {"exceptionOccurrences": "none", "cancelledOccurrences": 5}, {"exceptionOccurrences": [{"id": "x", "originalStart": "?"}]},

@@ -281,15 +281,44 @@ def test_each_part_has_its_own_answer(graph: responses.RequestsMock) -> None:
     assert isinstance(found["odd"], ShapeError)
 
 
+def test_parts_that_are_too_much_are_asked_again_by_themselves(graph: responses.RequestsMock) -> None:
+    batches, hub = Batches(graph), Hub()
+    too_much = refusal(429, "ApplicationThrottled", **{"Retry-After": "0.01"})
+
+    class Allowance:
+        """Four parts of a batch are answered, the others are too much."""
+
+        def get(self, name: str, usual: dict[str, Any]) -> dict[str, Any]:
+            return (
+                usual
+                if int(name) in [int(one["url"].rpartition("/")[2]) for one in batches.asked[-1][:4]]
+                else too_much
+            )
+
+    batches.parts = Allowance()  # type: ignore[assignment]  # all that is asked of it
+    found = client(hub).all({f"name {n}": Asked(f"/messages/{n}") for n in range(10)})
+    assert {name for name, answer in found.items() if isinstance(answer, dict)} == {f"name {n}" for n in range(10)}
+    assert [len(one) for one in batches.asked] == hub.units == [10, 6, 2]
+    assert [seconds for _, seconds in hub.silences] == [0.01, 0.01]
+
+
+def test_parts_none_of_which_is_answered_are_left_for_later(graph: responses.RequestsMock) -> None:
+    Batches(graph, a=refusal(429, "TooManyRequests", **{"Retry-After": "1"}))
+    hub = Hub()
+    with pytest.raises(LimitedError):
+        client(hub).all({"a": Asked("/messages/a")})
+    assert [seconds for _, seconds in hub.silences] == [1.0]
+
+
 def test_one_part_that_is_too_much_lets_all_wait_as_long_as_the_longest(graph: responses.RequestsMock) -> None:
     Batches(
         graph, a=refusal(429, "TooManyRequests", **{"Retry-After": "7"}),
-        b=refusal(429, "ApplicationThrottled", **{"Retry-After": "21"}),
+        b=refusal(429, "ApplicationThrottled", **{"Retry-After": "31"}),
     )  # fmt: skip
     hub = Hub()
     with pytest.raises(LimitedError):
         client(hub).all({name: Asked(f"/messages/{name}") for name in "abc"})
-    assert [seconds for _, seconds in hub.silences] == [21.0]
+    assert [seconds for _, seconds in hub.silences] == [31.0]
 
 
 def test_parts_whose_token_is_refused_are_asked_once_more(graph: responses.RequestsMock) -> None:

@@ -1,5 +1,7 @@
 """Mail of a mailbox, folder by folder: what is fetched, what only leaves a reason, what left and where it is."""
 
+import json
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -8,11 +10,12 @@ from typing import Any
 import pytest
 
 from connectors.microsoft import letters, mail, older_mail
+from connectors.microsoft.client import BATCH
 from connectors.microsoft.simulated.mailbox import Message
 from connectors.microsoft.simulator import MicrosoftSimulator, create
 from hub.connector.simulator import Faults
-from hub.connector.stream import Cursor, Findable, Gone, HasFiles, Left, Phase, Stream, Upsert
-from hub.errors import CursorExpired, GoneError, RejectedError
+from hub.connector.stream import Change, Cursor, Findable, Gone, HasFiles, Left, Phase, Stream, Upsert
+from hub.errors import CursorExpired, GoneError, LimitedError, RejectedError, RetryLaterError
 from tests.unit.microsoft.mailroom import CUSTOMER, NOA, Room, read, told
 
 STRANGER = "stranger@elsewhere.example"
@@ -272,6 +275,64 @@ def test_whatever_order_pages_come_in_everything_is_told(room: Room, fault: str)
     assert set(told(changes)) == {f"kept Mail {number}" for number in range(9)}
     assert cursor.phase is Phase.INCREMENTAL
     assert cursor.token.startswith("https://")
+
+
+def test_matches_of_many_pages_are_fetched_in_full_batches(room: Room) -> None:
+    for number in range(100):
+        room.box.receive(from_=STRANGER if number % 4 else CUSTOMER, subject=f"Mail {number}")
+    room.simulator.page(25)
+    stream = room.folder()
+    cursor, before, changes = stream.begin(), room.simulator.asked, list[Change]()
+    while cursor.phase is Phase.FULL:
+        page = stream.pull(cursor)
+        changes += page.changes
+        cursor = Cursor.of_json(json.loads(json.dumps(page.next.as_json())))  # as a worker that goes on finds it
+    assert set(told(changes)) == {"filtered no_match", *(f"kept Mail {number}" for number in range(0, 100, 4))}
+    assert len(changes) == 100
+    assert room.simulator.asked - before == 100 / 25 + math.ceil(25 / BATCH)
+    assert set(cursor.rest) == {"names", "place", "named_at", older_mail.OLDER}
+
+
+def test_what_left_while_it_waited_to_be_fetched_is_asked_for_once(room: Room) -> None:
+    first, second, _ = [room.ask(f"Mail {number}") for number in range(3)]
+    for _ in range(BATCH):
+        room.box.receive(from_=STRANGER, subject="x")
+    room.simulator.page(BATCH)
+    stream = room.folder()
+    page = stream.pull(stream.begin())
+    assert set(told(page.changes)) == {"filtered no_match"}
+    room.box.delete_forever(first.key)
+    room.box.trash(second.key)
+    changes, _ = read(stream, page.next)
+    assert told(changes) == [
+        "filtered no_match",
+        "filtered no_match",
+        "filtered no_match",
+        "filtered trash",
+        "gone",
+        "kept Mail 2",
+    ]
+
+
+def test_where_a_large_page_is_too_much_small_ones_are_read_from_there_on(room: Room) -> None:
+    sizes: list[str] = []
+    room.simulator.observe(
+        lambda one: sizes.append(one.headers["prefer"]) if one.route.path.endswith("/messages/delta") else None
+    )
+    for number in range(250):
+        room.box.receive(from_=STRANGER, subject=f"Mail {number}")
+    stream = room.folder()
+    cursor = stream.begin()
+    room.simulator.faults.add("server_error")
+    changes, cursor = read(stream, cursor)
+    assert len(changes) == 250
+    assert [one.rpartition("=")[2] for one in sizes] == [str(mail.LARGE), *[str(mail.SMALL)] * 3]
+    room.simulator.faults.add("server_error")
+    with pytest.raises(RetryLaterError):
+        read(stream, cursor)
+    room.simulator.faults.add("rate_limited")
+    with pytest.raises(LimitedError):
+        stream.pull(stream.begin())
 
 
 @pytest.mark.parametrize("fault", ["expire_cursor", "expire_cursor_location"])

@@ -151,8 +151,9 @@ def test_a_mail_that_was_never_taken_goes_when_it_cannot_be_on_its_way_any_more(
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let mails count as large that are not, so that less is to be sent."""
+    room.box.least_uploaded = 0
     monkeypatch.setattr(mail_writer, "LARGEST_RAW", 20_000)
     monkeypatch.setattr(mail_writer, "LARGEST_FILE", 20_000)
     monkeypatch.setattr(upload, "PIECE", 15_000)

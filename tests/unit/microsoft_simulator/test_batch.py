@@ -82,6 +82,35 @@ def test_inner_calls_count_singly(microsoft: MicrosoftSimulator, graph: Graphs) 
     assert microsoft.spent(NOA).requests == 5
 
 
+def test_a_batch_is_four_requests_at_a_time_unless_each_waits_for_the_one_before(
+    microsoft: MicrosoftSimulator, graph: Graphs
+) -> None:
+    noa = graph()
+    microsoft.throttle.enforced, microsoft.throttle.at_once = True, 3
+
+    free = ask(noa, *[{"url": "/me"}] * 5)
+    chained = ask(noa, {"url": "/me"}, *({"url": "/me", "dependsOn": [str(before)]} for before in range(4)))
+
+    assert {one["status"] for one in free.values()} == {429}
+    assert {one["status"] for one in chained.values()} == {200}
+    assert microsoft.throttle.peak == 4
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"url": "http://[", "method": "GET"},
+        {"url": "/me/sendMail", "method": "POST", "body": "é", "headers": JSON},
+        {"url": "/me/events", "method": "POST", "body": [1], "headers": JSON},
+    ],
+)
+def test_what_is_wrong_with_one_of_them_is_told_in_its_place(graph: Graphs, wish: dict[str, Any]) -> None:
+    found = ask(graph(), wish, {"url": "/me"})
+
+    assert (found["0"]["status"], found["1"]["status"]) == (400, 200)
+    assert found["0"]["body"]["error"]["code"] == "BadRequest"
+
+
 def test_what_is_no_json_is_base64_both_ways(graph: Graphs) -> None:
     noa = graph()
     made = noa.post("/me/contacts", {"givenName": "Lea"})["id"]

@@ -144,6 +144,10 @@ def test_a_listing_has_masters_and_can_be_filtered_sorted_and_paged(graph: Graph
         "/me/events", params={"$filter": "start/dateTime ge '2026-11-23T10:00:00' and isAllDay eq false"}
     )
     assert [one["subject"] for one in late["value"]] == ["Visit 10", "Visit 11"]
+    either = graph().get("/me/events", params={"$filter": "subject eq 'visit 1' or startswith(subject,'Week')"})
+    assert {one["subject"] for one in either["value"]} == {"Visit 1", "Weekly"}
+    for wrong in ("start/dateTime ge 'soon'", "isAllDay gt 'x'", "colour eq 'red'"):
+        assert graph().ask("GET", "/me/events", params={"$filter": wrong}).status_code == 400
     by_uid = graph().get("/me/events", params={"$filter": f"iCalUId eq '{found[0]['iCalUId']}'"})
     assert [one["id"] for one in by_uid["value"]] == [found[0]["id"]]
 

@@ -239,6 +239,8 @@ def test_a_listing_is_of_the_main_folder_and_can_be_narrowed(microsoft: Microsof
     assert found("emailAddresses/any(a:a/address eq 'B@y.example')") == ["Boris"]
     assert found("emailAddresses/any(a:a/address eq 'carl@x.example')") == []
     assert found("emailAddresses/any(a:a/address eq 'carl@x.example')", CONTACTS.format(place)) == ["Carl"]
+    assert found("givenName eq 'none' or givenName eq 'BORIS'") == ["Boris"]
+    assert found("companyName eq 'none'") == []
     assert found("companyName eq 'O''Neil and Sons' and categories/any(c:c eq 'Customers')") == ["Anna"]
     refusal = outlook.ask("GET", "/me/contacts", params={"$filter": "startswith(emailAddresses, 'a')"})
     assert refusal.status_code == 400

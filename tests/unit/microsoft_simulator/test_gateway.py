@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,6 @@ def test_requests_have_the_name_that_the_client_gives_them(graph: Graphs) -> Non
         ("token_expired", 401, "InvalidAuthenticationToken"),
         ("scope_missing", 403, "ErrorAccessDenied"),
         ("api_disabled", 404, "MailboxNotEnabledForRESTAPI"),
-        ("no_licence", 404, "MailboxNotEnabledForRESTAPI"),
         ("rate_limited", 429, "TooManyRequests"),
         ("mailbox_concurrency", 429, "ApplicationThrottled"),
         ("server_error", 500, "ErrorInternalServerError"),
@@ -180,6 +180,50 @@ def test_every_fault_that_a_part_commits_is_listed() -> None:
 
     assert len(taken) > 20
     assert taken <= set(FAULTS)
+
+
+@pytest.mark.parametrize("fault", ["expire_cursor", "expire_cursor_location"])
+@pytest.mark.parametrize("first", [
+    "/me/contacts/delta", "/me/mailFolders/inbox/messages/delta?$select=subject", "/me/mailFolders/delta",
+    "/me/calendarView/delta?startDateTime=2026-11-01T00:00:00Z&endDateTime=2026-12-01T00:00:00Z",
+])  # fmt: skip
+def test_a_token_is_forgotten_on_command_and_perhaps_it_is_said_where_to_begin_anew(
+    microsoft: MicrosoftSimulator, graph: Graphs, fault: str, first: str
+) -> None:
+    noa, user = graph(), microsoft.user(NOA)
+    user.contacts.add("Dana")
+    user.mail.receive(from_="dana@client.example", subject="x")
+    user.calendars.insert(subject="Visit", start=datetime(2026, 11, 23, 9, tzinfo=UTC))
+    before, link = noa.all(first)
+    microsoft.faults.add(fault)
+
+    gone = noa.ask("GET", link)
+
+    assert refused(gone) == (410, "syncStateNotFound")
+    assert gone.json()["error"]["innerError"]["code"] == "resyncRequired"
+    assert ("Location" in gone.headers) is (fault == "expire_cursor_location")
+    assert noa.all(gone.headers.get("Location", first))[0] == before
+    assert noa.all(link)[0] == []  # it was a fault; what `expire` forgets stays forgotten
+
+
+def test_a_message_is_gone_on_command_just_before_it_is_read(microsoft: MicrosoftSimulator, graph: Graphs) -> None:
+    noa, message = graph(), microsoft.user(NOA).mail.receive(from_="dana@client.example", subject="x")
+    microsoft.faults.add("item_gone")
+
+    assert refused(noa.ask("GET", f"/me/messages/{message.id}")) == (404, "ErrorItemNotFound")
+    assert noa.get("/me/messages")["value"] == []
+
+
+def test_an_answer_is_slow_or_never_comes(microsoft: MicrosoftSimulator, graph: Graphs) -> None:
+    noa = graph()
+    usual = noa.get("/me")
+    microsoft.faults.add("slow")
+    assert noa.get("/me") == usual
+    assert not microsoft.faults.waits("slow")
+    microsoft.faults.add("hang")
+    with pytest.raises(requests.ReadTimeout):
+        noa.wire.get(f"{noa.url}/v1.0/me", headers={"Authorization": f"Bearer {noa.token}"}, timeout=0.2)
+    assert noa.get("/me") == usual
 
 
 def test_faults_of_the_connection_happen_to_graph_and_not_to_sign_in(
@@ -220,14 +264,16 @@ def test_requests_of_a_mailbox_are_counted_and_limited_where_that_is_switched_on
     microsoft.throttle.enforced = True
 
     over = noa.ask("GET", "/me/contacts")
+    noa.ask("GET", "/me/contacts")  # what is refused counts as well, so the silence is longer then
+    again = noa.ask("GET", "/me/contacts")
 
     assert free == 4
-    assert microsoft.spent(NOA).by_route["GET /users/{user}/contacts"] == 5
+    assert microsoft.spent(NOA).by_route["GET /users/{user}/contacts"] == 7
     assert refused(over) == (429, "ApplicationThrottled")
     assert 0 < int(over.headers["Retry-After"]) <= 601
     assert adam.ask("GET", "/me/contacts").ok
-    assert microsoft.spent().requests == 6
-    microsoft.clock.advance(minutes=11)
+    assert microsoft.spent().requests == 8
+    microsoft.clock.advance(seconds=int(again.headers["Retry-After"]))
     assert noa.ask("GET", "/me/contacts").ok
     microsoft.throttle.forget()
     assert microsoft.spent().requests == 0

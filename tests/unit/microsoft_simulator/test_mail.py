@@ -292,6 +292,20 @@ def test_folders_are_made_nested_renamed_and_removed(office: Office, mail: Mailb
     assert office.ask("/mailFolders/inbox", verb="DELETE").code == "ErrorDeleteDistinguishedFolder"
 
 
+def test_a_folder_is_not_moved_into_itself_and_no_two_there_have_one_name(office: Office, mail: Mailbox) -> None:
+    outer, other = mail.new_folder("Outer"), mail.new_folder("Other")
+    inner = mail.new_folder("Inner", outer.id)
+    for target in (outer, inner):
+        refused = office.post(f"/mailFolders/{outer.id}/move", {"destinationId": target.id})
+        assert (refused.status, refused.code) == (400, "ErrorMoveCopyFailed")
+    moved = office.post(f"/mailFolders/{inner.id}/move", {"DestinationId": other.id})
+    assert moved.json["parentFolderId"] == other.id
+    mail.new_folder("inner")
+    assert office.post(f"/mailFolders/{inner.id}/move", {"destinationId": "msgfolderroot"}).code == "ErrorFolderExists"
+    assert office.patch(f"/mailFolders/{outer.id}", {"displayName": "OTHER"}).code == "ErrorFolderExists"
+    assert office.patch(f"/mailFolders/{outer.id}", {"displayName": "OUTER"}).json["displayName"] == "OUTER"
+
+
 def test_folder_rounds_are_flat_and_do_not_tell_of_messages(office: Office, mail: Mailbox) -> None:
     own = mail.new_folder("Customers")
     inner = mail.new_folder("Acme", own.id)
@@ -547,6 +561,7 @@ FILTERS = [
     ("startswith(subject,'b')", "b"),
     ("contains(subject, 'o''c')", ""),
     ("categories/any(c:c eq 'private')", "b"),
+    ("categories/any(c:c ne 'private')", ""),
     (f"singleValueExtendedProperties/Any(ep: ep/id eq '{HUB}' and ep/value eq 'X1')", "c"),
     (f"singleValueExtendedProperties/any(ep:ep/id eq '{HUB}' and ep/value eq 'x2')", ""),
 ]
@@ -801,6 +816,9 @@ def test_mail_is_sent_at_once_and_saved_unless_told(office: Office, mail: Mailbo
     assert message_from_bytes(office.world.sent[-1].raw)["From"] == "Noa Levi <noa@acme.example>"
     nobody = office.post("/sendMail", {"message": {"subject": "x"}})
     assert (nobody.status, nobody.code) == (400, "ErrorInvalidRecipients")
+    odd = office.post("/sendMail", {"message": _draft(singleValueExtendedProperties=[{"id": "x", "value": "1"}])})
+    assert (odd.status, odd.code) == (400, "ErrorInvalidProperty")
+    assert not mail.inside(mail.folder("outbox"))
 
 
 def test_an_answer_goes_to_whoever_wants_it_in_the_conversation(office: Office, mail: Mailbox) -> None:
@@ -863,10 +881,11 @@ def test_files_are_attached_to_drafts_only(office: Office, mail: Mailbox) -> Non
     assert office.post(f"/messages/{draft['id']}/attachments", {**file, "contentBytes": large}).status == 413
 
 
-def test_a_large_file_is_uploaded_in_parts(office: Office) -> None:
-    draft = office.post("/messages", _draft()).json
-    item = {"AttachmentItem": {"attachmentType": "file", "name": "large.bin", "size": 10}}
-    session = office.post(f"/messages/{draft['id']}/attachments/createUploadSession", item)
+def test_a_large_file_is_uploaded_in_parts(office: Office, mail: Mailbox) -> None:
+    draft, size = office.post("/messages", _draft()).json, mail.least_uploaded + 5
+    item = {"attachmentType": "file", "name": "large.bin", "size": size}
+    place = f"/messages/{draft['id']}/attachments"
+    session = office.post(f"{place}/createUploadSession", {"AttachmentItem": item})
     assert (session.status, session.json["nextExpectedRanges"]) == (201, ["0-"])
     url = session.json["uploadUrl"]
 
@@ -874,13 +893,16 @@ def test_a_large_file_is_uploaded_in_parts(office: Office) -> None:
         headers = {"content-range": part, "authorization": ""}
         return office.ask(url, verb="PUT", body=content, kind="application/octet-stream", headers=headers)
 
-    assert put(b"01234", "bytes 0-4/10").json["nextExpectedRanges"] == ["5"]
-    assert put(b"01234", "bytes 0-4/10").status == 416
-    assert put(b"56789", "bytes 5-9/10").status == 201
-    (one,) = office.get(f"/messages/{draft['id']}/attachments")["value"]
-    assert base64.b64decode(one["contentBytes"]) == b"0123456789"
+    first = bytes(mail.least_uploaded)
+    assert put(first, f"bytes 0-{size - 6}/{size}").json["nextExpectedRanges"] == [str(size - 5)]
+    assert put(first, f"bytes 0-{size - 6}/{size}").status == 416
+    assert put(b"56789", f"bytes {size - 5}-{size - 1}/{size}").status == 201
+    (one,) = office.get(place)["value"]
+    assert base64.b64decode(one["contentBytes"]) == first + b"56789"
     assert put(b"x", "bytes 0-0/1").status == 404
     assert office.ask(url, verb="PUT", body=b"x", kind="a/b").status == 401
+    small = office.post(f"{place}/createUploadSession", {"AttachmentItem": item | {"size": mail.least_uploaded - 1}})
+    assert (small.status, small.code) == (400, "ErrorAttachmentSizeShouldNotBeLessThanMinimumSize")
 
 
 # -- who may ----------------------------------------------------------------------------------------------------------------

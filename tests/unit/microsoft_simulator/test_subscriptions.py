@@ -83,6 +83,11 @@ def wish(microsoft: MicrosoftSimulator, ear: Ear, resource: str = "me/messages",
     }  # fmt: skip
 
 
+def newest(microsoft: MicrosoftSimulator, count: int) -> list[Any]:
+    """The messages that came last, the newest first."""
+    return list(reversed(microsoft.user(NOA).mail.messages.values()))[:count]
+
+
 def refused(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
@@ -102,7 +107,10 @@ def test_both_addresses_are_asked_before_a_subscription_lives(
     assert [one["id"] for one in listed] == [made.json()["id"]]
     assert listed[0]["clientState"] is None
     assert noa.get(f"/subscriptions/{made.json()['id']}")["resource"] == "me/messages"
-    assert graph(ADAM).get("/subscriptions")["value"] == []
+    adam, path = graph(ADAM), f"/subscriptions/{made.json()['id']}"
+    assert adam.get("/subscriptions")["value"] == []
+    for verb in ("GET", "DELETE"):
+        assert refused(adam.ask(verb, path)) == (404, "ResourceNotFound")
 
 
 @pytest.mark.parametrize("wrong", ["token", "type", "nobody", "fault"])
@@ -133,7 +141,10 @@ def test_an_address_that_does_not_answer_the_handshake_gets_nothing(
         ("/users/noa@acme.example/events", 201),
         ("me/contacts", 201),
         ("users/adam@acme.example/messages", 403),
+        ("me/calendars('AAMk')/events", 201),
         ("me/drive/root", 400),
+        ("me/drive/messages", 400),
+        ("me/mailFolders//messages", 400),
         ("users/nobody@acme.example/messages", 400),
         ("me/mailFolders('nowhere')/messages", 404),
     ],
@@ -306,6 +317,10 @@ def test_faults_happen_to_notifications(microsoft: MicrosoftSimulator, graph: Gr
     microsoft.clock.advance(seconds=61)
     microsoft.notifier.flush()
     assert len(ear.heard) == 1
+    assert told_with("reordered_notification") == 0
+    microsoft.deliver(NOA, from_="dov@client.example", subject="overtakes")
+    microsoft.notifier.flush()
+    assert [one["resourceData"]["id"] for one in ear.heard] == [one.id for one in newest(microsoft, 2)]
     assert told_with("missed_lifecycle") == 1
     assert ear.events() == ["missed"]
 
