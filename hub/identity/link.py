@@ -516,7 +516,8 @@ def _pictures(works: Iterable[_Work]) -> dict[int, str]:
 def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     """Give parties the identifiers that records brought, and end those that nobody speaks of any more.
 
-    Only what a record says otherwise than before counts: a number that a person took off stays off.
+    Only what a record says otherwise than before counts: a number that a person took off stays off, until somebody puts it
+    on the contact again that it was taken off.
     """
     touched: set[Key] = set()
     back: list[Identifier] = []
@@ -525,15 +526,15 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
         still = claims.keys(work.said)
         for card in work.cards:
             assert card.link is not None, "it was made before"
+            put_on, taken_off = _put_on_and_taken_off(card)
             for point in card.points:
                 row = work.held.get(point.key)
-                if point.key in card.before or (row is not None and row.valid_to is None):
+                if point.key in card.before - put_on or (row is not None and row.valid_to is None):
                     continue
                 if row is not None:  # inserted anew, so that calls of the time between find it
                     back.append(row)
                 work.held[point.key] = _identifier(work.party.id, card.link.id, point)
                 made.append(work.held[point.key])
-            taken_off = _taken_off(card)
             for key in (card.before | taken_off) - still:
                 row = work.held.get(key)
                 if row is not None and row.valid_to is None and (row.link_id is not None or key in taken_off):
@@ -547,18 +548,20 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     return touched | {(row.kind, row.value) for row in made}
 
 
-def _taken_off(card: _Card) -> set[Key]:
-    """Return the identifiers that somebody took off a contact that is kept in step, whoever had said them."""
+def _put_on_and_taken_off(card: _Card) -> tuple[set[Key], set[Key]]:
+    """Return the identifiers that somebody put on a contact that is kept in step, and took off it, whoever said them before."""
+    on: set[Key] = set()
+    off: set[Key] = set()
     if card.shared is None or card.heard is None:
-        return set()
+        return on, off
     known = in_step.keys(card.region)
-    return {
-        (kind, key)
-        for name, kind in in_step.POINTING.items()
-        if name in card.heard.fields
-        for key in {known[name](one) for one in card.shared.base.get(name) or ()}
-        - {known[name](one) for one in card.heard.theirs.get(name) or ()}
-    }
+    for name, kind in in_step.POINTING.items():
+        if name in card.heard.fields:
+            had = {(kind, known[name](one)) for one in card.shared.base.get(name) or ()}
+            have = {(kind, known[name](one)) for one in card.heard.theirs.get(name) or ()}
+            on |= have - had
+            off |= had - have
+    return on, off
 
 
 def _identifier(party_id: int, link_id: int, point: Point) -> Identifier:

@@ -25,7 +25,8 @@ from hub import log
 from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.intake import accounts
-from hub.intake.models import StreamState
+from hub.intake.channels import PUSH
+from hub.intake.models import Account, StreamState
 from hub.intake.read import LISTING
 from hub.settings import load
 from hub.store.base import now
@@ -95,17 +96,19 @@ def _all_due(hub: Hub) -> Any:
 
 
 def _wait(hub: Hub, since: Any = None) -> None:
-    """Wait until every account was listed, and every mailbox or folder read to its end since a moment."""
+    """Wait until every account was listed and its push looked at, and every mailbox or folder read to its end since a moment."""
     is_read = StreamState.phase == "incremental"
     is_read &= StreamState.last_ok_at.is_not(None) if since is None else StreamState.last_ok_at > since
     is_listed = (StreamState.stream == LISTING) & StreamState.last_ok_at.is_not(None)
-    left = select(func.count()).where(StreamState.records != "", not_(is_read | is_listed))
+    is_idle = (StreamState.stream == PUSH) & StreamState.last_ok_at.is_not(None)
+    left = select(func.count()).where(not_(is_read | is_listed | is_idle))
+    pushed = select(func.count()).where(StreamState.stream == PUSH)
     failed = select(StreamState.last_error).where(StreamState.last_error != "").limit(1)
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         with hub.db.read() as session:
             assert session.scalar(failed) is None, session.scalar(failed)
-            if not session.scalar(left):
+            if not session.scalar(left) and session.scalar(pushed) == session.scalar(select(func.count(Account.id))):
                 return
         time.sleep(0.2)
     raise TimeoutError("the mailboxes were not read")

@@ -394,6 +394,17 @@ def test_a_late_listing_does_not_bring_back_what_was(desk: Desk, dana: str) -> N
     assert (desk.party().name, desk.send()) == ("Dana Cohen", 0)
 
 
+def test_a_number_that_was_taken_off_and_is_put_on_again_there_is_here_again(desk: Desk, dana: str) -> None:
+    [number] = desk.there(dana)["phones"]
+    desk.take_off("+972502345678")
+    desk.send()
+    assert desk.there(dana)["phones"] == []
+    desk.at_google(dana, phoneNumbers=[{"value": number}])  # before anybody looked at what our write left there
+    desk.read()
+    assert "+972502345678" in desk.values(desk.party())
+    assert (desk.send(), desk.there(dana)["phones"]) == (0, [number])
+
+
 # --- made at Google from here -------------------------------------------------------------------------------------
 
 
