@@ -29,12 +29,13 @@ from hub.flow import Flow, open_flow, take_calls
 from hub.identity import in_step, photos
 from hub.identity.models import ContactPhoto
 from hub.identity.write_back import ContactKind
-from hub.intake import accounts, audit, channels, due, health, named, read
+from hub.intake import accounts, audit, channels, due, health, named, read, watch
 from hub.intake.channels import Channels
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.intake.read import Progress, Reader
+from hub.leads import feedback, stages
 from hub.leads import news as lead_news
-from hub.leads import stages
+from hub.leads.feedback import StageKind
 from hub.live.bus import open_bus
 from hub.live.events import Live
 from hub.mail import blocks, files, write
@@ -43,6 +44,12 @@ from hub.mail.models import MailBlock, MailFile
 from hub.meetings import book
 from hub.meetings import take as meetings
 from hub.meetings.deliver import MeetingKind
+from hub.messages import adopt as message_adopt
+from hub.messages import media as message_media
+from hub.messages import news as message_news
+from hub.messages import write as message_write
+from hub.messages.deliver import MessageKind
+from hub.messages.models import MessageMedia
 from hub.notice import follow as notices
 from hub.notice.carrier import Carrier
 from hub.notice.mailbox import open_mailboxes
@@ -112,6 +119,7 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
     limiter = open_limiter(settings)
     remotes = Remotes(settings, db, vault, connectors)
     adopt.watch()
+    message_adopt.watch()
     return Hub(
         settings=settings,
         db=db,
@@ -246,10 +254,12 @@ def _workers(hub: Hub) -> Workers:
             Job("named", StreamState, named.due, finder(hub).find),
             Job("audit", StreamState, audit.due, partial(run_audit, hub)),
             Job("push", StreamState, channels.due, push_channels(hub).keep),
+            Job("watch", StreamState, watch.due, partial(watch.look, hub.db, hub.remotes.open)),
             Job("files", MailFile, files.due, fetcher(hub).fetch),
             Job("blocks", MailBlock, blocks.due, partial(take_back, hub)),
             Job("outbox", Outbox, outgoing.due, outgoing.deliver, first=outgoing.first),
             Job("photos", ContactPhoto, photos.due, photo_fetcher(hub).fetch, first=photos.first),
+            Job("media", MessageMedia, message_media.due, media_fetcher(hub).fetch, first=message_media.first),
             *([Job("notices", Notice, told.due, told.tell, first=told.first)] if told else []),
         ],
         [
@@ -259,9 +269,11 @@ def _workers(hub: Hub) -> Workers:
             Turn("files", timedelta(days=1), partial(_purge_files, hub)),
             Turn("audits", timedelta(hours=1), audit.plan),
             Turn("push", timedelta(minutes=1), partial(channels.plan, public_url=channels.reached_at(hub.settings))),
+            Turn("watch", timedelta(minutes=1), partial(watch.plan, connectors=watch.watched(hub.connectors))),
             Turn("meetings", timedelta(minutes=5), partial(_look_at_meetings, hub)),
             Turn("contacts", timedelta(minutes=1), partial(keep_contacts, hub)),
             Turn("leads", timedelta(seconds=10), _advance_leads),
+            Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
         ],
         [
             Sweep(
@@ -270,6 +282,7 @@ def _workers(hub: Hub) -> Workers:
                 records,
             ),
             Sweep("lead news", partial(lead_news.waits, answer_within=answer_within), partial(tell_leads, hub)),
+            Sweep("message news", message_news.waits, partial(tell_messages, hub)),
         ],
         threads=work.threads,
         lease_s=work.lease_s,
@@ -302,11 +315,23 @@ def _advance_leads(session: Session) -> None:
     stages.advance(session)
 
 
+def plan_feedback(hub: Hub, session: Session) -> None:
+    """Plan what the sources of leads are told of them, where they want to know."""
+    feedback.plan(session, lambda account: hub.remotes.writes(account, feedback.RECORDS))
+
+
 def tell_leads(hub: Hub, session: Session) -> None:
     """Tell people of new leads, and everybody of those that nobody answered."""
     for one in lead_news.take(session, timedelta(minutes=hub.settings.leads.answer_within_min)):
         for user_id in one.users:
             hub.bus.tell(user_id, one.event, one.as_json())
+
+
+def tell_messages(hub: Hub, session: Session) -> None:
+    """Tell people of new messages."""
+    for one in message_news.take(session):
+        for user_id in one.users:
+            hub.bus.tell(user_id, message_news.EVENT, one.as_json())
 
 
 def keep_contacts(hub: Hub, session: Session) -> None:
@@ -364,8 +389,14 @@ def photo_fetcher(hub: Hub) -> photos.Fetcher:
     return photos.Fetcher(hub.db, hub.remotes.open, photos.shelf(hub.settings))
 
 
+def media_fetcher(hub: Hub) -> message_media.Fetcher:
+    """Return what fetches the files of messages."""
+    return message_media.Fetcher(hub.db, hub.remotes.open, message_media.shelf(hub.settings))
+
+
 def _purge_files(hub: Hub, session: Session) -> None:
-    """Purge both shelves, each with the rows that point to it."""
+    """Purge the shelves, each with the rows that point to it."""
+    message_media.purge(session, message_media.shelf(hub.settings))
     files.purge(session, files.shelf(hub.settings))
     photos.purge(session, photos.shelf(hub.settings))
 
@@ -387,6 +418,8 @@ def deliverer(hub: Hub) -> Deliverer:
         write.KIND: MailKind(hub.db, arrived, general.language, general.time_zone),
         book.KIND: MeetingKind(hub.db, arrived, partial(flows.values_of, hub.flow), general.time_zone),
         in_step.KIND: contact_kind(hub),
+        message_write.KIND: MessageKind(hub.db, arrived, general.region),
+        feedback.KIND: StageKind(hub.db),
     }
     return Deliverer(hub.db, hub.remotes.open, kinds)
 

@@ -16,7 +16,8 @@ HubError
 │   ├── ConflictError    read again and merge
 │   ├── GoneError        the remote object is no more; for a delete that is success
 │   └── RejectedError    never retry; the remote refused this record
-│       └── ReadOnlyError  it is somebody else's; mark it read-only
+│       ├── ReadOnlyError  it is somebody else's; mark it read-only
+│       └── UnknownFateError  it may have been done or not: a person decides, nobody tries again by itself
 ├── HookError            refuse the call (401), keep nothing
 │   └── HandshakeError   the same (403): somebody asks whether this address is ours and does not know our word
 └── RecordError          set this record aside, go on with the next
@@ -108,6 +109,10 @@ class GoneError(ConnectorError):
 
 class RejectedError(ConnectorError):
     """The remote refused this one for good."""
+
+
+class UnknownFateError(RejectedError):
+    """The answer was lost, and the remote knows no key by which the same would be done once."""
 
 
 class ReadOnlyError(RejectedError):

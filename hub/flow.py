@@ -30,6 +30,7 @@ from hub.identity.transforms import TRANSFORMS
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState, StreamState
 from hub.intake.receive import NOWHERE, Shown
+from hub.leads import spend
 from hub.leads import take as leads
 from hub.mail import take as mails
 from hub.mapping.apply import apply
@@ -38,6 +39,7 @@ from hub.mapping.load import read_folder
 from hub.mapping.transforms import Context, Function, Registry
 from hub.meetings import take as meetings
 from hub.meetings.transforms import TRANSFORMS as MEETING_TRANSFORMS
+from hub.messages import take as messages
 from hub.outbound import outbox
 from hub.outbound.plan import Subscriber, plan
 from hub.records.call import Call, Direction
@@ -419,6 +421,34 @@ def _leads(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
     return leads.take(session, account, given, region=_region(flow, account))
 
 
+def _ad_spend(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Keep what campaigns cost."""
+    del flow
+    return spend.take(session, account, [spend.Given(one.raw, one.values) for one in batch])
+
+
+# --- Messages -----------------------------------------------------------------------------------------------------
+
+
+def _messages(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put messages into their conversations, and on the timelines of whoever they are with."""
+    given = [messages.Given(one.raw, one.values) for one in batch]
+    messages.take(session, account, given, region=_region(flow, account))
+    return [RawState.APPLIED] * len(batch)
+
+
+def _message_statuses(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Follow what became of messages that we sent."""
+    given = [messages.Given(one.raw, one.values) for one in batch]
+    messages.take_statuses(session, account, given, region=_region(flow, account))
+    return [RawState.APPLIED] * len(batch)
+
+
+def _withdraw_messages(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow, account
+    messages.withdraw(session, raws)
+
+
 # --- People and companies -----------------------------------------------------------------------------------------
 
 
@@ -519,10 +549,13 @@ class Steps:
 
 
 _KINDS = {
+    "ad_spend": Steps(_ad_spend),
     "call": Steps(_calls),
     "lead": Steps(_leads),
     "mail": Steps(_mails, _lose_mails, _withdraw_mails),
     "meeting": Steps(_meetings, _lose_meetings, _lose_meetings),
+    "message": Steps(_messages, withdraw=_withdraw_messages),
+    "message_status": Steps(_message_statuses),
     "party": Steps(_parties, _lose_parties, _withdraw_parties),
 }
 

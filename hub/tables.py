@@ -6,6 +6,7 @@ from hub.intake import models as intake
 from hub.leads import models as leads
 from hub.mail import models as mail
 from hub.meetings import models as meetings
+from hub.messages import models as messages
 from hub.notice import models as notice
 from hub.outbound import models as outbound
 from hub.security import models as security
@@ -19,6 +20,7 @@ __all__ = [
     "leads",
     "mail",
     "meetings",
+    "messages",
     "notice",
     "outbound",
     "security",

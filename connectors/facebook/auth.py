@@ -18,6 +18,7 @@ from hub.errors import AuthError
 
 PERSON = ""  # the mailbox of who connected
 APP = "app"  # and that of the app, which proves itself with its secret
+ADS = "act_"  # begins that of an ad account, which is asked with the token of who connected
 
 
 def app_token(settings: FacebookSettings) -> str:

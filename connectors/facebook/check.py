@@ -14,13 +14,23 @@ from typing import Any
 from connectors.facebook import auth, forms
 from connectors.facebook.client import Client, entries, place
 from connectors.facebook.leads import refused
-from connectors.facebook.push import FIELD, fields_of, installed, subscription
-from connectors.facebook.settings import LEADS, PAGES, PERMISSIONS, FacebookSettings
+from connectors.facebook.push import FIELD, fields_of, install, installed, subscription
+from connectors.facebook.settings import LEADS, PAGES, FacebookSettings
 from hub.connector.checking import Alone, reached
 from hub.connector.contract import Account, Finding, Level
-from hub.errors import AuthError, ConnectorError, DisabledError, GoneError, RetryLaterError, ScopeError, ShapeError
+from hub.errors import (
+    AuthError,
+    ConnectorError,
+    DisabledError,
+    GoneError,
+    RejectedError,
+    RetryLaterError,
+    ScopeError,
+    ShapeError,
+)
 
-MOST = 20  # pages that are asked; somebody waits for the answer
+MOST = 20  # pages that are asked where somebody waits for the answer
+LATER = "Try again in a minute."
 SOON = timedelta(days=14)
 _PREPARE = "Make an app at developers.facebook.com and copy its id and secret here (README)."
 _CONNECT = "Press Connect, or enter a system user token."
@@ -37,6 +47,7 @@ class _Switch:
     fine: str
     off: Callable[[Client], str]
     action: str
+    is_grave: bool = False  # red where it cannot be mended
 
 
 def check(account: Account[FacebookSettings]) -> list[Finding]:
@@ -56,8 +67,30 @@ def whole(settings: FacebookSettings, client: Callable[[str], Client], *, is_con
     app = client(auth.APP)
     found += _webhook(app)
     if is_connected and not any(one.topic == "app" and one.level is Level.RED for one in found):
-        found += _asked(settings, client)
+        found += _asked(settings, client, _first_pages, _SWITCHES)
     return [*_halves(found), _version(settings, [app, client(auth.PERSON)])]
+
+
+def watched(settings: FacebookSettings, client: Callable[[str], Client]) -> list[Finding]:
+    """Look at the same without anybody waiting: all pages, by few questions, and mend what is off and was on.
+
+    What cannot be asked now has `LATER` to be done.
+    """
+    found = list(_credentials(settings))
+    if any(one.level is Level.RED for one in found):
+        return found
+    app = client(auth.APP)
+    found += _webhook(app)
+    asked: list[Client] = [app, client(auth.PERSON)]
+
+    def noted(mailbox: str) -> Client:
+        asked.append(client(mailbox))
+        return asked[-1]
+
+    is_told = any(one.topic == "webhook" and one.level is Level.GREEN for one in found)
+    if any(one.topic == "app" and one.level is Level.GREEN for one in found):
+        found += _asked(settings, noted, _all_pages, _MENDED if is_told else _LOOKED_AT)
+    return [*_halves(found), _version(settings, asked)]
 
 
 def _halves(found: Sequence[Finding]) -> Iterator[Finding]:
@@ -91,7 +124,7 @@ def _webhook(app: Client) -> Iterator[Finding]:
     try:
         told = subscription(app)
     except _FAULTS as error:
-        action = "Try again in a minute." if isinstance(error, RetryLaterError) else "Correct the app's id and secret."
+        action = LATER if isinstance(error, RetryLaterError) else "Correct the app's id and secret."
         yield Finding("app", Level.RED, str(error), action)
         return
     yield Finding("app", Level.GREEN, "Meta knows the app and its secret.")
@@ -105,25 +138,39 @@ def _webhook(app: Client) -> Iterator[Finding]:
         yield Finding("webhook", Level.GREEN, f"Webhook of the app: on, to {str(told.get('callback_url'))[:300]}.")
 
 
-def _asked(settings: FacebookSettings, client: Callable[[str], Client]) -> list[Finding]:
+_Pages = Callable[[FacebookSettings, Client], tuple[Sequence[forms.Page], bool]]
+
+
+def _first_pages(settings: FacebookSettings, person: Client) -> tuple[Sequence[forms.Page], bool]:
+    pages, are_more = forms.some_pages(settings, person)
+    return pages[:MOST], are_more
+
+
+def _all_pages(settings: FacebookSettings, person: Client) -> tuple[Sequence[forms.Page], bool]:
+    return forms.pages(settings, person), False
+
+
+def _asked(
+    settings: FacebookSettings, client: Callable[[str], Client], pages_of: _Pages, switches: Sequence[_Switch]
+) -> list[Finding]:
     person = client(auth.PERSON)
     try:
-        found = list(_token(client(auth.APP), person))
-        pages, are_more = forms.some_pages(settings, person)
+        found = list(_token(client(auth.APP), person, settings.permissions))
+        pages, are_more = pages_of(settings, person)
     except AuthError as error:
         return [Finding("token", Level.RED, f"Token: {error}", _CONNECT)]
     except _FAULTS as error:
         return [Finding("token", Level.RED, f"Token: {error}", _action(error))]
     if not pages and are_more:
         text = "Meta showed no page of those that it has."
-        return [*found, Finding("pages", Level.AMBER, text, "Try again in a minute.")]
+        return [*found, Finding("pages", Level.AMBER, text, LATER)]
     if not pages:
         action = "Let an administrator of the page give it to whoever connected, and press Connect again."
         return [*found, Finding("pages", Level.RED, "There is no page that we may manage.", action)]
-    return [*found, *_pages({page.id: page for page in pages[:MOST]}, client)]
+    return [*found, *_pages({page.id: page for page in pages}, client, switches)]
 
 
-def _token(app: Client, person: Client) -> Iterator[Finding]:
+def _token(app: Client, person: Client, permissions: Sequence[str]) -> Iterator[Finding]:
     """Let Meta say what it thinks of the token."""
     token = person.token
     try:
@@ -140,7 +187,7 @@ def _token(app: Client, person: Client) -> Iterator[Finding]:
         yield Finding("token", Level.RED, f"Token: it counts no more. {words or ''}".strip(), _CONNECT)
         return
     yield _lasting(facts)
-    yield _permissions(facts.get("scopes"))
+    yield _permissions(facts.get("scopes"), permissions)
 
 
 def _lasting(facts: Mapping[str, Any]) -> Finding:
@@ -161,9 +208,9 @@ def _lasting(facts: Mapping[str, Any]) -> Finding:
     )
 
 
-def _permissions(scopes: Any) -> Finding:
+def _permissions(scopes: Any, wanted: Sequence[str]) -> Finding:
     granted = {str(one) for one in scopes} if isinstance(scopes, list) else set()
-    missing = [one for one in PERMISSIONS if one not in granted]
+    missing = [one for one in wanted if one not in granted]
     if not missing:
         return Finding("permissions", Level.GREEN, "All permissions were granted.")
     level = Level.RED if {LEADS, PAGES} & set(missing) else Level.AMBER
@@ -185,6 +232,12 @@ def _leads_access(client: Client) -> str:
     return ""
 
 
+def _told_access(client: Client) -> str:
+    """Ask Meta what it thinks of it; for a lead it is asked by whoever reads them."""
+    told = client.get(f"/{place(client.mailbox)}", {"fields": "id,has_lead_access"}).get("has_lead_access")
+    return refused(told) if isinstance(told, dict) and told.get("can_access_lead") is False else ""
+
+
 def _terms(client: Client) -> str:
     told = client.get(f"/{place(client.mailbox)}", {"fields": "id,leadgen_tos_accepted"})
     return "the terms of lead ads were not accepted." if told.get("leadgen_tos_accepted") is False else ""
@@ -194,39 +247,59 @@ def _installed(client: Client) -> str:
     return "" if FIELD in installed(client) else "the app is not installed on the page for new leads; they are polled."
 
 
-_SWITCHES = (
-    _Switch("leads_access", "Access to leads: on.", _leads_access,
-            "Business settings, Integrations, Leads access: assign the hub's app (CRM) and whoever connected to the page."),
-    _Switch("terms", "Terms of lead ads: accepted.", _terms, _TERMS),
-    _Switch("subscription", "App on the pages: installed for new leads.", _installed, _WEBHOOK),
+def _put_back(client: Client) -> str:
+    """Install the app where it was taken away; what is in the way is raised."""
+    if not install(client):
+        return ""
+    if FIELD not in installed(client):
+        raise RejectedError(
+            "the app is not installed on the page for new leads, and Meta does not let it be installed."
+        )
+    return "the app was not installed on the page for new leads any more; the hub installed it again."
+
+
+_ACCESS = _Switch(
+    "leads_access", "Access to leads: on.", _leads_access,
+    "Business settings, Integrations, Leads access: assign the hub's app (CRM) and whoever connected to the page.",
 )  # fmt: skip
+_ACCEPTED = _Switch("terms", "Terms of lead ads: accepted.", _terms, _TERMS)
+_INSTALLED = _Switch("subscription", "App on the pages: installed for new leads.", _installed, _WEBHOOK)
+_SWITCHES = (_ACCESS, _ACCEPTED, _INSTALLED)
+_LOOKED_AT = (replace(_ACCESS, off=_told_access), _ACCEPTED, _INSTALLED)
+_MENDED = (*_LOOKED_AT[:-1], replace(_INSTALLED, off=_put_back, action="", is_grave=True))
 
 
-def _pages(pages: Mapping[str, forms.Page], client: Callable[[str], Client]) -> list[Finding]:
+def _pages(
+    pages: Mapping[str, forms.Page], client: Callable[[str], Client], switches: Sequence[_Switch]
+) -> list[Finding]:
     """Look at each switch of each page; one page that is off stops only itself."""
     found: list[Finding] = []
     closed: set[str] = set()  # nothing of them is read
-    for switch in _SWITCHES:
-        problems: list[tuple[str, str, str]] = []
+    for switch in switches:
+        problems: list[tuple[str, str, str, bool]] = []
         for page in pages.values():
             if page.id in closed and switch.topic != "leads_access":
                 continue
-            text, action = _off(switch, client(page.id))
+            text, action, is_fault = _off(switch, client(page.id))
             if text:
-                problems.append((page.id, f"{page.name or page.id}: {text}", action))
+                problems.append((page.id, f"{page.name or page.id}: {text}", action, is_fault and switch.is_grave))
                 closed |= {page.id} if switch.topic == "leads_access" else set()
         level = Level.RED if len(closed) == len(pages) else Level.AMBER
-        found += [Finding(switch.topic, level, text, action) for _, text, action in problems]
-        if len(closed | {page for page, _, _ in problems}) < len(pages):
+        found += [
+            Finding(switch.topic, Level.RED if is_grave and action != LATER else level, text, action)
+            for _, text, action, is_grave in problems
+        ]
+        if len(closed | {page for page, *_ in problems}) < len(pages):
             found.append(Finding(switch.topic, Level.GREEN, f"{'Other pages: ' if problems else ''}{switch.fine}"))
     return [Finding("pages", Level.GREEN, f"{len(pages)} pages were looked at."), *found]
 
 
-def _off(switch: _Switch, client: Client) -> tuple[str, str]:
+def _off(switch: _Switch, client: Client) -> tuple[str, str, bool]:
+    """Return what is wrong, what is to be done, and whether Meta refused an answer."""
     try:
-        return switch.off(client), switch.action
+        return switch.off(client), switch.action, False
     except _FAULTS as error:
-        return str(error), _action(error)
+        return str(error), _action(error), True
 
 
 def _action(error: ConnectorError | ShapeError) -> str:
@@ -235,10 +308,10 @@ def _action(error: ConnectorError | ShapeError) -> str:
             return _CONNECT
         case ScopeError() | GoneError():
             return "An administrator of the page gives whoever connected the tasks Ads and Leads; the permission must be granted."
-        case DisabledError():
+        case DisabledError() | RejectedError():
             return "Correct the settings, or what Meta's words say."
         case _:
-            return "Try again in a minute."
+            return LATER
 
 
 def _version(settings: FacebookSettings, clients: Sequence[Client]) -> Finding:

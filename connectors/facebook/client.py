@@ -18,7 +18,7 @@ import requests
 from connectors.facebook import auth
 from connectors.facebook.errors import NotShownError, error_of, refusal_of, told_of
 from connectors.facebook.settings import FacebookSettings
-from connectors.facebook.usage import Usage, usage_of
+from connectors.facebook.usage import Usage, ads_usage_of, usage_of
 from hub.connector.http import Session, blocks
 from hub.connector.stream import Limit, Tools
 from hub.errors import AuthError, LimitedError, RetryLaterError, ScopeError, ShapeError
@@ -37,7 +37,7 @@ Answer = dict[str, Any]
 
 
 class Client:
-    """One page at Meta; or who connected (`auth.PERSON`), or the app itself (`auth.APP`)."""
+    """One page at Meta; or who connected (`auth.PERSON`), the app itself (`auth.APP`), an ad account (`auth.ADS`)."""
 
     def __init__(self, settings: FacebookSettings, tools: Tools, mailbox: str) -> None:
         self.settings = settings
@@ -60,6 +60,10 @@ class Client:
         )
 
     @property
+    def _is_of_ads(self) -> bool:
+        return self.mailbox.startswith(auth.ADS)
+
+    @property
     def polling(self) -> Limit:
         """What rests first, when much of Meta's limit is used."""
         return Limit(f"facebook:{self.settings.app_id}:{self.mailbox}:polling", self.settings.calls_per_minute)
@@ -73,7 +77,7 @@ class Client:
         """
         if self.mailbox == auth.APP:
             return auth.app_token(self.settings)
-        if self.mailbox == auth.PERSON:
+        if self.mailbox == auth.PERSON or self._is_of_ads:
             return auth.person_token(self.settings, self.tools, refused=self._refused, why=self._why)
         return auth.page_token(
             self.settings, self.tools, self.mailbox, self._of_page, refused=self._refused, why=self._why
@@ -97,6 +101,10 @@ class Client:
     def post(self, path: str, form: Mapping[str, str], params: Mapping[str, str] | None = None) -> Answer:
         """Write something. Raises as `get`."""
         return self._read("POST", path, params or {}, form=form)
+
+    def delete(self, path: str) -> Answer:
+        """Delete something. Raises as `get`."""
+        return self._read("DELETE", path, {})
 
     def hidden(self, path: str, params: Mapping[str, str]) -> Answer:
         """Read something with what must not stand in an address: as a batch of one, whose parts travel in the body.
@@ -186,7 +194,9 @@ class Client:
         try:
             return self._sent(verb, path, params, form)
         except LimitedError as error:
-            is_of_app = getattr(error, "is_of_app", True)
+            is_of_app = getattr(error, "is_of_app", True) and not (
+                self._is_of_ads and getattr(error, "is_of_ads", False)
+            )
             self.tools.limited(self.limits[:1] if is_of_app else self.limits[-1:], error.retry_after or REST_S)
             raise
 
@@ -231,7 +241,7 @@ class Client:
 
     def _notice(self, headers: Mapping[str, str]) -> None:
         """Heed what an answer says besides: how much of the limits is used, and that the version will end."""
-        self.usage = usage_of(headers)
+        self.usage = ads_usage_of(headers) if self._is_of_ads else usage_of(headers)
         if self.usage.percent > STOP:
             self.tools.limited((self.polling,), max(REST_S, self.usage.regain_s))
         warning = headers.get("X-Ad-Api-Version-Warning", "")[:300]

@@ -15,7 +15,7 @@ import requests
 
 from connectors.facebook import auth
 from connectors.facebook.errors import error_of, refusal_of, told_of
-from connectors.facebook.settings import PERMISSIONS, FacebookSettings
+from connectors.facebook.settings import FacebookSettings
 from hub.connector.consent import ConsentError, Granted, Question, Refusal
 from hub.connector.http import Session, blocks
 from hub.connector.stream import Grant
@@ -39,7 +39,7 @@ class FacebookConsent:
         """Return the page's address with our question; what was declined once is asked for again."""
         if not settings.app_id or not settings.app_secret.get_secret_value():
             raise ConsentError(Refusal.NOT_READY, "Enter the app's id and secret first.")
-        wanted = {"config_id": settings.config_id} if settings.config_id else {"scope": ",".join(PERMISSIONS)}
+        wanted = {"config_id": settings.config_id} if settings.config_id else {"scope": ",".join(settings.permissions)}
         asked = {
             "client_id": settings.app_id,
             "redirect_uri": question.redirect,
@@ -71,8 +71,7 @@ class FacebookConsent:
 
     def missing(self, settings: FacebookSettings, grant: Grant) -> tuple[str, ...]:
         """Return the permissions that were not granted, by Meta's own names, as its page shows them."""
-        del settings
-        return tuple(one for one in PERMISSIONS if one not in grant.scopes) if grant.scopes else ()
+        return tuple(one for one in settings.permissions if one not in grant.scopes) if grant.scopes else ()
 
 
 class _Door:

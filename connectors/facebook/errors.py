@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from connectors.facebook.usage import usage_of
+from connectors.facebook.usage import ads_usage_of, usage_of
 from hub.connector.http import retry_after_of
 from hub.errors import (
     AuthError,
@@ -32,6 +32,7 @@ from hub.errors import (
 USUAL_PAUSE_S = 300.0  # where Meta says "too much" and not for how long; asking meanwhile makes it longer
 TRANSIENT = frozenset({1, 2})
 OF_APP = frozenset({4, 17})  # limits of the app or of the person, that all pages share
+OF_ADS = 17  # of an ad account too, where that is what was asked about
 LIMITS = OF_APP | {32, 341, 613} | frozenset(range(80000, 80015))
 TOKEN = 190
 LOST_ROLE = 492  # a new token would be refused as well
@@ -64,9 +65,10 @@ class BadQuestionError(DisabledError):
 class ThrottledError(LimitedError):
     """We asked too much."""
 
-    def __init__(self, message: str, *, retry_after: float, is_of_app: bool) -> None:
+    def __init__(self, message: str, *, retry_after: float, is_of_app: bool, is_of_ads: bool = False) -> None:
         super().__init__(message, retry_after=retry_after)
         self.is_of_app = is_of_app  # all pages must be silent, not this one alone
+        self.is_of_ads = is_of_ads  # but of an ad account this is its own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ def error_of(status: int, headers: Mapping[str, str], told: Any) -> ConnectorErr
         return RetryLaterError(text, retry_after=retry_after)
     code, text = refusal.code, refusal.text
     if code in LIMITS:
-        pause_s = usage_of(headers).regain_s or retry_after or USUAL_PAUSE_S
-        return ThrottledError(text, retry_after=pause_s, is_of_app=code in OF_APP)
+        pause_s = usage_of(headers).regain_s or ads_usage_of(headers).regain_s or retry_after or USUAL_PAUSE_S
+        return ThrottledError(text, retry_after=pause_s, is_of_app=code in OF_APP, is_of_ads=code == OF_ADS)
     if code == TOKEN or _SECRET.search(refusal.message):
         return _of_token(refusal)
     if code in TRANSIENT or refusal.is_transient:

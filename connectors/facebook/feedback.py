@@ -29,12 +29,15 @@ _LEAD_ID = re.compile(r"[0-9]{15,17}")  # of instant forms; others Meta does not
 class ConversionWriter:
     """Tells one dataset of stages of leads (`hub.connector.stream.Writer`).
 
-    A stage is `{"lead_id", "stage", "at", "lead_at"}`, moments with a zone; `"test_code"` sends it to the test page of Meta's
-    Events Manager, where it counts nowhere.
+    A stage is `{"lead_id", "stage", "at", "lead_at"}`, moments with a zone.
+
+    Attributes:
+        test_code: sends everything to the test page of Meta's Events Manager, where it counts nowhere.
     """
 
     client: Client  # of who connected
     dataset: str
+    test_code: str = ""
 
     def create(self, values: Mapping[str, Any], *, key: str) -> Written:
         """Tell of one stage. When the answer is lost it is told again, with the same id.
@@ -45,8 +48,8 @@ class ConversionWriter:
         """
         event = _event(values, key, datetime.now(UTC))
         form = {"data": json.dumps([event], separators=(",", ":"))}
-        if test_code := str(values.get("test_code") or ""):
-            form["test_event_code"] = test_code
+        if self.test_code:
+            form["test_event_code"] = self.test_code
         try:
             told = self.client.post(f"/{place(self.dataset)}/events", form)
         except BadQuestionError as error:

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.facebook.client import PAGE, Answer, Client, after_of, entries, place
@@ -51,6 +51,8 @@ class Form:
     status: str
     leads: int | None  # all that ever were; None: not said
     expired: int
+    organic: int | None = None
+    created_at: datetime | None = None
 
     @property
     def there(self) -> int:
@@ -177,11 +179,21 @@ def _form(told: Answer) -> Form:
         _text(told.get("status")).upper() or ACTIVE,
         _count(told.get("leads_count")),
         _count(told.get("expired_leads_count")) or 0,
+        _count(told.get("organic_leads_count")),
+        _moment(told.get("created_time")),
     )
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        told = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return told if told is not None and told.tzinfo else None
 
 
 def _count(value: Any) -> int | None:

@@ -11,14 +11,17 @@ Source: https://developers.facebook.com/docs/marketing-api/guides/lead-ads/retri
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.facebook import samples
 from connectors.facebook.client import PAGE, Answer, Client, after_of, entries, place
 from connectors.facebook.errors import BadQuestionError
 from connectors.facebook.forms import SHORTEST, TEXTS
-from hub.connector.stream import Change, Cursor, NotYet, Page, Phase, Upsert
+from connectors.facebook.samples import SAMPLES
+from hub.connector.stream import Change, Cursor, Filtered, NotYet, Page, Phase, Tally, Upsert
 from hub.errors import GoneError, RetryLaterError, ScopeError
 
 RECORDS = "lead"
@@ -32,6 +35,7 @@ EVERY_DAY = timedelta(hours=20)
 HALF = 50  # percent used of Meta's limit: from there every second look is left out
 MOST_AGAIN, LEFT_FOR = 3, timedelta(hours=1)  # how often a pass whose place was forgotten begins anew
 TRIES = 20  # questions for ids that may all be gone
+OFF = "switched_off"  # why a lead is not for the hub: its form is not read
 NOT_SHOWN = "Meta does not show this lead (yet): it is very new, of another page, or a sample that never was one."
 
 _REFUSED = (ScopeError, BadQuestionError)
@@ -128,7 +132,7 @@ class LeadStream:
             answer, going = self._page(going.anew(_now()), "")  # a place that Meta forgot
         leads = entries(answer)
         going = going.seen(leads)
-        changes = upserts(self.client, leads, self.form)
+        changes = upserts(self.client, leads, self.form, surely=True)
         if after := after_of(answer):
             return Page(changes, replace(cursor, page=after, rest=going.as_rest()), more=True)
         rest: dict[str, Any] = {"day_at": going.day_at, "week_at": going.week_at, "plain": going.is_plain}
@@ -141,13 +145,34 @@ class LeadStream:
     def find(self, remote_ids: Sequence[str]) -> Sequence[Change]:
         """Return these leads as far as Meta shows them; the others are left out, and stay as they are."""
         ids = [one for one in remote_ids if one.isdecimal()]
-        return upserts(self.client, list(by_id(self.client, ids, tries=TRIES).values()), self.form)
+        return upserts(self.client, list(by_id(self.client, ids, tries=TRIES).values()), self.form, surely=True)
 
     def present(self, since: datetime) -> frozenset[str]:
         """Return the ids of all leads since a moment."""
         asked = {"fields": "id", "filtering": _since(int(since.timestamp()))}
         listed = self.client.all(f"/{place(self.form)}/leads", asked, polls=True)
         return frozenset(str(one["id"]) for one in listed if one.get("id"))
+
+    def tally(self) -> Tally | None:
+        """Return how many leads Meta counts of those that it still has; what exactly it counts it does not say.
+
+        Test leads may be among them or not, and more may come while they are listed.
+        """
+        before = self._counted()
+        listed = self.present(datetime.now(UTC) - KEPT)
+        tests = samples.of_form(self.client, self.form, polls=True) & listed
+        after = self._counted()
+        if before is None or after is None:
+            return None
+        return Tally(min(before, after), max(before, after) + len(tests), listed)
+
+    def _counted(self) -> int | None:
+        fields = "id,leads_count,expired_leads_count"
+        told = self.client.get(f"/{place(self.form)}", {"fields": fields}, polls=True)
+        whole, expired = told.get("leads_count"), told.get("expired_leads_count")
+        if not isinstance(whole, int) or isinstance(whole, bool):
+            return None
+        return whole - (expired if isinstance(expired, int) else 0)
 
     def _page(self, going: Pass, after: str) -> tuple[Answer, Pass]:
         """Ask for a page, without the campaign where we may not see it."""
@@ -193,8 +218,13 @@ def stream(client: Client, form: str, title: str = "", every: timedelta = SHORTE
     return LeadStream(client, form, f"{RECORDS}:{client.mailbox}:{form}", title or form, client.mailbox, every)
 
 
-def named(client: Client, remote_ids: Sequence[str]) -> Sequence[Upsert | NotYet]:
+def named(
+    client: Client, remote_ids: Sequence[str], unwanted: Sequence[str] = ()
+) -> Sequence[Upsert | Filtered | NotYet]:
     """Return leads that webhooks named.
+
+    Args:
+        unwanted: forms that a person switched off: of their leads only that there was one is kept.
 
     Raises:
         ScopeError: Meta shows none of them, and says that we may see no lead of this page at all.
@@ -204,8 +234,13 @@ def named(client: Client, remote_ids: Sequence[str]) -> Sequence[Upsert | NotYet
     found = by_id(client, ids)
     if ids and not found:
         access(client)  # one answer for "not there" and "not for you", so something is asked for that is there
-    shown = upserts(client, list(found.values()), "")
-    return [*shown, *(NotYet(one, NOT_SHOWN) for one in remote_ids if one not in found)]
+    left = {name for name, one in found.items() if str(one.get("form_id")) in unwanted}
+    shown = upserts(client, [one for name, one in found.items() if name not in left], "", surely=False)
+    return [
+        *shown,
+        *(Filtered(one, OFF) for one in sorted(left)),
+        *(NotYet(one, NOT_SHOWN) for one in remote_ids if one not in found),
+    ]
 
 
 def access(client: Client) -> None:
@@ -242,19 +277,28 @@ def by_id(client: Client, ids: Sequence[str], *, tries: int = 200) -> dict[str, 
         return client.many(ids, PERSON, tries=tries)
 
 
-def upserts(client: Client, leads: Sequence[Answer], form: str) -> list[Upsert]:
+def upserts(client: Client, leads: Sequence[Answer], form: str, *, surely: bool) -> list[Upsert]:
     """Return leads with the text of their forms.
 
     Args:
         form: where a lead does not say its own.
+        surely: nobody waits for them, so what cannot be known now of a lead is asked for again.
     """
     of_form = [str(one.get("form_id") or form) for one in leads]
     texts = TEXTS.of(client, [one for one in of_form if one]) if leads else {}
     nothing = {"form": {}, "page": {"id": client.mailbox, "name": ""}}
+    tests: set[str] = set()
+    for form_id in dict.fromkeys(of_form):
+        some = [one for one, of in zip(leads, of_form, strict=True) if of == form_id]
+        tests |= SAMPLES.among(client, form_id, some, surely=surely)
     return [
-        Upsert(str(one.get("id") or _odd(one)), {"lead": one, **texts.get(of, nothing)})
+        Upsert(str(one.get("id") or _odd(one)), {"lead": one, **texts.get(of, nothing), **_mark(one, tests)})
         for one, of in zip(leads, of_form, strict=True)
     ]
+
+
+def _mark(lead: Answer, tests: AbstractSet[str]) -> dict[str, bool]:
+    return {"test": True} if str(lead.get("id")) in tests else {}
 
 
 def moment(value: Any) -> int:

@@ -30,6 +30,8 @@ from hub.errors import ConnectorError, DisabledError, HandshakeError, HookError,
 
 LOOK_EVERY = timedelta(minutes=10)
 OBJECT, FIELD = "page", "leadgen"
+# Whatever is not answered by 200 Meta posts again for a day and a half, and without a text the hub answers 204.
+RECEIVED = "EVENT_RECEIVED"
 LARGEST = 5 << 20  # bytes of one post: up to 1,000 changes
 # What Meta asks with is a number; whatever else a browser could take for more than text is not given back.
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
@@ -97,13 +99,7 @@ class FacebookPush:
 
     def _install(self, page: str) -> None:
         """Install the app on a page where it is not, and keep what it hears besides."""
-        client = self._client(page)
-        heard = installed(client)
-        if FIELD in heard:
-            return
-        wanted = ",".join([*heard, FIELD])
-        client.post(f"/{place(page)}/subscribed_apps", {"subscribed_fields": wanted})
-        _log.warning("the app was not installed on page %s for new leads; it is again", page)
+        install(self._client(page))
 
     def _subscribe(self, address: str) -> None:
         """Let the app post to us where it posts to nobody; where it posts to somebody else, only say so."""
@@ -147,7 +143,7 @@ class FacebookPush:
             known.setdefault(page, set()).add(form)
         # Of a page without any channel nobody knows which forms it has; the hourly listing finds them.
         is_new = any(page in known and form not in known[page] for page, form in told.forms)
-        return Hinted(named=tuple(told.named.values()), odd=tuple(told.odd), lists=is_new)
+        return Hinted(answer=RECEIVED, named=tuple(told.named.values()), odd=tuple(told.odd), lists=is_new)
 
     def fetch(self) -> Fetched:
         """Return nothing: there is no queue."""
@@ -167,6 +163,16 @@ def installed(client: Client) -> list[str]:
             fields = one.get("subscribed_fields")
             return [str(name) for name in fields] if isinstance(fields, list) else []
     return []
+
+
+def install(client: Client) -> bool:
+    """Install the app on a page where it is not for new leads, and keep what it hears besides; says whether it was not."""
+    heard = installed(client)
+    if FIELD in heard:
+        return False
+    client.post(f"/{place(client.mailbox)}/subscribed_apps", {"subscribed_fields": ",".join([*heard, FIELD])})
+    _log.warning("the app was not installed on page %s for new leads; it is again", client.mailbox)
+    return True
 
 
 def subscription(client: Client) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ ENGAGEMENT = "pages_read_engagement"
 PAGE_ADS = "pages_manage_ads"
 METADATA = "pages_manage_metadata"
 ADS = "ads_management"
+SPEND = "ads_read"  # only where the spend of ad accounts is read
 PERMISSIONS = (LEADS, PAGES, ENGAGEMENT, PAGE_ADS, METADATA, ADS)
 _ADDRESS = r"^https?://[A-Za-z0-9.:\[\]-]+/?$"
 _ID = re.compile(r"\d{1,32}")
@@ -47,6 +48,11 @@ class FacebookSettings(AccountSettings):
         title="Pages",
         description="Ids of pages, one in each line; empty = all that the person or system user may manage.",
     )
+    forms_off: str = Field(
+        "",
+        title="Forms that are not read",
+        description="Ids, one in each line; kept by the switches of the page What is read.",
+    )
     config_id: str = Field(
         "",
         title="Login configuration",
@@ -56,11 +62,29 @@ class FacebookSettings(AccountSettings):
     ad_accounts: str = Field(
         "", title="Ad accounts", description="Ids, one in each line, whose daily spend is read; empty = none."
     )
+    canary_form: str = Field(
+        "",
+        title="Form of the daily test",
+        description="Id of a form that gets a test lead once a day, which must arrive within a minute; empty = none.",
+        pattern=r"^\d*$",
+    )
     dataset_id: str = Field(
         "",
         title="Dataset",
         description="Conversions API: where stages of leads are reported to; empty = nowhere.",
         pattern=r"^\d*$",
+    )
+    consent_box: str = Field(
+        "",
+        title="Box for feedback",
+        description="Key of the box that must be ticked before stages of a lead are reported; empty = every box of its form, "
+        "and at least one.",
+    )
+    test_event_code: str = Field(
+        "",
+        title="Test event code",
+        description="Only while testing: stages go to the test page of Meta's Events Manager, and count nowhere.",
+        pattern=r"^[A-Za-z0-9]*$",
     )
     # Source: https://developers.facebook.com/docs/graph-api/changelog/versions
     version: str = Field(
@@ -98,7 +122,7 @@ class FacebookSettings(AccountSettings):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "FacebookSettings":
-        for name, listed in (("pages", self.pages), ("ad_accounts", self.ad_accounts)):
+        for name, listed in (("pages", self.pages), ("forms_off", self.forms_off), ("ad_accounts", self.ad_accounts)):
             for line in listed.split():
                 if not _ID.fullmatch(line.removeprefix("act_")):
                     raise ValueError(f"{name}: {line[:40]} is no id; ids are numbers, one in each line")
@@ -111,6 +135,21 @@ class FacebookSettings(AccountSettings):
     def wanted_pages(self) -> tuple[str, ...]:
         """The pages that are named; empty: all."""
         return tuple(dict.fromkeys(self.pages.split()))
+
+    @property
+    def wanted_ad_accounts(self) -> tuple[str, ...]:
+        """The ad accounts whose spend is read, each as `act_…`."""
+        return tuple(dict.fromkeys(f"act_{one.removeprefix('act_')}" for one in self.ad_accounts.split()))
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """What must be granted for what is set."""
+        return (*PERMISSIONS, SPEND) if self.wanted_ad_accounts else PERMISSIONS
+
+    @property
+    def unwanted_forms(self) -> tuple[str, ...]:
+        """The forms that a person switched off."""
+        return tuple(dict.fromkeys(self.forms_off.split()))
 
     def wants(self, page: str) -> bool:
         """Say whether a page's leads are for this account, as far as the settings know."""

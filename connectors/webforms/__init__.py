@@ -1,9 +1,9 @@
 """Forms on web pages, and programs that post their answers."""
 
-from connectors.webforms.body import LARGEST
 from connectors.webforms.settings import WebFormsSettings
 from connectors.webforms.webhook import check, receive
 from hub.connector.contract import Connector
+from hub.connector.fields import LARGEST
 
 CONNECTOR = Connector(
     name="webforms",

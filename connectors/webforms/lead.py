@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.webforms.body import Fields
+from hub.connector.fields import Fields
 
 LONGEST_ID = 200
 _LONGEST_KEY = 200

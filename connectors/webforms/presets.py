@@ -8,9 +8,9 @@ https://developers.elementor.com/docs/forms/, https://contactform7.com/docs/
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.webforms.body import Fields, flat, is_form, read_form, read_json, text_of
 from connectors.webforms.lead import Lead, take_id
 from connectors.webforms.settings import Preset, Proof, WebFormsSettings
+from hub.connector.fields import Fields, flat, is_form, read_form, read_json, text_of
 from hub.connector.hook import Hook
 from hub.errors import ShapeError
 

@@ -112,6 +112,10 @@ class WebFormsSettings(AccountSettings):
         return self.proof or _USUAL.get(self.preset, usual)
 
     @property
+    def wants_token(self) -> bool:
+        return self.proved_by is Proof.TOKEN
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """What they may be signed with, the present one first."""
         both = (self.signing_secret.get_secret_value(), self.old_signing_secret.get_secret_value())

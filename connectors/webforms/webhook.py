@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.webforms import presets, proof
-from connectors.webforms.body import LARGEST
 from connectors.webforms.lead import name_of
 from connectors.webforms.settings import WebFormsSettings
 from hub.connector.contract import Account, Delivered, Finding, Level, Received
+from hub.connector.fields import LARGEST
 from hub.connector.hook import Hook
 from hub.errors import ShapeError
 

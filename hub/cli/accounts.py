@@ -100,7 +100,7 @@ def check(name: str, *, json_: bool) -> None:
     with opened() as hub:
         with hub.db.read() as session:
             row = accounts.by_name(session, name)
-        findings = [*_findings(hub, row), *_heard(hub, row)]
+        findings = [*_findings(hub, row), *_token(hub, row), *_heard(hub, row)]
     show([{"level": f.level, "topic": f.topic, "text": f.text, "action": f.action} for f in findings], json_=json_)
     if any(f.level is Level.RED for f in findings):
         sys.exit(1)
@@ -122,6 +122,15 @@ def _findings(hub: Hub, row: Account) -> list[Finding]:
         return self_test.check(connector, accounts.open_account(row, connector, hub.vault, hub.settings), position)
     except HubError as error:
         return [Finding("settings", Level.RED, str(error), "Change the account's settings.")]
+
+
+def _token(hub: Hub, row: Account) -> list[Finding]:
+    """Say whether the token is missing; nothing where the settings cannot be used, which another finding says."""
+    try:
+        opened = accounts.open_account(row, _connector(hub, row.connector), hub.vault, hub.settings)
+    except accounts.BROKEN:
+        return []
+    return accounts.token_findings(row, opened.settings)
 
 
 def _heard(hub: Hub, row: Account) -> list[Finding]:

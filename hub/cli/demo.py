@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.cli.simulate import create, demo_of, prepared
-from hub.connector.simulator import Faults, Simulator, Visitor
+from hub.connector.simulator import Faults, Poster, Simulator, Visitor
 from hub.context import Hub
 from hub.cti.models import EndpointRule, Extension
 from hub.errors import NotFoundError
@@ -99,6 +99,8 @@ class Demo:
             accounts.update(row, connector, self._hub.vault, settings)
         except NotFoundError:
             row = accounts.create(session, connector, self._hub.vault, title, settings, owner_id=owner_id)
+        if isinstance(simulator, Poster):
+            simulator.hub_url = f"{self._hub.settings.public_url}/hooks/{accounts.rotate_hook_token(row)}"
         if connector.exchange:
             self._phones(session, row, people)
         else:

@@ -1,7 +1,8 @@
 """What a connector offers. `connectors/<name>/__init__.py` exports one `CONNECTOR`; that is all the hub knows of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -22,6 +23,11 @@ class AccountSettings(BaseModel):
 
     # What was typed may be a secret: an error names the field, not the value.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @property
+    def wants_token(self) -> bool:
+        """Whether webhooks prove themselves by the account's token alone; then one without it is refused."""
+        return False
 
 
 SettingsT = TypeVar("SettingsT", bound=AccountSettings)
@@ -71,7 +77,9 @@ class Received:
     """What came of one webhook call.
 
     `events` are call events for the call state (telephony only); `records` go the way of every record;
-    `answer` is the JSON body the remote expects, None for 204; a browser gets a page instead.
+    `answer` is the JSON body the remote expects, None for 204; a browser gets a page instead. `text` is plain text that it
+    expects, such as that of a handshake. `odd` are parts that nobody understands, of a sender who proved who he is: they are
+    kept, set aside.
     """
 
     records: tuple[Delivered, ...] = ()
@@ -79,6 +87,8 @@ class Received:
     answer: dict[str, Any] | None = None
     page: bool = False  # a person's browser waits for the answer: a page that says thank you
     redirect: str = ""  # where it is sent instead, in the account's own settings
+    text: str = ""
+    odd: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +127,34 @@ class Checkable(Protocol):
 
     def check(self) -> Sequence[Finding]:
         """Look at everything that `Connector.check` looks at, and ask with the kept access; never raises ConnectorError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at an account found (`Watched`)."""
+
+    findings: Sequence[Finding]  # all that is known now, also what was found before and could not be asked again
+    again: timedelta  # when to look next
+    memory: Mapping[str, Any] = field(default_factory=dict)  # JSON, which the next look is given
+
+
+# Says when a record of ours was taken in: kind of records and remote id, as of `Delivered`. None: it is not there.
+Arrived = Callable[[str, str], datetime | None]
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """What an open account may offer beside `Remote`: to be looked at all the time, where things fail without a word.
+
+    One look at a time. When the process dies in it, the next one has the memory of the one before.
+    """
+
+    def look(self, memory: Mapping[str, Any], arrived: Arrived) -> Look:
+        """Look at what may be switched off, and mend what can be mended.
+
+        Args:
+            memory: of the last look; empty: there was none.
+
+        Raises:
+            ConnectorError: nothing could be asked; what was found before counts on.
+        """

@@ -14,3 +14,4 @@ class Hook:
     form: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of form posts, parsed by the web layer
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     method: str = "POST"  # or GET, with which some remotes ask whether the address is ours
+    url: str = ""  # as the remote called it, with its query: some sign it; empty: not known

@@ -1,13 +1,16 @@
 """Requests to a remote: whose certificates are trusted, how much of an answer is read, and how long it wants silence."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from hub.errors import RetryLaterError
 
 BLOCK = 1 << 16  # bytes of a body read at once
+_PLAIN = re.compile(r"[!-\[\]-~]*")  # ASCII without spaces, line breaks and backslashes
 
 
 class Session(requests.Session):
@@ -40,6 +43,18 @@ def blocks(answer: requests.Response, largest: int, whose: str) -> Iterator[byte
                 yield block
     except Exception as error:  # urllib3 raises its own below requests while a body is read
         raise RetryLaterError(f"{whose} broke off: {type(error).__name__}") from error
+
+
+def place_of(address: str) -> tuple[str, str]:
+    """Return scheme and host (with its port, where one is written) of an address that anybody may have written.
+
+    Both are empty where it is none, or one that two readers might understand in two ways.
+    """
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return (url.scheme, url.netloc.lower()) if _PLAIN.fullmatch(address) else ("", "")
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Harm(StrEnum):
@@ -110,6 +110,7 @@ class Simulator(Protocol):
         """Account settings (secrets too) with which the connector reaches this simulator."""
 
 
+@runtime_checkable
 class Poster(Protocol):
     """What the simulator of a remote that calls us has besides."""
 

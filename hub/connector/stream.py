@@ -174,6 +174,27 @@ class Findable(Protocol):
         """Return the ids of all records of this stream since a moment: for the audit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many records a remote itself counts in a stream, beside those that it lists."""
+
+    least: int
+    most: int  # as `least`, where the count stood still while it was listed
+    listed: frozenset[str]  # ids
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """What a stream may offer besides: the remote's own count, which the audit compares with what the hub has."""
+
+    def tally(self) -> Tally | None:
+        """Return it; None: the remote does not say.
+
+        Raises:
+            ConnectorError: not now.
+        """
+
+
 @runtime_checkable
 class HasFiles(Protocol):
     """What a stream of mails may offer besides: the files that came with them, fetched when somebody wants one."""
@@ -209,6 +230,24 @@ class HasPhotos(Protocol):
         """
 
 
+@runtime_checkable
+class HasMedia(Protocol):
+    """What a remote may offer besides: the files of its messages."""
+
+    def media(self, media: str, *, largest: int) -> bytes:
+        """Return a file; what it is, the caller looks.
+
+        Args:
+            media: the remote's id of it, as a message says.
+            largest: bytes; of what is larger nothing more is read.
+
+        Raises:
+            RejectedError: it is too large, or the remote does not hand it out.
+            GoneError: it is no more.
+            RetryLaterError: not now.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a write."""
@@ -226,6 +265,7 @@ class Writer(Protocol):
 
         Raises:
             RejectedError: never again; the remote refused it.
+            UnknownFateError: nobody knows whether it was made, and a second try might make another one.
         """
 
     def update(self, remote_id: str, values: Mapping[str, Any], *, version: str, key: str) -> Written:
@@ -281,6 +321,50 @@ class FindsNamed(Protocol):
         Raises:
             ConnectorError: for all of them, such as a permission that was taken away; they wait until it is back.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A container as a person chooses it: a form, a folder, a calendar, with what its remote says of it now."""
+
+    key: str  # of its stream
+    title: str
+    is_wanted: bool
+    state: str = ""  # active, archived, deleted, draft; empty: the remote knows no such thing
+    total: int | None = None  # records that there ever were; None: not said
+    organic: int | None = None  # of them, without an ad
+    expired: int | None = None  # of them, no longer shown by the remote
+    why: str = ""  # that it cannot be asked for now; the remote's own words
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where containers stand together: a page with its forms, a mailbox with its folders."""
+
+    key: str
+    title: str
+
+
+@runtime_checkable
+class Chooses(Protocol):
+    """What a remote may offer besides: containers that a person switches on and off. The choice is kept in the settings."""
+
+    def shelves(self) -> Sequence[Shelf]:
+        """Return where containers stand. Raises ConnectorError: the remote cannot be asked."""
+
+    def choices(self, shelf: str) -> Sequence[Choice]:
+        """Return the containers of one shelf, switched off ones too. Raises ConnectorError: the remote cannot be asked."""
+
+    def choose(self, key: str, *, wanted: bool) -> Mapping[str, Any]:
+        """Return the settings that change when a container is switched on or off; asks nobody.
+
+        Raises:
+            GoneError: it is no such container.
+        """
+
+    def kept_for(self) -> timedelta | None:
+        """Return how long the remote shows a record; None: for ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -372,6 +372,8 @@ def rule_kind(row: Identifier | Row[Any]) -> rules.IdentifierKind:
         return rules.IdentifierKind.ROLE_MAILBOX if email and email.role else rules.IdentifierKind.EMAIL
     if row.kind == TAX_ID:
         return rules.IdentifierKind.TAX_ID
+    if row.kind != PHONE:
+        return rules.IdentifierKind.REMOTE_ID  # a remote's own id of a person
     mobile = {PhoneKind.MOBILE, PhoneKind.PERSONAL, PhoneKind.PAGER}
     return rules.IdentifierKind.MOBILE if row.label in mobile else rules.IdentifierKind.FIXED
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Account as OpenAccount
-from hub.connector.contract import AccountSettings, Connector
+from hub.connector.contract import AccountSettings, Connector, Finding, Level
 from hub.errors import ConfigError, NotFoundError, UserError
 from hub.intake import channels, grants, read
 from hub.intake.models import Account, AccountState, Health
@@ -156,6 +156,16 @@ def hook_path(connector: Connector[Any], token: str) -> str:
 def drop_old_hook_token(row: Account) -> None:
     """Refuse the former token from now on."""
     row.old_hook_token_hash = ""
+
+
+def token_findings(row: Account, settings: AccountSettings) -> list[Finding]:
+    """Say of an account whose webhooks prove themselves by its token alone that it has none."""
+    if not settings.wants_token or row.hook_token_hash:
+        return []
+    text = "This account has no token: every call to its address is refused."
+    return [
+        Finding("token", Level.RED, text, "Make a new address in the settings, and enter it in the program that sends.")
+    ]
 
 
 def by_hook_token(session: Session, token: str) -> Account | None:

@@ -2,22 +2,33 @@
 
 Once a night, for each stream that can say which records there are: every id must be known here, kept or filtered with
 its reason. What is missing is fetched at once, and the account stays amber until an audit finds nothing missing.
+Where the remote counts its records, the count must be ours; where its notifications name records, those that reading
+found and no notification named are counted by the day. Both are warnings: what is there is read all the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.sift import Reason
-from hub.connector.stream import Findable, Lane, Remote
+from hub.connector.stream import Counts, Findable, FindsNamed, Lane, Remote, Tally
 from hub.errors import ConnectorError, ShapeError
 from hub.intake import health, receive
-from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord, StreamState
+from hub.intake.models import (
+    Account,
+    AccountState,
+    FilteredRecord,
+    NamedRecord,
+    PushChannel,
+    RawRecord,
+    StreamState,
+)
 from hub.intake.read import LISTING, Reader
 from hub.store.base import now
 from hub.store.session import Database
@@ -26,6 +37,8 @@ from hub.work.lease import Lease, LeaseLostError, release
 WINDOW = timedelta(days=14)  # that is compared; older records were compared before
 EVERY = timedelta(days=1)
 AGAIN = timedelta(hours=1)  # after one that could not be ended, or begun: everything is just being read
+PATIENCE = timedelta(hours=1)  # with notifications that come after what they name was read
+DAYS = 30  # for which it is written down how many did not come
 NAMED = 50  # missing ids that are written down
 UNSEEN = (Reason.TRASH, Reason.SPAM)  # why records in places that no stream reads are filtered
 SOME = 500
@@ -42,6 +55,9 @@ class Audit:
     fetched: int = 0
     error: str = ""
     too_early: bool = False
+    counted: int | None = None  # by the remote; None: it does not count
+    drift: int = 0  # how many more that are than the hub has
+    unnamed: Mapping[str, int] | None = None  # by day; None: no notification names records
 
 
 def audit(
@@ -60,6 +76,7 @@ def audit(
                 "at": now().isoformat(),
                 "compared": found.compared,
                 "missing": list(found.missing[:NAMED]),
+                **_compared(found, state.audit or {}),
             }
         if release(session, StreamState, lease, **values):
             health.refresh(session, account.id)
@@ -67,7 +84,27 @@ def audit(
         _log.warning(
             "an audit found records missing", account=account.name, stream=state.stream, count=len(found.missing)
         )
+    if found.drift:
+        _log.warning(
+            "a remote counts otherwise than the hub has", account=account.name, stream=state.title or state.stream,
+            counted=found.counted, drift=found.drift,
+        )  # fmt: skip
     return found
+
+
+def _compared(found: Audit, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is written down of counts and of notifications that did not come."""
+    told: dict[str, Any] = {}
+    if found.counted is not None:
+        told |= {"counted": found.counted, "drift": found.drift}
+    if found.unnamed is not None:
+        days = Counter(before.get("unnamed_by_day") or {}) + Counter(found.unnamed)
+        told |= {
+            "named": True,
+            "unnamed": sum(found.unnamed.values()),
+            "unnamed_by_day": dict(sorted(days.items())[-DAYS:]),
+        }
+    return told
 
 
 def _found(
@@ -85,7 +122,8 @@ def _found(
     if state.last_ok_at is None or state.phase == "full":
         return replace(nothing, too_early=True)
     try:
-        stream = open_remote(account, lane).stream(state.stream)
+        remote = open_remote(account, lane)
+        stream = remote.stream(state.stream)
         if not isinstance(stream, Findable):
             return nothing
         since = max(now() - WINDOW, state.begun_at)
@@ -94,11 +132,51 @@ def _found(
         with db.read() as session:
             unseen = sorted(present - _seen(session, account.id, state.records, present))
         fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
+        tally = stream.tally() if isinstance(stream, Counts) else None
     except (ConnectorError, ShapeError, LeaseLostError) as error:
         return Audit(state.stream, None, error=str(error)[:500])
     with db.read() as session:  # what nobody looked at and is not for the hub is no loss either
         kept = _kept(session, account.id, state.records, unseen)
-    return Audit(state.stream, len(present), tuple(one for one in unseen if one in kept), fetched)
+        found = Audit(state.stream, len(present), tuple(one for one in unseen if one in kept), fetched)
+        if tally is not None:
+            found = _counted(found, tally, len(_seen(session, account.id, state.records, tally.listed)))
+        return replace(found, unnamed=_unnamed(session, state) if isinstance(remote, FindsNamed) else None)
+
+
+def _counted(found: Audit, tally: Tally, ours: int) -> Audit:
+    """Compare counts; where the remote's is not certain, any of them may be right. Pure."""
+    if tally.least <= ours <= tally.most:
+        return replace(found, counted=ours)
+    theirs = tally.least if ours < tally.least else tally.most
+    return replace(found, counted=theirs, drift=theirs - ours)
+
+
+def _unnamed(session: Session, state: StreamState) -> dict[str, int] | None:
+    """Count records since the audit before that came by reading and were not named, by the day; None: nobody tells us.
+
+    A notification may come after the record was read, so the last hour is left to the next audit.
+    """
+    channel = select(PushChannel.id).where(
+        PushChannel.account_id == state.account_id, PushChannel.stream == state.stream
+    )
+    if session.scalar(channel) is None:
+        return None
+    before = state.audit or {}
+    if not before.get("named"):
+        return {}  # from now on: what came before the channel was open nobody could name
+    begun = [datetime.fromisoformat(before["at"]) - PATIENCE, *([state.last_full_at] if state.last_full_at else [])]
+    was_named = exists().where(
+        NamedRecord.account_id == RawRecord.account_id,
+        NamedRecord.records == RawRecord.stream,
+        NamedRecord.remote_id == RawRecord.remote_id,
+    )
+    # Of a record that changed since, this is the moment of the change; leads, calls and the like never do.
+    query = select(RawRecord.received_at).where(
+        RawRecord.account_id == state.account_id, RawRecord.stream == state.records,
+        RawRecord.container == state.stream, RawRecord.received_at > max(begun),
+        RawRecord.received_at <= now() - PATIENCE, RawRecord.version == 1, ~was_named,
+    )  # fmt: skip
+    return dict(Counter(moment.date().isoformat() for moment in session.scalars(query)))
 
 
 def _seen(session: Session, account_id: int, records: str, ids: frozenset[str]) -> set[str]:

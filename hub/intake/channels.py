@@ -11,6 +11,7 @@ after it was committed: before, it comes again, and that costs a look.
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session, aliased
 
 from hub import log
 from hub.connector.hook import Hook
-from hub.connector.stream import Channel, Hinted, Lane, Push, Remote
+from hub.connector.stream import Channel, Hinted, Lane, Named, Push, Remote
 from hub.errors import AuthError, ConnectorError, GoneError, LimitedError, NotFoundError, RetryLaterError, ShapeError
 from hub.intake import grants, named, read, receive, trouble
 from hub.intake.models import Account, AccountState, PushChannel, StreamState
@@ -335,14 +336,53 @@ class Channels:
             HookError: it is not from whom it says.
             ConnectorError: the account cannot be opened, or who sent it not be found out, just now.
         """
+        with self.db.read() as session:
+            rows = channels_of(session, [account.id])
+        hinted = self.understood(account, hook, rows)
+        self.keep_all([(account, hinted)])
+        return hinted
+
+    def understood(self, account: Account, hook: Hook, rows: Sequence[PushChannel]) -> Hinted:
+        """Return what a notification says, without keeping it.
+
+        Args:
+            rows: the account's channels.
+
+        Raises:
+            Exception: as of `heard`.
+        """
         push = self.open_remote(account, Lane.INCREMENTAL).push()
         if push is None:
             raise NotFoundError("There is no account here that takes notifications")
-        hinted = push.hinted(hook, list(self._kept(account).values()), address(self.public_url, account))
-        self._renew(account, hinted.renew)
-        self._keep_named(account, hinted)
-        self._hint(account, hinted.keys)
-        return hinted
+        return push.hinted(hook, [self._opened(row) for row in rows], address(self.public_url, account))
+
+    def keep_all(self, heard: Sequence[tuple[Account, Hinted]]) -> None:
+        """Keep what notifications said, in one transaction; when this returns, it is kept."""
+        if all(self._is_known(account, hinted) for account, hinted in heard):
+            return
+        named_by: dict[int, list[Named]] = defaultdict(list)
+        with self.db.write() as session:
+            for account, hinted in heard:
+                named_by[account.id] += hinted.named
+                self._renew(session, account, hinted.renew)
+                for one in hinted.odd:
+                    receive.keep_odd(session, account.id, ODD, dict(one), "nobody understands this part of a notification")
+                if hinted.lists:
+                    read.hint(session, account.id, [read.LISTING])
+                if hinted.keys:
+                    hint(session, account.connector, hinted.keys)
+            for account_id, some in named_by.items():
+                named.keep(session, account_id, some)
+        self.wake()
+
+    def _is_known(self, account: Account, hinted: Hinted) -> bool:
+        """Say whether a notification says only what is due already: looking costs no write."""
+        if hinted.named or hinted.odd or hinted.lists or hinted.renew:
+            return False
+        if not hinted.keys:
+            return True
+        with self.db.read() as session:
+            return not _to_hint(session, account.connector, hinted.keys)
 
     def fetch(self, lease: Lease) -> None:
         """Ask a queue once; what was in it is acknowledged after it is kept."""
@@ -391,40 +431,25 @@ class Channels:
             hint(session, account.connector, keys)
         self.wake()
 
-    def _keep_named(self, account: Account, hinted: Hinted) -> None:
-        """Write down records that were named, and set aside what nobody understands; one transaction."""
-        if not (hinted.named or hinted.odd or hinted.lists):
-            return
-        with self.db.write() as session:
-            named.keep(session, account.id, hinted.named)
-            for one in hinted.odd:
-                receive.keep_odd(session, account.id, ODD, dict(one), "nobody understands this part of a notification")
-            if hinted.lists:
-                read.hint(session, account.id, [read.LISTING])
-        self.wake()
-
-    def _renew(self, account: Account, keys: Sequence[str]) -> None:
+    def _renew(self, session: Session, account: Account, keys: Sequence[str]) -> None:
         """Let channels be renewed that the remote wants a sign of life for, or that it took away."""
         if not keys:
             return
-        with self.db.write() as session:
-            mine = (PushChannel.account_id == account.id, PushChannel.stream.in_(keys))
-            for row in session.scalars(select(PushChannel).where(*mine)):
-                row.facts = {**row.facts, "renew_at": now().isoformat()}
-            state = session.scalar(
-                select(StreamState.id).where(StreamState.account_id == account.id, StreamState.stream == PUSH)
-            )
-            if state is not None:
-                _look_now(session, state)
-        self.wake()
+        mine = (PushChannel.account_id == account.id, PushChannel.stream.in_(keys))
+        for row in session.scalars(select(PushChannel).where(*mine)):
+            row.facts = {**row.facts, "renew_at": now().isoformat()}
+        state = session.scalar(
+            select(StreamState.id).where(StreamState.account_id == account.id, StreamState.stream == PUSH)
+        )
+        if state is not None:
+            _look_now(session, state)
 
     # --- rows -----------------------------------------------------------------------------------------------------
 
     def _kept(self, account: Account) -> dict[str, Channel]:
         """Return the account's channels by their streams."""
         with self.db.read() as session:
-            rows = session.scalars(select(PushChannel).where(PushChannel.account_id == account.id)).all()
-        return {row.stream: self._opened(row) for row in rows}
+            return {row.stream: self._opened(row) for row in channels_of(session, [account.id])}
 
     def _opened(self, row: PushChannel) -> Channel:
         return Channel(
@@ -449,6 +474,11 @@ class Channels:
     def _release(self, lease: Lease, **values: Any) -> None:
         with self.db.write() as session:
             release(session, StreamState, lease, **values)
+
+
+def channels_of(session: Session, account_ids: Sequence[int]) -> Sequence[PushChannel]:
+    """Return the open channels of accounts."""
+    return session.scalars(select(PushChannel).where(PushChannel.account_id.in_(account_ids))).all()
 
 
 def reached_at(settings: Settings) -> str:

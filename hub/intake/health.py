@@ -1,12 +1,14 @@
 """How an account is, in one word and one sentence: computed from its streams, never set by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.intake.models import NAMED, Account, AccountState, Health, NamedRecord, RawRecord, RawState, StreamState
+from hub.connector.contract import Level
+from hub.intake.models import NAMED, WATCH, Account, AccountState, Health, NamedRecord, RawRecord, RawState, StreamState
 from hub.store.base import now
 
 LATE_FACTOR = 3  # times the usual gap without a good look
@@ -16,6 +18,8 @@ _PERSON = {"auth", "brake", "disabled", "defect"}  # troubles that nobody but a 
 
 def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
     """Return how one stream is, and what to say of it. Pure."""
+    if state.stream == WATCH:
+        return _of_look(state.audit or {})
     if state.trouble in _PERSON:
         return Health.NEEDS_YOU, state.last_error
     if state.trouble in {"scope", "away"}:
@@ -24,6 +28,10 @@ def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
         return Health.NEVER_RUN, ""
     if state.audit and state.audit.get("missing"):
         return Health.WARNINGS, _missing(state.audit["missing"])
+    if state.audit and state.audit.get("drift"):
+        return Health.WARNINGS, drifted(state.audit)
+    if state.audit and state.audit.get("unnamed"):
+        return Health.WARNINGS, unnamed(state.audit)
     if state.phase in {"full", "sweep", "prove", "leave"}:
         return Health.WORKING, ""
     if state.every_s and state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
@@ -34,6 +42,28 @@ def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
 def _missing(ids: Sequence[str]) -> str:
     shown = ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")
     return f"The last audit found {len(ids)} records missing and fetched them: {shown}"
+
+
+def drifted(audit: Mapping[str, Any]) -> str:
+    """Say that the remote counts otherwise than the hub has."""
+    return (
+        f"The other system counts {audit['counted']} records; the hub has {audit['counted'] - audit['drift']} of them."
+    )
+
+
+def unnamed(audit: Mapping[str, Any]) -> str:
+    """Say that records were found which no notification had named."""
+    return f"{audit['unnamed']} records came without a notification since the audit before; reading found them."
+
+
+def _of_look(audit: Mapping[str, Any]) -> tuple[Health, str]:
+    """Return what the last look at an account says of it."""
+    listed = audit.get("findings", ())
+    for level, health in ((Level.RED, Health.NEEDS_YOU), (Level.AMBER, Health.WARNINGS)):
+        said = [f"{one['text']} {one['action']}".strip() for one in listed if one["level"] == level]
+        if said:
+            return health, " ".join(said)[:1000]
+    return Health.HEALTHY, ""
 
 
 def _patience(state: StreamState) -> timedelta:
@@ -65,6 +95,7 @@ def refresh(session: Session, account_id: int) -> Health:
     if account.state != AccountState.ACTIVE:
         return Health(account.health)
     is_read = (StreamState.records != "") | StreamState.stream.startswith(NAMED, autoescape=True)
+    is_read |= StreamState.stream == WATCH
     streams = session.scalars(
         select(StreamState).where(StreamState.account_id == account_id, StreamState.wanted, is_read)
     ).all()
@@ -76,7 +107,7 @@ def refresh(session: Session, account_id: int) -> Health:
     health, text = of_account(streams, aside or 0, now(), lost=lost or 0)
     if (account.health, account.health_text) != (health, text):
         account.health, account.health_text = health, text
-    last = max((state.last_ok_at for state in streams if state.last_ok_at), default=None)
+    last = max((one.last_ok_at for one in streams if one.last_ok_at and one.stream != WATCH), default=None)
     if last is not None:
         account.last_event_at = last
     return health

@@ -52,6 +52,7 @@ class Account(PublicId, Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+WATCH = "watch"  # the stream of an account that is looked at all the time; see watch.py
 NAMED = "named:"  # begins the stream of a place whose records are named by notifications; see named.py
 
 

@@ -29,6 +29,7 @@ from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, LeaseLostError, fence, holds, release
 
 SOME = 50  # records asked for at once
+AT_ONCE = 10  # kept in one transaction: notifications wait behind it
 # How long after it was named a record that the remote does not show is asked for again, and then given up.
 AGAIN = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, *range(3600, 36 * 3600 + 1, 3600)))
 KEPT = timedelta(days=40)  # Meta's longest repetition of a notification is a day and a half
@@ -69,7 +70,8 @@ def due() -> ColumnElement[bool]:
         StreamState.stream.startswith(NAMED, autoescape=True)
         & StreamState.wanted
         & (StreamState.due_at <= moment)
-        & waits.correlate(StreamState)
+        # Whoever died behind the last record left the trouble that was in the way before.
+        & (waits.correlate(StreamState) | (StreamState.trouble != ""))
     )
 
 
@@ -110,7 +112,8 @@ class Finder:
             while ids := self._waiting(account.id, records, mailbox):
                 told: Sequence[Upsert | Filtered | NotYet] = remote.find_named(records, mailbox, ids)
                 answers = {one.remote_id: one for one in told}
-                self._keep(lease, account, records, ids, answers)
+                for begin in range(0, len(ids), AT_ONCE):
+                    self._keep(lease, account, records, ids[begin : begin + AT_ONCE], answers)
         except LeaseLostError:
             return
         except DATABASE_AWAY:

@@ -70,37 +70,62 @@ _WORDS: Mapping[Field, tuple[str, ...]] = {
     Field.NAME: (
         "full name", "fullname", "name", "your name", "contact name", "customer name", "שם מלא", "שם", "השם שלך",
         "שם פרטי ומשפחה", "الاسم", "الاسم الكامل", "الاسم بالكامل", "imię i nazwisko", "imie i nazwisko", "фио", "имя и фамилия",
-        "ваше имя", "полное имя",
+        "ваше имя", "полное имя", "שמך", "שמך המלא", "اسمك", "اسمك الكامل", "jak się nazywasz", "как вас зовут", "как тебя зовут",
+        "как к вам обращаться",
     ),
-    Field.GIVEN: ("first name", "firstname", "given name", "fname", "שם פרטי", "الاسم الأول", "imię", "imie", "имя"),
+    Field.GIVEN: ("first name", "firstname", "given name", "fname", "שם פרטי", "الاسم الأول", "imię", "imie", "имя", "שמך הפרטי", "اسمك الأول", "jak masz na imię"),
     Field.FAMILY: (
-        "last name", "lastname", "surname", "family name", "lname", "שם משפחה", "اسم العائلة", "اللقب", "nazwisko", "фамилия",
+        "last name", "lastname", "surname", "family name", "lname", "שם משפחה", "اسم العائلة", "اللقب", "nazwisko", "фамилия", "שם משפחתך", "اسم عائلتك",
     ),
     Field.EMAIL: (
         "email", "e mail", "mail", "email address", "e mail address", "your email", "work email", "business email", "דואל",
         "דוא ל", "מייל", "אימייל", "כתובת מייל", "כתובת אימייל", "כתובת דואל", "البريد الإلكتروني", "البريد الالكتروني",
-        "الإيميل", "adres e mail", "adres email", "почта", "электронная почта", "эл почта", "емейл",
+        "الإيميل", "adres e mail", "adres email", "почта", "электронная почта", "эл почта", "емейл", "بريدك الإلكتروني", "عنوان البريد الإلكتروني", "عنوان بريدك الإلكتروني",
+        "адрес электронной почты", "электронную почту",
     ),
     Field.PHONE: (
         "phone", "phone number", "telephone", "tel", "mobile", "mobile number", "mobile phone", "cell", "cell phone",
         "your phone", "work phone", "whatsapp", "whatsapp number", "טלפון", "מספר טלפון", "נייד", "טלפון נייד", "סלולרי",
         "פלאפון", "الهاتف", "رقم الهاتف", "الجوال", "رقم الجوال", "رقم الموبايل", "telefon", "numer telefonu",
-        "nr telefonu", "telefon komórkowy", "komórka", "телефон", "номер телефона", "мобильный", "мобильный телефон",
+        "nr telefonu", "telefon komórkowy", "komórka", "телефон", "номер телефона", "мобильный", "мобильный телефон", "מספר נייד", "מספר הטלפון הנייד", "رقم هاتفك", "هاتفك", "رقم جوالك",
+        "номер мобильного телефона", "numer komórki",
     ),
     Field.COMPANY: (
         "company", "company name", "business name", "organization", "organisation", "חברה", "שם החברה", "שם העסק", "الشركة",
-        "اسم الشركة", "firma", "nazwa firmy", "компания", "название компании", "организация",
+        "اسم الشركة", "firma", "nazwa firmy", "компания", "название компании", "организация", "اسم شركتك", "название вашей компании", "название своей компании",
     ),
     Field.JOB_TITLE: (
         "job title", "position", "role", "תפקיד", "المسمى الوظيفي", "الوظيفة", "stanowisko", "должность",
     ),
     Field.WEBSITE: ("website", "web site", "url", "אתר", "אתר אינטרנט", "الموقع", "strona internetowa", "strona www", "сайт"),
-    Field.CITY: ("city", "town", "עיר", "ישוב", "المدينة", "miasto", "miejscowość", "город"),
+    Field.CITY: ("city", "town", "עיר", "ישוב", "עיר מגורים", "المدينة", "مدينتك", "miasto", "miejscowość", "город"),
     Field.STREET: ("address", "street", "street address", "כתובת", "רחוב", "العنوان", "adres", "ulica", "адрес", "улица"),
     Field.ZIP: ("zip", "zip code", "postcode", "postal code", "מיקוד", "الرمز البريدي", "kod pocztowy", "индекс"),
     Field.COUNTRY: ("country", "מדינה", "ארץ", "البلد", "الدولة", "kraj", "страна"),
 }  # fmt: skip
 _BY_WORD = {word: field for field, words in _WORDS.items() for word in words}
+# What a question says around the thing it asks for, before and behind it. What is left must be one of the words above, whole:
+# "What is your name?" asks for a name, "What is the name of your dog?" does not.
+_BEFORE = (
+    "what whats is which please kindly enter provide write type tell give us leave share fill in add the your you a best "
+    "מה מהו מהי נא אנא בבקשה להזין הזן הזיני הזינו הכנס הכניסי הכניסו להכניס מלא מלאי מלאו למלא רשום רשמי רשמו לרשום כתוב כתבי "
+    "כתבו לכתוב ציין צייני ציינו לציין השאר השאירי השאירו להשאיר את באיזה באיזו "
+    "ما هو هي أدخل ادخل إدخال ادخال اكتب كتابة يرجى الرجاء من فضلك "
+    "jaki jaka jakie jest podaj podać proszę wpisz wpisać napisz zostaw twój twoja twoje swój swoją swoje pana pani państwa "
+    "какой какая какое каков какова у вас ваш ваша ваше вашу укажите введите напишите оставьте пожалуйста свой своя "  # noqa: RUF001 - Russian
+    "свое своё свою"
+)
+_BEHIND = (
+    "please here to reach contact call you us at on by for do live in are from based "
+    "שלך שלכם שלכן בבקשה כאן ליצירת קשר לחזרה אליך אליכם אתה אתם את גר גרה גרים "
+    "الخاص الخاصة بك هنا من فضلك للتواصل معك "
+    "proszę tutaj do kontaktu пожалуйста здесь для связи с вами"  # noqa: RUF001 - Russian
+)
+# Whoever begins so wants a yes or a no.
+_YES_OR_NO = "do does did have has are is can could may would will should האם يا هل czy есть можно можете"
+_OPENING, _CLOSING, _ASKING = (frozenset(one.split()) for one in (_BEFORE, _BEHIND, _YES_OR_NO))
+_LONGEST_QUESTION = 20  # words
+_BARE = str.maketrans("أإآٱىё", "اااايе")
 _MAIL = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]+\.[^\s@<>.]{2,}")
 _NOT_OF_NUMBER = re.compile(r"[\s().\-/+\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _QUOTES = "\"'\u05f3\u05f4\u2019"  # within a word, such as an abbreviation in Hebrew
@@ -171,7 +196,36 @@ def _by_word(answer: Answer) -> Found:
     for text in (answer.key, answer.label):
         if field := _BY_WORD.get(folded(text)):
             return Found(field, By.WORD)
+    for text in (answer.key, answer.label):
+        if field := _by_sentence(text):
+            return Found(field, By.WORD)
     return Found()
+
+
+def _by_sentence(text: str) -> Field | None:
+    """Return what a whole question asks for, such as "What is your first name?"; None where that is not sure."""
+    words = folded(text).split()
+    if not 1 < len(words) <= _LONGEST_QUESTION or words[0] in _ASKING:
+        return None
+    while words:
+        found = _BY_BARE.get(_bare(" ".join(words)))
+        if found is not None:
+            return found
+        if words[0] in _OPENING:
+            words = words[1:]
+        elif words[-1] in _CLOSING:
+            words = words[:-1]
+        else:
+            return None
+    return None
+
+
+def _bare(text: str) -> str:
+    """Return words without what sentences change in them: the article in Hebrew, letters that are written in two ways."""
+    return " ".join(re.sub("^ה(?=[א-ת]{2})", "", word) for word in text.translate(_BARE).split())
+
+
+_BY_BARE = {_bare(word): field for word, field in _BY_WORD.items()}
 
 
 def _is_mail(answer: Answer) -> bool:

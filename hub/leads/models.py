@@ -36,6 +36,17 @@ class Stage(StrEnum):
     SPAM = "spam"
 
 
+class Feedback(StrEnum):
+    """Whether the source of a lead was told that it came to a stage."""
+
+    NONE = ""  # nobody decided: the source wants to know nothing so far
+    WAITING = "waiting"
+    TOLD = "told"
+    LATE = "late"  # older than a source counts
+    NO_CONSENT = "no_consent"
+    REFUSED = "refused"  # by the source; why, the outbox knows
+
+
 class LeadRow(PublicId, Base):
     """A lead as its source sent it, and how it stands."""
 
@@ -104,11 +115,16 @@ class Consent(Base):
     """What somebody agreed to, or not: written once and never changed. A withdrawal is another row."""
 
     __tablename__ = "consent"
-    __table_args__ = (UniqueConstraint("account_id", "remote_id", "key"), Index(None, "lead_id"))
+    __table_args__ = (
+        UniqueConstraint("account_id", "remote_id", "key"),
+        Index(None, "lead_id"),
+        Index(None, "whose", "key"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
-    remote_id: Mapped[str]  # of the lead
+    remote_id: Mapped[str]  # of the lead, or of the message
     lead_id: Mapped[int | None] = mapped_column(ForeignKey("lead.id", ondelete="SET NULL"))
+    whose: Mapped[str] = mapped_column(default="")  # number in E.164 of who said it in a message
     form_id: Mapped[str] = mapped_column(default="")
     version: Mapped[str] = mapped_column(default="")  # of the form's definition
     key: Mapped[str]
@@ -196,7 +212,7 @@ class LeadStage(Base):
     """That a lead came to a stage, when, and what proves it; nothing is ever taken back, only followed by another."""
 
     __tablename__ = "lead_stage"
-    __table_args__ = (UniqueConstraint("lead_id", "stage", "occurrence"),)
+    __table_args__ = (UniqueConstraint("lead_id", "stage", "occurrence"), Index(None, "feedback", "at"))
     id: Mapped[int] = mapped_column(primary_key=True)
     lead_id: Mapped[int] = mapped_column(ForeignKey("lead.id", ondelete="CASCADE"))
     stage: Mapped[str]
@@ -205,3 +221,4 @@ class LeadStage(Base):
     interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interaction.id", ondelete="SET NULL"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     reason: Mapped[str] = mapped_column(default="")
+    feedback: Mapped[str] = mapped_column(default=Feedback.NONE)

@@ -132,6 +132,12 @@ def whole(session: Session, public_id: UUID) -> Whole:
     return Whole(line, answers, consents, stages, touch, _names(session, touch))
 
 
+def of_item(session: Session, interaction_id: int) -> Whole | None:
+    """Return the lead that a row of a timeline is; None where it is gone."""
+    found = session.scalar(select(LeadRow.public_id).where(LeadRow.interaction_id == interaction_id))
+    return whole(session, found) if found is not None else None
+
+
 def _names(session: Session, touch: Touchpoint | None) -> dict[str, AdName]:
     if touch is None:
         return {}

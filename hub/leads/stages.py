@@ -18,6 +18,7 @@ CLOSING = frozenset({Stage.CUSTOMER, Stage.LOST, Stage.INVALID, Stage.SPAM})
 BY_HAND = frozenset({Stage.QUALIFIED, Stage.OPPORTUNITY}) | CLOSING
 MOST = 1000  # things that happened, looked at in one transaction
 _SPOKEN = (Kind.CALL, Kind.EMAIL, Kind.MESSAGE)
+_FAILED = "failed"  # state of a message that reached nobody
 _LEAD = aliased(Participant)  # the lead's own place on the customer's timeline
 
 
@@ -75,7 +76,7 @@ def _since() -> Any:
 
 
 def _is_ours(happened: Interaction) -> bool:
-    return happened.direction == Direction.OUTBOUND
+    return happened.direction == Direction.OUTBOUND and happened.detail.get("state") != _FAILED  # of a message
 
 
 def _is_reply(happened: Interaction) -> bool:

@@ -6,22 +6,22 @@ leads. A lead is never lost: where nobody can be recognised in it, it stands in 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import phonenumbers
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from hub.identity import link
 from hub.identity.models import Link
-from hub.identity.points import Point, ours, points
+from hub.identity.points import Ours, Point, ours, points
 from hub.identity.said import said as said_of_party
 from hub.intake.models import Account, RawRecord, RawState
+from hub.leads import names
 from hub.leads.answers import By, Field, Found, party_of, understood
-from hub.leads.assign import assign
+from hub.leads.assign import assign, region_of
 from hub.leads.attribution import bucket
-from hub.leads.models import AdName, Bucket, Consent, LeadAnswer, LeadRow, LeadStage, QuestionField, Stage, Touchpoint
+from hub.leads.models import Bucket, Consent, LeadAnswer, LeadRow, LeadStage, QuestionField, Stage, Touchpoint
 from hub.leads.said import said
 from hub.records.interaction import Interaction as Record
 from hub.records.lead import Lead
@@ -32,6 +32,7 @@ from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind
 
 FRESH = timedelta(days=1)  # an older one is history, which nobody is called to
+FIRST, FIRST_LETTERS = 3, 80  # answers on a row of a timeline
 ERASED = link.ERASED
 _OF_AD = ("campaign_id", "adset_id", "ad_id", "is_organic")
 _OF_TOUCH = (*_OF_AD, "platform", "form_id", "form_name", "page_url", "referrer")
@@ -68,7 +69,8 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
     """
     in_turn(session, LeadRow.__tablename__)
     told = _told(session, account.id)
-    works = [_work(session, one, told, region) for one in given]
+    own = ours(session)
+    works = [_work(one, told, region, own) for one in given]
     erased = _link(session, account, works, region)
     works = [one for one in works if one.raw.id not in erased]
     _find_rows(session, account, works)
@@ -76,8 +78,7 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
         _write(session, account, one)
     session.flush()
     _show(session, account, works)
-    for one in works:
-        _keep_rest(session, account, one, region)
+    _keep_rest(session, account, works, region)
     session.flush()
     return [RawState.FILTERED if one.raw.id in erased else RawState.APPLIED for one in given]
 
@@ -91,14 +92,14 @@ def _told(session: Session, account_id: int) -> dict[tuple[str, str], str]:
     return {(row.form_id, row.key): row.field for row in rows}
 
 
-def _work(session: Session, given: Given, told: Mapping[tuple[str, str], str], region: str) -> _Work:
+def _work(given: Given, told: Mapping[tuple[str, str], str], region: str, own: Ours) -> _Work:
     lead = said(given.values, received_at=given.raw.received_at)
     of_form = {key: word for (form, key), word in told.items() if not form}
     of_form |= {key: word for (form, key), word in told.items() if form and form == lead.origin.form_id}
     found = understood(lead.answers, of_form)
     party = party_of(lead.answers, found, given.raw.remote_id)
     record = said_of_party(party)
-    return _Work(given.raw, lead, found, party, points(record, region, ours(session)), record.name)
+    return _Work(given.raw, lead, found, party, points(record, region, own), record.name)
 
 
 def _link(session: Session, account: Account, works: Sequence[_Work], region: str) -> set[int]:
@@ -164,6 +165,7 @@ def _record(work: _Work) -> Record:
         "campaign": origin.campaign_name,
         "platform": origin.platform,
         "bucket": str(bucket(work.lead)),
+        "answers": _first(work),
     }
     return Record(
         kind=Kind.LEAD,
@@ -177,85 +179,103 @@ def _record(work: _Work) -> Record:
     )
 
 
-def _keep_rest(session: Session, account: Account, work: _Work, region: str) -> None:
-    row, lead = work.row, work.lead
-    assert row is not None
-    session.execute(delete(LeadAnswer).where(LeadAnswer.lead_id == row.id))
-    for place, (answer, found) in enumerate(zip(lead.answers, work.found, strict=True)):
-        session.add(
-            LeadAnswer(
-                lead_id=row.id,
-                place=place,
-                key=answer.key,
-                type=answer.type,
-                label=answer.label,
-                sent=list(answer.values),
-                shown=list(answer.shown),
-                options=list(answer.options),
-                field=str(found.field or ""),
-                by=str(found.by or ""),
-            )
-        )
-    _keep_agreements(session, account, row, lead)
-    _keep_touchpoint(session, account, row, lead)
-    _keep_names(session, account, lead)
-    if work.is_new:
-        session.execute(
-            insert(session, LeadStage)
-            .values(lead_id=row.id, stage=Stage.RECEIVED, at=lead.created_at, interaction_id=row.interaction_id)
-            .on_conflict_do_nothing()
-        )
-        if not lead.is_test and now() - lead.created_at < FRESH:
-            _assign(session, account, work, region)
+def _first(work: _Work) -> list[dict[str, str]]:
+    """Return what a row of a timeline shows of the answers: the first ones that say what is wanted, not who wants it."""
+    asked = [one for one, found in zip(work.lead.answers, work.found, strict=True) if found.field is None]
+    told = [(one.label or one.key, ", ".join(one.shown or one.values).strip()) for one in asked]
+    return [{"question": question[:FIRST_LETTERS], "answer": text[:FIRST_LETTERS]} for question, text in told if text][
+        :FIRST
+    ]
+
+
+def _keep_rest(session: Session, account: Account, works: Sequence[_Work], region: str) -> None:
+    _keep_answers(session, works)
+    _keep_agreements(session, account, works)
+    _keep_touchpoints(session, account, works)
+    for one in works:
+        _keep_names(session, account, one.lead)
+    _begin_stages(session, [one for one in works if one.is_new])
+    for one in works:
+        if one.is_new and not one.lead.is_test and now() - one.lead.created_at < FRESH:
+            _assign(session, account, one, region)
+
+
+def _keep_answers(session: Session, works: Sequence[_Work]) -> None:
+    if before := [_row(one).id for one in works if not one.is_new]:
+        session.execute(delete(LeadAnswer).where(LeadAnswer.lead_id.in_(before)))
+    answers = [
+        {
+            "lead_id": _row(one).id, "place": place, "key": answer.key, "type": answer.type, "label": answer.label,
+            "sent": list(answer.values), "shown": list(answer.shown), "options": list(answer.options),
+            "field": str(found.field or ""), "by": str(found.by or ""),
+        }
+        for one in works
+        for place, (answer, found) in enumerate(zip(one.lead.answers, one.found, strict=True))
+    ]  # fmt: skip
+    if answers:
+        session.execute(insert(session, LeadAnswer), answers)
+
+
+def _begin_stages(session: Session, works: Sequence[_Work]) -> None:
+    first = [
+        {"lead_id": row.id, "stage": Stage.RECEIVED, "at": row.created_at, "interaction_id": row.interaction_id}
+        for row in map(_row, works)
+    ]
+    if first:
+        session.execute(insert(session, LeadStage).on_conflict_do_nothing(), first)
 
 
 def _assign(session: Session, account: Account, work: _Work, region: str) -> None:
-    row, origin = work.row, work.lead.origin
-    assert row is not None
+    row, origin = _row(work), work.lead.origin
     facts = {
         "account": str(account.public_id), "campaign": origin.campaign_id, "form": origin.form_id, "platform": origin.platform,
-        "language": row.language, "region": _region_of(row.phone) or region,
+        "language": row.language, "region": region_of(row.phone) or region,
     }  # fmt: skip
     given = assign(session, facts, work.party_id)
     if given.owner_id is not None:
         row.owner_id, row.rule_id, row.assigned_at = given.owner_id, given.rule_id, now()
 
 
-def _region_of(phone: str) -> str:
-    """Return the country of a number in E.164, as ISO 3166; empty where it has none."""
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(phone)) or ""
-    except phonenumbers.NumberParseException:
-        return ""
+def _keep_agreements(session: Session, account: Account, works: Sequence[_Work]) -> None:
+    boxes = [
+        {
+            "account_id": account.id, "remote_id": work.lead.remote_id, "lead_id": _row(work).id,
+            "form_id": work.lead.origin.form_id, "version": one.version, "key": one.key, "text": one.text, "url": one.url,
+            "required": one.required, "checked": one.checked, "given_at": work.lead.created_at,
+        }
+        for work in works
+        for one in work.lead.agreements
+    ]  # fmt: skip
+    if boxes:
+        session.execute(insert(session, Consent).on_conflict_do_nothing(), boxes)
 
 
-def _keep_agreements(session: Session, account: Account, row: LeadRow, lead: Lead) -> None:
-    for one in lead.agreements:
-        session.execute(
-            insert(session, Consent)
-            .values(
-                account_id=account.id, remote_id=lead.remote_id, lead_id=row.id, form_id=lead.origin.form_id,
-                version=one.version, key=one.key, text=one.text, url=one.url, required=one.required, checked=one.checked,
-                given_at=lead.created_at,
-            )
-            .on_conflict_do_nothing()
-        )  # fmt: skip
+def _keep_touchpoints(session: Session, account: Account, works: Sequence[_Work]) -> None:
+    query = select(Touchpoint).where(Touchpoint.lead_id.in_([_row(one).id for one in works]))
+    known = {one.lead_id: one for one in session.scalars(query)}
+    for work in works:
+        number = _row(work).id
+        if (touch := known.get(number)) is None:
+            touch = Touchpoint(account_id=account.id, lead_id=number)
+            session.add(touch)
+        _tell_touchpoint(touch, work)
 
 
-def _keep_touchpoint(session: Session, account: Account, row: LeadRow, lead: Lead) -> None:
-    origin = lead.origin
-    touch = session.scalar(select(Touchpoint).where(Touchpoint.lead_id == row.id))
-    if touch is None:
-        touch = Touchpoint(account_id=account.id, lead_id=row.id)
-        session.add(touch)
+def _tell_touchpoint(touch: Touchpoint, work: _Work) -> None:
+    origin, lead = work.lead.origin, work.lead
     told = {name: getattr(origin, name) for name in _OF_TOUCH}
     if not told["campaign_id"] and touch.campaign_id:  # it was told, and whoever reads may not see it any more
         told |= {name: getattr(touch, name) for name in _OF_AD}
     for name, value in told.items():
         setattr(touch, name, value)
     how = Bucket.PAID if touch.campaign_id and not lead.is_test else bucket(lead)
-    touch.interaction_id, touch.at, touch.bucket = row.interaction_id, lead.created_at, how
+    touch.interaction_id, touch.at, touch.bucket = _row(work).interaction_id, lead.created_at, how
     touch.utm, touch.clicks = dict(origin.utm), dict(origin.clicks)
+
+
+def _row(work: _Work) -> LeadRow:
+    assert work.row is not None, "it was written before"
+    return work.row
 
 
 def _keep_names(session: Session, account: Account, lead: Lead) -> None:
@@ -264,29 +284,8 @@ def _keep_names(session: Session, account: Account, lead: Lead) -> None:
     named = (("campaign", origin.campaign_id, origin.campaign_name), ("adset", origin.adset_id, origin.adset_name),
              ("ad", origin.ad_id, origin.ad_name))  # fmt: skip
     for level, remote_id, name in named:
-        if not (remote_id and name):
-            continue
-        where = (AdName.account_id == account.id, AdName.level == level, AdName.remote_id == remote_id)
-        row = session.scalar(select(AdName).where(*where))
-        if row is None:
-            session.add(
-                AdName(
-                    account_id=account.id,
-                    level=level,
-                    remote_id=remote_id,
-                    name=name,
-                    earlier=[],
-                    since=lead.created_at,
-                )
-            )
-            session.flush()
-        elif row.name != name and lead.created_at >= row.since:
-            _rename(row, name, lead.created_at)
-
-
-def _rename(row: AdName, name: str, at: datetime) -> None:
-    row.earlier = [*row.earlier, {"name": row.name, "until": at.isoformat()}]
-    row.name, row.since = name, at
+        if remote_id and name:
+            names.keep(session, account.id, level, remote_id, name, lead.created_at)
 
 
 def masked(answer: LeadAnswer) -> bool:

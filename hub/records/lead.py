@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+RECORD = "lead"  # what streams and mappings call one
 
 @dataclass(frozen=True, slots=True)
 class Answer:

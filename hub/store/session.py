@@ -1,6 +1,8 @@
 """Engines and sessions: SQLite so that it survives a power cut, PostgreSQL so that it plans each query afresh."""
 
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 """What is raised when the database cannot be reached, is locked or has no connection left: the same again later."""
+_TURN = "hub-turn"  # in what a connection carries: its turn to write
 BUSY_MS = 15_000  # how long a writer waits for another one
 
 
@@ -54,14 +57,55 @@ def _sqlite(url: str, file: str | None, pool_size: int) -> Engine:
         connection.execute("PRAGMA cache_size=-65536")  # 64 MB
         connection.execute("PRAGMA temp_store=MEMORY")
 
+    turns = Turns(BUSY_MS / 1000)
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that reads first and writes later fails at once when another one wrote in between,
         # whatever the busy time-out; so writers take the lock at their beginning.
-        reading = connection.get_execution_options().get("hub_read_only", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("hub_read_only", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        if _TURN not in connection.info:
+            connection.info[_TURN] = turns.take()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    def given_back(_: Any, record: Any) -> None:
+        if (turn := record.info.pop(_TURN, None)) is not None:
+            turns.end(turn)
 
     return engine
+
+
+class Turns:
+    """Who writes next, of one process: whoever came first.
+
+    SQLite lets writers look again after a pause that grows to a tenth of a second, so whoever writes one transaction after
+    the other would keep the others away for as long as it likes. Other processes still wait as SQLite lets them.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._lock = threading.Lock()
+        self._queue: deque[threading.Event] = deque()
+
+    def take(self) -> threading.Event:
+        """Wait for a turn; whoever waited too long goes on and hears from SQLite that it is locked."""
+        turn = threading.Event()
+        with self._lock:
+            is_first = not self._queue
+            self._queue.append(turn)
+        if not is_first:
+            turn.wait(self._patience_s)
+        return turn
+
+    def end(self, turn: threading.Event) -> None:
+        """Let the next one write."""
+        with self._lock:
+            self._queue.remove(turn)
+            if self._queue:
+                self._queue[0].set()
 
 
 class Database:

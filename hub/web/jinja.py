@@ -33,7 +33,7 @@ from hub.web.frame import current_hub, current_person
 # Source: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-BELOW = {"/": ("/tasks", "/calls"), "/customers": ("/search",), "/settings": ("/people", "/admin")}
+BELOW = {"/": ("/tasks", "/calls", "/messages"), "/customers": ("/search",), "/settings": ("/people", "/admin")}
 BDI, BDI_LTR, BDI_NUMBER = "<bdi>", '<bdi dir="ltr">', '<bdi dir="ltr" class="num">'
 NOTHING = Markup("\N{EN DASH}")
 LONGEST = 2000  # characters of one value on a page

@@ -36,7 +36,8 @@ class Broadcaster:
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
     ) -> None:
-        del receive
+        while scope["method"] == "POST" and (await receive()).get("more_body"):
+            pass
         stream = scope["path"] == "/events"
         kind = b"text/event-stream" if stream else b"text/html"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})

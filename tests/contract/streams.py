@@ -46,14 +46,14 @@ PAGE = 4  # records of a page, so that a few records are several pages
 HUB = f"{ROOT}/hub/"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
-READERS = [name for name in NAMES if connector(name).remote is not None]
-
 
 def kinds(name: str) -> tuple[str, ...]:
-    """The kinds of records that a connector's simulator has containers for."""
+    """The kinds of records that a connector's simulator has containers for; none where all comes by webhooks."""
     listed: tuple[str, ...] = import_module(f"connectors.{name}.simulator").STREAMS
     return listed
 
+
+READERS = [name for name in NAMES if connector(name).remote is not None and kinds(name)]
 
 STREAMS = [(name, kind) for name in READERS for kind in kinds(name)]
 # What databases do differently is the reader's business and not that of a kind, so one kind of each connector meets both.

@@ -171,14 +171,13 @@ def test_more_hooks_than_the_limit_are_asked_to_wait(desk: Office) -> None:
 
 
 def test_no_2xx_without_a_commit(desk: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = receive.keep
+    real = receive.keep_page
 
-    def keep_one(session: Any, account_id: int, record: Delivered) -> Any:
-        if record.remote_id == "2":
-            raise MemoryError
-        return real(session, account_id, record)
+    def keep_page(session: Any, account_id: int, stream: str, records: Sequence[Delivered]) -> Any:
+        real(session, account_id, stream, records[:1])
+        raise MemoryError
 
-    monkeypatch.setattr(receive, "keep", keep_one)
+    monkeypatch.setattr(receive, "keep_page", keep_page)
     assert send(desk, {"records": [{"id": 1}, {"id": 2}]}).status_code == 500
     assert kept(desk) == [], "one hook is one transaction"
     monkeypatch.undo()

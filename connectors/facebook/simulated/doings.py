@@ -347,6 +347,11 @@ class Doings:
         """Answer 80005 to every call about a page for so long; who calls all the same makes it longer."""
         self.world.usage.block(self._page(page).id, minutes)
 
+    @locked
+    def throttle_ads(self, account: AdAccount, minutes: float) -> None:
+        """Answer 80000 to every call about an ad account for so long."""
+        self.world.usage.block(account.id, minutes)
+
     # -- webhooks -----------------------------------------------------------------------------------------------------
 
     @locked

@@ -30,7 +30,7 @@ from connectors.facebook.simulated.errors import (
     unknown,
 )
 from connectors.facebook.simulated.stamps import escaped
-from connectors.facebook.simulated.things import Form, Lead, Page
+from connectors.facebook.simulated.things import AdAccount, Form, Lead, Page
 from connectors.facebook.simulated.tokens import Token
 from connectors.facebook.simulated.views import KINDS, may_see, view
 from connectors.facebook.simulated.world import World
@@ -73,7 +73,7 @@ class _Target:
     route: Route
     node: Any
     version: int
-    page_id: str  # whose limits it counts on; empty: nobody's
+    page_id: str  # page or ad account whose limits it counts on; empty: nobody's
 
 
 def kind_of(world: World, node: Any) -> str:
@@ -271,6 +271,7 @@ class Gateway:
                 2500, f"Unknown path components: /{edge}", kind="OAuthException"
             )  # fmt: skip
         page_id = node.id if isinstance(node, Page) else node.page_id if isinstance(node, Form | Lead) else ""
+        page_id = page_id or (node.id if isinstance(node, AdAccount) else "")
         return _Target(route, node, version, page_id)
 
     def _find(self, name: str, token: Token) -> Any:

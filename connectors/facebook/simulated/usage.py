@@ -16,6 +16,7 @@ from hub.connector.simulated.clock import Clock
 WINDOW_S = 86_400.0
 PER_LEAD = 200 * 24  # calls in that time, for each lead of the last 90 days
 _LEAST_LEADS = 1  # what a page without leads may ask is said nowhere
+OF_ADS = 600  # calls about an ad account in that time
 _PENALTY_S = 60.0  # who calls all the same waits longer
 
 
@@ -33,8 +34,8 @@ class Usage:
         self._by_route: dict[str, Counter[str]] = {}
 
     def most(self, page_id: str) -> int:
-        """How many calls about a page are allowed in 24 hours."""
-        return PER_LEAD * max(_LEAST_LEADS, self._leads(page_id))
+        """How many calls about a page, or an ad account, are allowed in 24 hours."""
+        return OF_ADS if _is_of_ads(page_id) else PER_LEAD * max(_LEAST_LEADS, self._leads(page_id))
 
     def count(self, page_id: str, route: str) -> None:
         """Count a call. Raises ApiError: it is one too many; what is refused counts as well."""
@@ -66,7 +67,7 @@ class Usage:
             share = min(100, len(recent) * 100 // self.most(page_id)) if self.pretended is None else self.pretended
             minutes = regain_min or self._minutes(page_id, now)
         told = {
-            "type": "leadgen", "call_count": 100 if minutes else share, "total_cputime": share // 4,
+            "type": "ads_insights" if _is_of_ads(page_id) else "leadgen", "call_count": 100 if minutes else share, "total_cputime": share // 4,
             "total_time": share // 3, "estimated_time_to_regain_access": minutes,
         }  # fmt: skip
         return {"X-Business-Use-Case-Usage": json.dumps({page_id: [told]})}
@@ -93,4 +94,8 @@ class Usage:
         return max(0, ceil((self._blocked.get(page_id, 0.0) - now) / 60))
 
     def _refusal(self, page_id: str, now: float) -> ApiError:
-        return throttled(80005, self._minutes(page_id, now))
+        return throttled(80000 if _is_of_ads(page_id) else 80005, self._minutes(page_id, now))
+
+
+def _is_of_ads(of: str) -> bool:
+    return of.startswith("act_")

@@ -76,6 +76,10 @@ class World:
         """An id unlike all others, of 15 digits."""
         return str(_FIRST_ID + next(self._ids) * 104_729)
 
+    def skip(self, count: int) -> None:
+        """Let ids go on as if so many more things had been made, so that no earlier start gave them out."""
+        self._ids = itertools.count(next(self._ids) + count)
+
     # -- leads --------------------------------------------------------------------------------------------------------
 
     def keep(self, lead: Lead) -> None:

@@ -7,8 +7,10 @@ from hub.web.api import (
     access,
     accounts,
     calls,
+    leads,
     me,
     meetings,
+    messages,
     notes,
     openapi,
     parties,
@@ -23,7 +25,7 @@ from hub.web.frame import current_hub
 
 __all__ = ["blueprint"]
 # Importing them put their views on the blueprint, in the order of the description.
-SUBJECTS = (me, parties, timeline, calls, recordings, notes, tasks, meetings, accounts, raw_records)
+SUBJECTS = (me, parties, timeline, leads, calls, recordings, notes, tasks, meetings, messages, accounts, raw_records)
 DOCUMENT = "openapi.json"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

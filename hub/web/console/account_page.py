@@ -13,12 +13,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Connector, Finding
+from hub.connector.stream import Chooses
 from hub.cti import self_test
 from hub.cti.models import Click, Extension
 from hub.cti.self_test import Step
 from hub.errors import ConnectorError, NotFoundError, UserError
-from hub.intake import accounts, read
+from hub.intake import accounts, read, watch
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
+from hub.records.lead import RECORD as LEAD
 from hub.security.models import Audit
 from hub.security.policy import Right
 from hub.store.base import now
@@ -66,7 +68,7 @@ def check(account_id: UUID) -> ResponseReturnValue:
         position = self_test.position(session, row.id)
         heard = self_test.heard(session, hub.telephone, row, hub.settings.hub.region, now())
     found = connections.check_kept(connector, row) or connections.check(connector, opened, position)
-    return _status(account_id, [*found, *heard])
+    return _status(account_id, [*found, *accounts.token_findings(row, opened.settings), *heard])
 
 
 @blueprint.post("/call-me")
@@ -267,7 +269,21 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
         "connector_title": connector.title if connector else row.connector,
         "is_exchange": connector is not None and connector.exchange is not None,
         "reads": connector is not None and connector.remote is not None,
+        "brings_leads": brings(row, LEAD),
+        "is_chosen": chooses(row),
     }
+
+
+def brings(row: Account, kind: str) -> bool:
+    """Say whether records of a kind come from a connection."""
+    return current_hub().flow.kind(row.connector, kind) == kind
+
+
+def chooses(row: Account) -> bool:
+    """Say whether a person may choose what is read of a connection: forms, folders, calendars."""
+    connector = current_hub().connectors.get(row.connector)
+    remote = connector.remote if connector else None
+    return isinstance(remote, type) and issubclass(remote, Chooses)
 
 
 def refused(account_id: UUID, error: ConnectorError | UserError) -> str:
@@ -323,6 +339,7 @@ def _status(
             waiting=waiting,
             streams=streams,
             lines=stream_lines.lines(session, row),
+            watched=watch.findings(session, row.id),
             permission=permission,
             refusal=refusal,
             connected="connected" in request.args,

@@ -16,6 +16,7 @@ from hub.identity import parties, photos, search
 from hub.identity.callers import PHONE
 from hub.identity.models import Link, Party, PartyKind
 from hub.intake.models import Account
+from hub.leads import queries as leads
 from hub.mail import queries as mail
 from hub.mail import share
 from hub.security import audit
@@ -27,7 +28,7 @@ from hub.timeline.models import Kind, Note, TaskKind
 from hub.timeline.queries import Cursor, Item, Wanted
 from hub.web import auth, headers
 from hub.web.auth import needs
-from hub.web.console import address_books, card, moments, wording
+from hub.web.console import address_books, card, lead_words, message_words, messages, moments, wording
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("customers", __name__)
@@ -134,6 +135,7 @@ def item(public_id: UUID, number: int) -> ResponseReturnValue:
             raise NotFoundError("There is no such row, or it is not for you.")
         call = history.of_items(session, person, [found]).get(number)
         messages = mail.of_item(session, number) if found.kind == Kind.EMAIL and not found.hidden else []
+        lead = leads.of_item(session, number) if found.kind == Kind.LEAD and not found.hidden else None
         sharing = share.of_item(session, person, number) if found.kind == Kind.EMAIL else None
     if messages:
         with hub.db.write() as session:
@@ -141,7 +143,7 @@ def item(public_id: UUID, number: int) -> ResponseReturnValue:
     template = "agent/_item.html" if auth.is_htmx() else "agent/item.html"
     headers.let_pages_of_ours_in()
     facts = {"party": party, "item": found, "call": call, "messages": messages, "sharing": sharing}
-    return render_template(template, **facts, wording=wording)
+    return render_template(template, **facts, lead=lead, wording=wording, lead_words=lead_words)
 
 
 @blueprint.route("/customers/<uuid:public_id>/edit", methods=["GET", "POST"])
@@ -260,6 +262,7 @@ class Line(NamedTuple):
     title: str
     reason: str  # why nobody spoke
     month: str  # the heading above it, where one begins
+    messages: Sequence[Item]  # that it stands for, the oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +309,11 @@ def _everything(session: Session, party: Party) -> dict[str, Any]:
     ids = parties.with_merged(session, party)
     facts = {**_timeline(session, party, ids), **_details(session, party, ids)}
     photo = photos.of_party(session, party, ids)
-    return facts | {"alerts": card.alerts(facts["due"], facts["pinned"]), "photo": photo}
+    return facts | {
+        "alerts": card.alerts(facts["due"], facts["pinned"]),
+        "photo": photo,
+        **messages.ways_to(session, ids),
+    }
 
 
 def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[str, Any]:
@@ -327,17 +334,19 @@ def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[s
         "looked_to": found.looked_to,
         "pinned": queries.pinned(session, ids),
         "due": tasks.of_party(session, ids),
+        "message_words": message_words,
     }
 
 
 def _lines(items: Iterable[Item], calls: Mapping[int, history.CallFact], after: Cursor | None) -> Iterator[Line]:
     """Put words to rows; made here and not in the template, where each step of a row takes several times as long."""
     last = moments.month(after.started_at) if after else None
-    for item in items:
+    for item, several in message_words.folded(items):
         call, month = calls.get(item.number), moments.month(item.started_at)
         title = wording.call_title(call) if call else wording.item_title(item)
+        title = message_words.title(several) if several else title
         heading = moments.month_name(item.started_at) if month != last else ""
-        yield Line(item, call, title, wording.reason(call) if call else "", heading)
+        yield Line(item, call, title, wording.reason(call) if call else "", heading, several)
         last = month
 
 

@@ -20,6 +20,7 @@ from hub.web import auth
 from hub.web.auth import needs
 from hub.web.console import lead_words
 from hub.web.frame import current_hub, current_person
+from hub.web.typed import typed
 
 blueprint = Blueprint("leads", __name__)
 
@@ -81,7 +82,7 @@ def stage(public_id: UUID) -> ResponseReturnValue:
     try:
         with current_hub().db.write() as session:
             row = queries.row(session, public_id, lock=True)
-            stages.set_by(session, current_person(), row, form.get("stage", ""), form.get("reason", ""))
+            stages.set_by(session, current_person(), row, typed(form, "stage"), typed(form, "reason", 500))
     except UserError as error:
         return _lead(public_id, error=error)
     return _back(public_id)
@@ -104,7 +105,7 @@ def question(public_id: UUID) -> ResponseReturnValue:
     try:
         with hub.db.write() as session:
             row = queries.row(session, public_id)
-            change.name_field(session, current_person(), row, form.get("key", ""), form.get("field", ""))
+            change.name_field(session, current_person(), row, typed(form, "key"), typed(form, "field"))
     except UserError as error:
         return _lead(public_id, error=error)
     hub.trigger.notify("records")
@@ -162,8 +163,8 @@ def _wanted() -> Wanted:
     return Wanted(
         state=state if state in lead_words.STATES else "open",
         owner_id=current_person().id if asked.get("who") == "me" else None,
-        form_id=asked.get("form", "")[:100],
-        campaign_id=asked.get("campaign", "")[:100],
+        form_id=typed(asked, "form"),
+        campaign_id=typed(asked, "campaign"),
         tests=asked.get("tests") == "1",
     )
 

@@ -16,7 +16,7 @@ from hub.timeline import tasks
 from hub.timeline.models import TaskKind
 from hub.web import auth
 from hub.web.auth import needs
-from hub.web.console import leads, moments, wording
+from hub.web.console import leads, messages, moments, wording
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("my_day", __name__)
@@ -30,7 +30,8 @@ def page() -> ResponseReturnValue:
     """Show the day."""
     with current_hub().db.read() as session:
         drafts = write.unfinished(session, current_person().id)
-        facts = {**leads.to_answer(session), **_to_do(session), "drafts": drafts, "calls": _recent(session, RECENT)}
+        new = {**leads.to_answer(session), **messages.to_answer(session)}
+        facts = {**new, **_to_do(session), "drafts": drafts, "calls": _recent(session, RECENT)}
     return render_template("agent/my_day.html", **facts, wording=wording)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 from flask_babel import LazyString, format_decimal, lazy_gettext, ngettext
 from flask_babel import gettext as _
@@ -58,6 +59,7 @@ _REASONS: Mapping[str, LazyString] = MappingProxyType(
         "calendar_notice": lazy_gettext("notice of a calendar"),
         "no_match": lazy_gettext("concerns no customer"),
         "skipped": lazy_gettext("left out by hand"),
+        "switched_off": lazy_gettext("its form is switched off"),
     }
 )
 
@@ -189,6 +191,8 @@ def _line(account: Account, state: StreamState, moment: datetime, shown: int, la
             "The last comparison found %(num)s records missing and fetched them.",
             count,
         )
+    if not sentence:
+        sentence = _of_audit(compared)
     if state.trouble == Trouble.AWAY and how is Health.HEALTHY:
         how = Health.WARNINGS  # amber, with the time of the next try: what heals by itself
     if not is_active:
@@ -216,6 +220,23 @@ def _line(account: Account, state: StreamState, moment: datetime, shown: int, la
         counts=told(last.counts) if last is not None else (),
         compared_at=datetime.fromisoformat(compared["at"]) if compared.get("at") else None,
     )
+
+
+def _of_audit(compared: Mapping[str, Any]) -> str:
+    """Say what else the last comparison found; nothing where all is well."""
+    if drift := compared.get("drift"):
+        counted = int(compared["counted"])
+        return str(_(
+            "The other system counts %(theirs)s records here; the hub has %(ours)s of them.",
+            theirs=format_decimal(counted), ours=format_decimal(counted - int(drift)),
+        ))  # fmt: skip
+    if count := int(compared.get("unnamed") or 0):
+        return str(ngettext(
+            "%(num)s record came without a notification since the comparison before; reading found it.",
+            "%(num)s records came without a notification since the comparison before; reading found them.",
+            count,
+        ))  # fmt: skip
+    return ""
 
 
 # After somebody did what was asked for, the old trouble says nothing until the stream was looked at again.

@@ -167,6 +167,8 @@ def call_title(call: CallFact) -> str:
 
 def item_title(item: Item) -> str:
     """Return what a row of a timeline is called; of one whose content this person may not see, its kind."""
+    if item.kind == Kind.LEAD and not item.hidden:
+        return " · ".join(str(one) for one in (_("Lead"), item.detail.get("form"), item.detail.get("campaign")) if one)
     if item.summary:
         return item.summary
     known = _KIND_TITLES.get(item.kind)

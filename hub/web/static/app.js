@@ -54,6 +54,9 @@ const told = {
     settle();
     if (m.calls.length) bus.post({ t: "ack" });
   },
+  message() {
+    document.body.dispatchEvent(new Event("messages-changed"));
+  },
   lead(m) {
     skew = m.skew;
     document.body.dispatchEvent(new Event("leads-changed"));

@@ -3,6 +3,7 @@
 //
 // Tab to worker:  hello {url, user, seen}  used {seen}  ack  pin {call, on}  saved {call}  dismiss {call}  bye
 // Worker to tab:  show {calls, skew}  badge {n}  hide  link {up}  version {version}  lead {lead, late, show, skew}
+//                 message {}
 const ACK_MS = 1500; // a tab that does not take its cards within this time is frozen or gone
 const ELSEWHERE_MS = 3000; // how long "answered by Noa" stays
 const SAVED_MS = 1200; // how long "saved" stays after the end of the call
@@ -186,6 +187,7 @@ function open() {
   });
   onCall("call.saved", (card) => saved(card.call));
   onCall("call.dismissed", (card) => dismiss(card.call));
+  on("message.new", () => tellAll({ t: "message" }));
   for (const event of ["lead.new", "lead.late"]) on(event, (lead) => tellLead(lead, event === "lead.late"));
 }
 

@@ -101,7 +101,7 @@ def test_what_meta_refuses_is_refused_for_good_and_what_passes_is_not(
 
 
 def test_a_test_code_goes_along(running: FacebookSimulator, writer: Writer) -> None:
-    writer.create(stage(running, test_code="TEST123"), key="x")
+    remote(running, test_event_code="TEST123").writer("conversion").create(stage(running), key="x")
     assert running.conversions[0].test_code == "TEST123"
 
 

@@ -37,7 +37,16 @@ class TestSources:
         made = read(config)
 
         assert made.server.port == 8000
-        assert made.hub.connectors == ("asterisk", "phonehook", "google", "microsoft", "facebook", "webforms")
+        assert made.hub.connectors == (
+            "asterisk",
+            "phonehook",
+            "google",
+            "microsoft",
+            "facebook",
+            "webforms",
+            "whatsapp",
+            "sms",
+        )
         sections = set(Settings.model_fields) - {"home"}
         written = {line.strip("[]\n") for line in (CONFIG / "default.toml").read_text().splitlines() if line[:1] == "["}
         assert written == sections

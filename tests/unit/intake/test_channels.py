@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from hub.connector.hook import Hook
-from hub.connector.stream import Channel, Fetched, Hinted, Lane, Push, Remote, Stream
+from hub.connector.stream import Channel, Fetched, Hinted, Lane, Named, Push, Remote, Stream
 from hub.errors import (
     AuthError,
     DisabledError,
@@ -25,7 +26,8 @@ from hub.errors import (
 )
 from hub.intake import accounts, channels
 from hub.intake.channels import PULL, PUSH, Channels
-from hub.intake.models import Account, PushChannel, StreamState
+from hub.intake.letterbox import Letterbox
+from hub.intake.models import Account, NamedRecord, PushChannel, RawRecord, StreamState
 from hub.security.vault import open_vault
 from hub.store.base import now
 from hub.store.session import Database
@@ -148,9 +150,10 @@ class House:
             self.channels.fetch(lease)
         return asked
 
-    def kept(self) -> dict[str, str]:
+    def kept(self, *account: int) -> dict[str, str]:
+        where = PushChannel.account_id.in_(account) if account else true()
         with self.db.read() as session:
-            return {row.stream: row.facts["id"] for row in session.scalars(select(PushChannel))}
+            return {row.stream: row.facts["id"] for row in session.scalars(select(PushChannel).where(where))}
 
     def due_in(self, account: int, stream: str = PUSH) -> timedelta | None:
         due_at = self.state(account, stream).due_at
@@ -389,6 +392,37 @@ def test_what_is_heard_is_kept_and_answered(house: House) -> None:
     assert house.woken == woken + 1, "it is due already"
     with pytest.raises(HookError, match=str(_account(house, account).public_id)):
         house.channels.heard(_account(house, account), Hook(b"secret", {}, ""))
+
+
+def test_what_several_say_at_once_is_kept_in_one_go(house: House) -> None:
+    mine, other = house.add(Bell()), house.add(Bell())
+    said = [
+        (_account(house, mine), Hinted(["a"], named=[Named("things", "", "1"), Named("things", "", "2")])),
+        (_account(house, mine), Hinted(named=[Named("things", "", "2"), Named("things", "", "3")], lists=True)),
+        (_account(house, other), Hinted(["b"], odd=[{"what": "is this"}])),
+    ]
+    for _ in range(2):
+        house.channels.keep_all(said)
+    with house.db.read() as session:
+        kept = session.execute(select(NamedRecord.account_id, NamedRecord.remote_id)).all()
+        assert sorted(map(tuple, kept)) == [(mine, "1"), (mine, "2"), (mine, "3")]
+        assert session.scalars(select(RawRecord.account_id).where(RawRecord.stream == channels.ODD)).all() == [other]
+    assert (house.due_in(mine, "a") or HOUR) < timedelta(seconds=1)
+    assert (house.due_in(other, "b") or HOUR) < timedelta(seconds=1)
+
+
+def test_notifications_of_many_accounts_find_their_own(house: House) -> None:
+    accounts_ = [house.add(Bell()) for _ in range(3)]
+    house.look()
+    letterbox = Letterbox(house.db, house.channels)
+    for number in accounts_:
+        account = _account(house, number)
+        addressee = letterbox.addressee("bell", account.public_id)
+        assert addressee is not None
+        secret = f"secret of {house.kept(number)['a']}".encode()
+        assert letterbox.heard(addressee, Hook(secret, {}, "")).keys == ["a"]
+    assert letterbox.addressee("bell", uuid4()) is None
+    assert letterbox.addressee("other", _account(house, accounts_[0]).public_id) is None
 
 
 # --- queues -------------------------------------------------------------------------------------------------------------

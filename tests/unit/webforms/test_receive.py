@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.webforms import CONNECTOR
-from connectors.webforms.body import DEEPEST, LARGEST, MOST_FIELDS
 from connectors.webforms.lead import Lead, name_of
 from connectors.webforms.webhook import check, receive
 from hub.connector.contract import Level
+from hub.connector.fields import DEEPEST, LARGEST, MOST_FIELDS
 from hub.connector.hook import Hook
 from hub.errors import HookError, RecordError, ShapeError
 from hub.intake.receive import storable

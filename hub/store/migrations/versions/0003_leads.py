@@ -157,6 +157,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("remote_id", sa.Text(), nullable=False),
         sa.Column("lead_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("whose", sa.Text(), nullable=False),
         sa.Column("form_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -172,6 +173,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "remote_id", "key", name=op.f("uq_consent_account_id_remote_id_key")),
     )
     op.create_index(op.f("ix_consent_lead_id"), "consent", ["lead_id"], unique=False)
+    op.create_index(op.f("ix_consent_whose_key"), "consent", ["whose", "key"], unique=False)
     op.create_table(
         "lead_answer",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -205,6 +207,7 @@ def upgrade() -> None:
         sa.Column("interaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("feedback", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["interaction_id"], ["interaction.id"], name=op.f("fk_lead_stage_interaction_id"), ondelete="SET NULL"
         ),
@@ -213,6 +216,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lead_stage")),
         sa.UniqueConstraint("lead_id", "stage", "occurrence", name=op.f("uq_lead_stage_lead_id_stage_occurrence")),
     )
+    op.create_index(op.f("ix_lead_stage_feedback_at"), "lead_stage", ["feedback", "at"], unique=False)
     op.create_table(
         "touchpoint",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -254,8 +258,10 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_touchpoint_bucket_at"), table_name="touchpoint")
     op.drop_index(op.f("ix_touchpoint_account_id_campaign_id_at"), table_name="touchpoint")
     op.drop_table("touchpoint")
+    op.drop_index(op.f("ix_lead_stage_feedback_at"), table_name="lead_stage")
     op.drop_table("lead_stage")
     op.drop_table("lead_answer")
+    op.drop_index(op.f("ix_consent_whose_key"), table_name="consent")
     op.drop_index(op.f("ix_consent_lead_id"), table_name="consent")
     op.drop_table("consent")
     op.drop_index(op.f("ix_lead_owner_id_closed_at"), table_name="lead")

@@ -1,4 +1,4 @@
-"""A call's body as data: JSON, a form, or a form with files. Hostile like every input: size, depth and names are bounded."""
+"""A webhook's body as data: JSON, a form, or a form with files. Hostile like every input: size, depth and names are bounded."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def read_json(hook: Hook) -> dict[str, Any]:
         raise ShapeError("the body is neither JSON nor a form; set Content-Type to what it is") from None
     if not isinstance(told, dict):
         raise ShapeError("the body must be one JSON object")
-    if _depth(told) > DEEPEST:
+    if is_deeper(told, DEEPEST):
         raise ShapeError(f"the body is nested deeper than {DEEPEST}")
     return told
 
@@ -105,12 +105,13 @@ def _text(body: bytes) -> str:
     return body.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
-def _depth(told: Any) -> int:
-    deepest, waiting = 0, [(told, 1)]
+def is_deeper(told: Any, deepest: int) -> bool:
+    """Say whether a value is nested deeper than so many levels."""
+    waiting = [(told, 1)]
     while waiting:
         one, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if depth <= DEEPEST:
-            inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-            waiting += [(value, depth + 1) for value in inner]
-    return deepest
+        if depth > deepest:
+            return True
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting += [(value, depth + 1) for value in inner]
+    return False

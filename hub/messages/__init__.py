@@ -1,0 +1,1 @@
+"""Messages (WhatsApp, SMS): conversations with customers, what became of each message, and the answers."""

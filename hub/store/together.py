@@ -1,0 +1,79 @@
+"""Work of several threads done at once: whoever comes while some is being done goes with the next lot.
+
+A burst of small requests costs a transaction for each lot and not for each request, and whoever comes alone waits for
+nobody. What is done for a request begins after the request came, so nobody gets an answer from before.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Asked = TypeVar("Asked")
+Given = TypeVar("Given")
+
+
+@dataclass(slots=True, eq=False)
+class _Place(Generic[Asked, Given]):
+    """One request, and what became of it."""
+
+    asked: Asked
+    is_done: bool = False
+    given: Given | None = None
+    fault: BaseException | None = None
+
+
+class Together(Generic[Asked, Given]):
+    """Does what is asked of it, as much at once as there is.
+
+    Args:
+        run: does all of some requests; returns what each gets, in their order. Where it fails with several, each is done
+            by itself, so that one holds up no other.
+    """
+
+    def __init__(self, run: Callable[[Sequence[Asked]], Sequence[Given]]) -> None:
+        self._run = run
+        self._turn = threading.Condition()
+        self._waiting: list[_Place[Asked, Given]] = []
+        self._is_busy = False
+
+    def do(self, asked: Asked) -> Given:
+        """Do one thing, with whatever else waits.
+
+        Raises:
+            Exception: whatever `run` raises for this one.
+        """
+        place: _Place[Asked, Given] = _Place(asked)
+        with self._turn:
+            self._waiting.append(place)
+            while self._is_busy and not place.is_done:
+                self._turn.wait()
+            if not place.is_done:
+                self._is_busy, lot, self._waiting = True, self._waiting, []
+        if not place.is_done:
+            self._do(lot)
+        if place.fault is not None:
+            raise place.fault
+        return place.given  # type: ignore[return-value]  # it is done, and without a fault
+
+    def _do(self, lot: Sequence[_Place[Asked, Given]]) -> None:
+        try:
+            self._all(lot)
+        finally:
+            with self._turn:
+                for place in lot:
+                    place.is_done = True
+                self._is_busy = False
+                self._turn.notify_all()
+
+    def _all(self, lot: Sequence[_Place[Asked, Given]]) -> None:
+        try:
+            for place, given in zip(lot, self._run([one.asked for one in lot]), strict=True):
+                place.given = given
+        except BaseException as fault:  # noqa: BLE001 - it is for those who asked
+            if len(lot) == 1 or not isinstance(fault, Exception):
+                for place in lot:
+                    place.fault = fault
+                return
+            for place in lot:
+                self._all([place])
