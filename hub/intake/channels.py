@@ -366,7 +366,9 @@ class Channels:
                 named_by[account.id] += hinted.named
                 self._renew(session, account, hinted.renew)
                 for one in hinted.odd:
-                    receive.keep_odd(session, account.id, ODD, dict(one), "nobody understands this part of a notification")
+                    receive.keep_odd(
+                        session, account.id, ODD, dict(one), "nobody understands this part of a notification"
+                    )
                 if hinted.lists:
                     read.hint(session, account.id, [read.LISTING])
                 if hinted.keys:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 RECORD = "lead"  # what streams and mappings call one
 
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One question of a form with what was answered. Nothing in it can be trusted: a stranger wrote it."""

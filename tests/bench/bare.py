@@ -40,7 +40,8 @@ class Broadcaster:
             pass
         stream = scope["path"] == "/events"
         kind = b"text/event-stream" if stream else b"text/html"
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        size = [] if stream else [(b"content-length", str(len(PAGE)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind), *size]})
         if not stream:
             await send({"type": "http.response.body", "body": PAGE})
             return

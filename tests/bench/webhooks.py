@@ -10,6 +10,7 @@ not polled meanwhile: what arrives, arrives by its webhook.
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,7 @@ SECONDS = 60
 PER_S = {"SQLite": 100, "PostgreSQL": 500}
 MOST_S = {"SQLite": 0.5, "PostgreSQL": 0.25}
 CONNECTIONS = 64
+LENGTH = re.compile(rb"(?i)content-length: *([0-9]+)")
 PATIENCE_S = 1800.0
 SLOW_S = 0.2  # how long Meta takes for an answer
 
@@ -243,6 +245,7 @@ class Line(asyncio.Protocol):
         self._free = free
         self._due = 0.0
         self._waited: list[float] = []
+        self._heard = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -254,8 +257,14 @@ class Line(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        if data[9:11] == b"20":
+        self._heard += data
+        head, end, body = self._heard.partition(b"\r\n\r\n")
+        said = LENGTH.search(head)
+        if not end or len(body) < int(said[1] if said else 0):
+            return
+        if head[9:11] == b"20":
             self._waited.append(time.monotonic() - self._due)
+        self._heard = b""
         self._free.put_nowait(self)
 
 

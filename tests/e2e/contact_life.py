@@ -158,6 +158,9 @@ def lived(life: type[Life], desk: Writing, faults: Faults, patch: pytest.MonkeyP
     run_state_machine_as_test(
         life,
         settings=settings(
-            max_examples=12, stateful_step_count=12, suppress_health_check=checks, phases=[Phase.explicit, Phase.generate]
+            max_examples=12,
+            stateful_step_count=12,
+            suppress_health_check=checks,
+            phases=[Phase.explicit, Phase.generate],
         ),
     )

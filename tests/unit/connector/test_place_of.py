@@ -14,7 +14,7 @@ from hub.connector.http import place_of
         ("https://files.example\\@evil.example/", ("", "")),
         ("https://files.exa\nmple/", ("", "")),
         ("https://files.example /", ("", "")),
-        ("https://fıles.example/", ("", "")),
+        ("https://fil\u00e9s.example/", ("", "")),
         ("https://[", ("", "")),
         ("//files.example/", ("", "files.example")),
         ("", ("", "")),
