@@ -10,6 +10,7 @@ from typing import Any
 from hub.connector.fields import Fields
 
 LONGEST_ID = 200
+TEST = "hub_test"  # a field by which whoever tries a form says so
 _LONGEST_KEY = 200
 
 # Where people came from; in what a landing page adds by itself.
@@ -77,6 +78,9 @@ class Lead:
     def origin(self, name: str, values: Sequence[str]) -> bool:
         """Keep what says where somebody came from; False: it says nothing of that, or something else was said before."""
         small, value = name.casefold(), next((one for one in values if one.strip()), "")
+        if small == TEST:
+            self.facts["is_test"] = True
+            return True
         kept: dict[str, Any]
         if match := _UTM.fullmatch(small):
             kept, key = self.utm, match[1].lower()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import threading
 import time
@@ -15,6 +16,7 @@ from hub import log
 from hub.app import AsgiApp, close_hub, create_asgi, create_hub, start
 from hub.cli.demo import Demo
 from hub.cli.output import read_settings
+from hub.cli.signals import until_told
 from hub.context import Hub
 from hub.errors import ConfigError
 from hub.security.links import first_admin_code
@@ -23,6 +25,7 @@ from hub.settings import Settings
 _log = log.get(__name__)
 COLLECT_S = 900.0  # seconds between two looks through everything for garbage; twice that where calls never pause
 LOOK_S = 1.0
+GIVES_WAY = 10  # added to the niceness of workers that are a process of their own
 GRACE_S = 1  # open event streams would keep the server from ever stopping
 
 _where = [
@@ -96,7 +99,8 @@ def live(host: str | None, port: int | None, tls_cert: str | None, tls_key: str 
 
 @click.command()
 def work() -> None:
-    """Run background workers only."""
+    """Run background workers only; they give way to pages, webhooks and exchanges on the same machine."""
+    os.nice(GIVES_WAY)
     _background(work=True)
 
 
@@ -112,11 +116,9 @@ def _background(*, work: bool = False, listen: bool = False) -> None:
         _must_be_shared(settings)
     hub = create_hub(settings)
     running = start(hub, work=work, listen=listen)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    wait = until_told()
     click.echo("Running; stop with Ctrl-C.")
-    stop.wait()
+    wait()
     running.close()
     close_hub(hub)
 

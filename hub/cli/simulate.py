@@ -1,6 +1,5 @@
 """Pretend to be a remote system."""
 
-import signal
 import threading
 from functools import partial
 from importlib import import_module
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import click
 
+from hub.cli.signals import until_told
 from hub.connector.simulator import Demo, Faults, Option, Performance, Simulator
 from hub.errors import NotFoundError
 
@@ -77,16 +77,15 @@ def _run(connector: str, *, port: int, faults: tuple[str, ...], calls: bool, **o
         raise click.UsageError(f"--faults: {error}") from None
     if play is None and calls and (demo := demo_of(connector)) is not None:
         play = partial(_live, demo)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop, wait = threading.Event(), until_told()
     simulator.start()
     for key, value in simulator.settings().items():
         click.echo(f"{key}={value}")
     click.echo(f"listening on 127.0.0.1:{simulator.port}; stop with Ctrl-C")
     if play is not None:
         threading.Thread(target=play, args=(simulator, stop), daemon=True).start()
-    stop.wait()
+    wait()
+    stop.set()
     simulator.stop()
 
 

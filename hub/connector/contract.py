@@ -101,6 +101,9 @@ class Connector(Generic[SettingsT]):
     settings: type[SettingsT]
     check: Callable[[Account[SettingsT]], list[Finding]]  # tests the credentials; never raises ConnectorError
     receive: Callable[[Account[SettingsT], Hook], Received] | None = None
+    # HTML of a form that posts to an address, to be copied into a page of one's own; empty where this account has none.
+    # Posted with `hub_test`, it makes a test.
+    snippet: Callable[[Account[SettingsT], str], str] | None = None
     exchange: Callable[[Account[SettingsT]], Exchange] | None = None
     remote: Callable[[Account[SettingsT], Tools], Remote] | None = None  # what is read in pages and written to
     transforms: Mapping[str, Callable[..., Any]] | None = None  # that only its own mappings may name

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -114,6 +115,25 @@ def test_what_a_program_posts_is_in_the_inbox_and_on_the_timeline_once(office: O
     agreed = {"elementor": True, "typeform": True}.get(preset)
     assert [one.checked for one in whole.consents] == ([agreed] if agreed else [])
     assert office.leads() == [lead], "and nothing more when the worker looks again"
+
+
+def test_an_administrator_copies_a_form_and_tries_it(hub: Hub) -> None:
+    someone(hub, Role.ADMIN)
+    browser = signed_in(hub, "admin@example.com")
+    values = {"name": "Our page", "s-preset": "own", "s-consent_fields": "marketing", "do": "force"}
+    page = browser.post("/connections/new/webforms", on="/connections/new/webforms", **values).text
+    [place] = set(re.findall(r'action="(/hooks/[^"]+)"', page))
+    assert f"action=&#34;{hub.settings.public_url}{place}&#34;" in page
+    assert "name=&#34;marketing&#34;" in page
+    posted = browser.client.post(place, data={"hub_test": "1", "name": "Noa", "phone": "052-345-6789"})
+    assert posted.status_code == 200
+    with hub.db.write() as session:
+        flow.waiting(hub.flow, session)
+    with hub.db.read() as session:
+        [lead] = queries.listed(session, Wanted(state="all", tests=True))
+        assert (lead.name, lead.is_test) == ("Noa", True)
+        assert queries.listed(session, EVERYTHING) == []
+        assert session.scalar(select(func.count()).select_from(Party)) == 0
 
 
 @pytest.mark.parametrize("proof", ["hmac", "standard"])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -222,7 +223,7 @@ def rotate(account_id: UUID) -> ResponseReturnValue:
         row = account_of(session, account_id)
         token = accounts.rotate_hook_token(row)
         connections.record(session, row, "account.hook_token_made")
-    return _settings(account_id, hook=connections.hook_address(connections.connector_of(row.connector), token))
+    return _settings(account_id, hook=connections.hook_of(connections.connector_of(row.connector), row, token))
 
 
 @blueprint.post("/hook-token/drop-old")
@@ -353,7 +354,7 @@ def _settings(  # noqa: PLR0913 - what the page shows
     findings: Sequence[Finding] = (),
     wrong: str = "",
     error: str = "",
-    hook: str = "",
+    hook: Mapping[str, str] = MappingProxyType({}),
     saved: bool = False,
     status: int = 200,
 ) -> ResponseReturnValue:
@@ -374,7 +375,7 @@ def _settings(  # noqa: PLR0913 - what the page shows
             kept=connections.sealed(connector, values or {}),
             error="" if any(line.error for line in lines) else error,
             wrong=wrong,
-            hook=hook,
+            **hook,
             saved=saved,
         )
     return html, status

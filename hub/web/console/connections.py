@@ -119,7 +119,7 @@ def make(name: str) -> ResponseReturnValue:
         connector=connector,
         account=row,
         permission=permission,
-        hook=hook_address(connector, token),
+        **hook_of(connector, row, token),
     )
 
 
@@ -185,6 +185,15 @@ def hook_address(connector: Connector[Any], token: str) -> str:
     """Return where the remote sends its webhooks; empty where it sends none."""
     path = accounts.hook_path(connector, token)
     return f"{current_hub().settings.public_url}{path}" if path else ""
+
+
+def hook_of(connector: Connector[Any], row: Account, token: str) -> dict[str, str]:
+    """Return what a page shows, once, of an address for webhooks: the address, and a form that posts to it."""
+    hub, address = current_hub(), hook_address(connector, token)
+    if connector.snippet is None or not address:
+        return {"hook": address}
+    opened = accounts.open_account(row, connector, hub.vault, hub.settings)
+    return {"hook": address, "snippet": connector.snippet(opened, address), "try_at": accounts.hook_path(connector, token)}
 
 
 def record(session: Session, row: Account, action: str, **detail: object) -> None:
