@@ -193,7 +193,11 @@ def hook_of(connector: Connector[Any], row: Account, token: str) -> dict[str, st
     if connector.snippet is None or not address:
         return {"hook": address}
     opened = accounts.open_account(row, connector, hub.vault, hub.settings)
-    return {"hook": address, "snippet": connector.snippet(opened, address), "try_at": accounts.hook_path(connector, token)}
+    return {
+        "hook": address,
+        "snippet": connector.snippet(opened, address),
+        "try_at": accounts.hook_path(connector, token),
+    }
 
 
 def record(session: Session, row: Account, action: str, **detail: object) -> None:
