@@ -10,8 +10,6 @@ https://developers.facebook.com/docs/graph-api/reference/app/subscriptions,
 https://developers.facebook.com/docs/graph-api/reference/page/subscribed_apps
 """
 
-import hashlib
-import hmac
 import json
 import logging
 import re
@@ -24,9 +22,10 @@ from urllib.parse import urlsplit
 from connectors.facebook import auth, leads
 from connectors.facebook.client import Client, entries, place
 from connectors.facebook.settings import FacebookSettings
+from hub.connector import websub
 from hub.connector.hook import Hook
 from hub.connector.stream import Channel, Fetched, Hinted, Named, Stream
-from hub.errors import ConnectorError, DisabledError, HandshakeError, HookError, RejectedError, ShapeError
+from hub.errors import ConnectorError, DisabledError, RejectedError, ShapeError
 
 LOOK_EVERY = timedelta(minutes=10)
 OBJECT, FIELD = "page", "leadgen"
@@ -34,7 +33,6 @@ OBJECT, FIELD = "page", "leadgen"
 RECEIVED = "EVENT_RECEIVED"
 LARGEST = 5 << 20  # bytes of one post: up to 1,000 changes
 # What Meta asks with is a number; whatever else a browser could take for more than text is not given back.
-_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 _ID = re.compile(r"[0-9]{1,32}")
 _HERE = frozenset({"127.0.0.1", "localhost", "::1"})  # there tests and the simulator live, which need no TLS
 _log = logging.getLogger(__name__)
@@ -134,8 +132,8 @@ class FacebookPush:
         """
         del address
         if hook.method == "GET":
-            return Hinted(answer=_handshake(hook, self._settings.verify_token.get_secret_value()))
-        _check_signature(hook, self._settings.secrets)
+            return Hinted(answer=websub.handshake(hook, self._settings.verify_token.get_secret_value()))
+        websub.check_signature(hook, self._settings.secrets)
         told = _read(hook.body)
         known: dict[str, set[str]] = {}
         for channel in channels:
@@ -186,37 +184,6 @@ def fields_of(told: Mapping[str, Any]) -> list[str]:
     listed = told.get("fields")
     found = [one.get("name") if isinstance(one, dict) else one for one in listed] if isinstance(listed, list) else []
     return [name for name in found if isinstance(name, str)]
-
-
-def _handshake(hook: Hook, word: str) -> str:
-    """Return what Meta wants back: exactly its text, which may have leading zeros or be longer than a number.
-
-    Raises:
-        HandshakeError: it does not know our word.
-    """
-    mode, given, challenge = (_single(hook, f"hub.{name}") for name in ("mode", "verify_token", "challenge"))
-    is_ours = bool(word) and hmac.compare_digest(given.encode("utf-8", "replace"), word.encode())
-    if mode != "subscribe" or not is_ours or not _CHALLENGE.fullmatch(challenge):
-        raise HandshakeError("Somebody asks whether this address is ours, without our verify token.")
-    return challenge
-
-
-def _single(hook: Hook, name: str) -> str:
-    given = hook.query.get(name, ())
-    return given[0] if len(given) == 1 else ""
-
-
-def _check_signature(hook: Hook, secrets: Sequence[bytes]) -> None:
-    """Compare the signature of the bytes as they came, in constant time, with each secret that counts.
-
-    Raises:
-        HookError: no secret made it.
-    """
-    # The header may have any letters: only bytes can be compared then.
-    given = hook.headers.get("x-hub-signature-256", "").encode("utf-8", "surrogateescape")
-    made = [b"sha256=" + hmac.new(secret, hook.body, hashlib.sha256).hexdigest().encode() for secret in secrets]
-    if not any([hmac.compare_digest(given, one) for one in made]):  # noqa: C419 - all are compared, in the same time
-        raise HookError("The signature of a webhook is missing or wrong; is the app secret of the settings the app's?")
 
 
 def _read(body: bytes) -> _Told:

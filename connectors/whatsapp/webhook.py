@@ -8,28 +8,24 @@ Sources: https://developers.facebook.com/documentation/business-messaging/whatsa
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages
 """
 
-import hashlib
-import hmac
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.whatsapp import messages, statuses
 from connectors.whatsapp.settings import WhatsAppSettings
+from hub.connector import websub
 from hub.connector.contract import Account, Delivered, Received
 from hub.connector.fields import is_deeper
 from hub.connector.hook import Hook
-from hub.errors import HandshakeError, HookError, ShapeError
+from hub.errors import ShapeError
 
 LARGEST = 5 << 20  # bytes of one post; Meta's own limit is said to be 3 MB
 DEEPEST = 50
 OBJECT = "whatsapp_business_account"
 MESSAGES, ECHOES = "messages", "smb_message_echoes"  # echoes: what people wrote in the WhatsApp Business app
-# Whatever a browser could take for more than text is not given back.
-_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 _THANKS = {"ok": True}  # Meta wants 200; after any other answer it posts the same again
 
 
@@ -57,43 +53,12 @@ def receive(account: Account[WhatsAppSettings], hook: Hook) -> Received:
     """
     settings = account.settings
     if hook.method == "GET":
-        return Received(text=_handshake(hook, settings.verify_token.get_secret_value()))
+        return Received(text=websub.handshake(hook, settings.verify_token.get_secret_value()))
     if len(hook.body) > LARGEST:
         raise ShapeError(f"the body has {len(hook.body)} bytes; at most {LARGEST}")
-    _check_signature(hook, settings.secrets)
+    websub.check_signature(hook, settings.secrets)
     told = _read(settings, hook.body)
     return Received(records=tuple(told.records.values()), answer=_THANKS, odd=tuple(told.odd))
-
-
-def _handshake(hook: Hook, word: str) -> str:
-    """Return what Meta wants back: exactly its text, which may have leading zeros or be longer than a number.
-
-    Raises:
-        HandshakeError: it does not know our word.
-    """
-    mode, given, challenge = (_single(hook, f"hub.{name}") for name in ("mode", "verify_token", "challenge"))
-    is_ours = bool(word) and hmac.compare_digest(given.encode("utf-8", "replace"), word.encode())
-    if mode != "subscribe" or not is_ours or not _CHALLENGE.fullmatch(challenge):
-        raise HandshakeError("Somebody asks whether this address is ours, without our verify token.")
-    return challenge
-
-
-def _single(hook: Hook, name: str) -> str:
-    given = hook.query.get(name, ())
-    return given[0] if len(given) == 1 else ""
-
-
-def _check_signature(hook: Hook, secrets: Sequence[bytes]) -> None:
-    """Compare the signature of the bytes as they came, in constant time, with each secret that counts.
-
-    Raises:
-        HookError: no secret made it.
-    """
-    # The header may have any letters: only bytes can be compared then.
-    given = hook.headers.get("x-hub-signature-256", "").encode("utf-8", "surrogatepass")
-    made = [b"sha256=" + hmac.new(secret, hook.body, hashlib.sha256).hexdigest().encode() for secret in secrets]
-    if not any([hmac.compare_digest(given, one) for one in made]):  # noqa: C419 - all are compared, in the same time
-        raise HookError("The signature of a webhook is missing or wrong; is the app secret of the settings the app's?")
 
 
 def _read(settings: WhatsAppSettings, body: bytes) -> _Told:
