@@ -12,7 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ASTERISK = ROOT / "tests/e2e/asterisk/setup"
-PACKAGES = {"chromium": "chromium", "debootstrap": "debootstrap", "wget": "wget", "mariadbd": "mariadb-server-core"}
+# By the program that is looked for. Since 10.11.19 Debian has a program that MariaDB's own set-up calls in another package.
+PACKAGES = {
+    "chromium": "chromium", "debootstrap": "debootstrap", "wget": "wget", "mariadbd": "mariadb-server-core",
+    "my_print_defaults": "mariadb-client-core",
+}  # fmt: skip
 PATIENCE_S, TIMED_OUT = 1200, 124  # `timeout` ends debootstrap and apt with it, and says so by this code
 FONTS = "fonts-noto-core"  # screenshots in Hebrew and Arabic
 

@@ -104,7 +104,7 @@ class Server:
 @pytest.fixture(scope="module")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A MariaDB of our own; gives its address."""
-    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+    if not all(map(shutil.which, ("mariadbd", "mariadb-install-db", "my_print_defaults"))):
         pytest.skip("MariaDB is not installed (apt-get install mariadb-server)")
     folder = tmp_path_factory.mktemp("mariadb")
     data = folder / "data"
