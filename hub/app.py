@@ -72,6 +72,7 @@ from hub.web import assets, i18n
 from hub.web.api import idempotency
 from hub.web.auth import in_force, session_of
 from hub.web.factory import make_flask
+from hub.web.short import Short
 from hub.work import schedule
 from hub.work.lease import Lease, LeaseLostError, release
 from hub.work.trigger import open_trigger
@@ -159,7 +160,10 @@ def create_app(hub: Hub) -> Flask:
 
 def create_asgi(hub: Hub, *, web: bool = True) -> AsgiApp:
     """Return the ASGI app: event streams, and with `web` the pages, the API and the hooks too."""
-    otherwise: Any = WSGIMiddleware(create_app(hub), workers=hub.settings.server.threads) if web else not_here  # type: ignore[arg-type]  # Flask is a WSGI app
+    otherwise: Any = not_here
+    if web:
+        bridge = WSGIMiddleware(create_app(hub), workers=hub.settings.server.threads)  # type: ignore[arg-type]  # Flask is a WSGI app
+        otherwise = Short(bridge)
     return Live(
         hub.bus,
         partial(session_of, hub),

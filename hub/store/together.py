@@ -6,7 +6,7 @@ nobody. What is done for a request begins after the request came, so nobody gets
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Asked = TypeVar("Asked")
@@ -15,9 +15,10 @@ Given = TypeVar("Given")
 
 @dataclass(slots=True, eq=False)
 class _Place(Generic[Asked, Given]):
-    """One request, and what became of it."""
+    """One request, and what became of it. `sleeps` is held until it is done, or until it is its turn to do all that wait."""
 
     asked: Asked
+    sleeps: threading.Lock = field(default_factory=threading.Lock)
     is_done: bool = False
     given: Given | None = None
     fault: BaseException | None = None
@@ -33,7 +34,7 @@ class Together(Generic[Asked, Given]):
 
     def __init__(self, run: Callable[[Sequence[Asked]], Sequence[Given]]) -> None:
         self._run = run
-        self._turn = threading.Condition()
+        self._lock = threading.Lock()
         self._waiting: list[_Place[Asked, Given]] = []
         self._is_busy = False
 
@@ -44,27 +45,32 @@ class Together(Generic[Asked, Given]):
             Exception: whatever `run` raises for this one.
         """
         place: _Place[Asked, Given] = _Place(asked)
-        with self._turn:
+        place.sleeps.acquire()
+        with self._lock:
             self._waiting.append(place)
-            while self._is_busy and not place.is_done:
-                self._turn.wait()
-            if not place.is_done:
-                self._is_busy, lot, self._waiting = True, self._waiting, []
+            is_first, self._is_busy = not self._is_busy, True
+        if not is_first:
+            place.sleeps.acquire()  # until somebody wakes exactly this one
         if not place.is_done:
-            self._do(lot)
+            self._do()
         if place.fault is not None:
             raise place.fault
         return place.given  # type: ignore[return-value]  # it is done, and without a fault
 
-    def _do(self, lot: Sequence[_Place[Asked, Given]]) -> None:
+    def _do(self) -> None:
+        """Do all that wait, and wake them and whoever does the next ones."""
+        with self._lock:
+            lot, self._waiting = self._waiting, []
         try:
             self._all(lot)
         finally:
-            with self._turn:
-                for place in lot:
-                    place.is_done = True
-                self._is_busy = False
-                self._turn.notify_all()
+            with self._lock:
+                self._is_busy = bool(self._waiting)
+                following = self._waiting[:1]
+            for place in lot:
+                place.is_done = True
+            for place in (*lot, *following):
+                place.sleeps.release()
 
     def _all(self, lot: Sequence[_Place[Asked, Given]]) -> None:
         try:
