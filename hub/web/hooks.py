@@ -9,16 +9,19 @@ become due. A paused account takes them too, because its address may be that of 
 """
 
 import hmac
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
+from io import BytesIO
 from types import MappingProxyType
 from typing import Any, ParamSpec, cast
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, json, make_response, render_template, request
+from flask import Blueprint, Request, Response, current_app, json, make_response, render_template, request
 from flask_babel import lazy_gettext
 from limits import parse
 from sqlalchemy import ColumnElement, or_, select
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from hub import log
 from hub.connector.contract import Account as OpenAccount
@@ -261,16 +264,44 @@ def _broken(row: Account, error: Exception) -> FaultError:
 
 
 def _hook(row: Account) -> Hook:
-    body = read_body(current_hub().connectors[row.connector].largest_hook)
+    most = current_hub().connectors[row.connector].largest_hook
+    body, asked = read_body(most), request
+    encoding = (request.content_encoding or "identity").lower()
+    if encoding == "gzip":
+        body = _inflated(body, most)
+        plain = {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body)), "HTTP_CONTENT_ENCODING": "identity"}
+        asked = Request({**request.environ, **plain})
+        asked.max_content_length = asked.max_form_memory_size = most
+    elif encoding != "identity":
+        raise FaultError(415, "Send the body as it is, or in gzip", "unsupported_encoding", Accept_Encoding="gzip")
     return Hook(
         body=body,
         headers={name.lower(): value for name, value in request.headers.items()},
         content_type=request.mimetype,
-        form=dict(request.form.lists()) if request.mimetype in _FORMS else {},
+        form=dict(asked.form.lists()) if request.mimetype in _FORMS else {},
         query=dict(request.args.lists()),
         method=request.method,
         url=_called_at(),
     )
+
+
+def _inflated(packed: bytes, most: int) -> bytes:
+    """Return what was packed by gzip; no more than `most` bytes of it are ever made.
+
+    Raises:
+        RequestEntityTooLarge: it is more (413).
+        FaultError: it is no gzip, or not all of it (400).
+    """
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = unpacker.decompress(packed, most + 1)
+    except zlib.error:
+        raise FaultError(400, "The body is not what gzip makes", "bad_encoding") from None
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    if not unpacker.eof:
+        raise FaultError(400, "The body ends before its gzip does", "bad_encoding")
+    return body
 
 
 def _called_at() -> str:

@@ -1,6 +1,8 @@
 """Webhooks: who may send one, what is kept, and that a 2xx means committed."""
 
+import gzip
 import json
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -55,6 +57,40 @@ def kept(desk: Office) -> list[tuple[str, str, Any]]:
     with desk.hub.db.read() as session:
         rows = session.scalars(select(RawRecord).order_by(RawRecord.id)).all()
         return [(row.stream, row.remote_id, row.payload) for row in rows]
+
+
+def packed(desk: Office, said: bytes, *, body: bytes, encoding: str = "gzip") -> TestResponse:
+    headers = {**signed(said), "Content-Encoding": encoding}
+    path = f"/hooks/{NAME}/{desk.account.public_id}"
+    return client_of(desk).post(path, data=body, content_type="application/json", headers=headers)
+
+
+def test_a_packed_body_is_unpacked_and_its_signature_is_of_what_is_in_it(desk: Office) -> None:
+    said = json.dumps({"records": [THING]}).encode()
+    assert packed(desk, said, body=gzip.compress(said)).status_code == 204
+    assert [payload for _, _, payload in kept(desk)] == [THING]
+
+
+def test_a_packed_bomb_never_unfolds(desk: Office) -> None:
+    bomb = gzip.compress(bytes(64 << 20))
+    assert len(bomb) < 1 << 17
+    tracemalloc.start()
+    answer = packed(desk, b"", body=bomb)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert answer.status_code == 413
+    assert most < 20 << 20
+    assert kept(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "encoding", "status"),
+    [(lambda one: one[:-9], "gzip", 400), (lambda _: b"{}", "gzip", 400), (lambda one: one, "br", 415)],
+)
+def test_what_cannot_be_unpacked_is_refused(desk: Office, change: Any, encoding: str, status: int) -> None:
+    said = json.dumps({"records": [THING]}).encode()
+    assert packed(desk, said, body=change(gzip.compress(said)), encoding=encoding).status_code == status
+    assert kept(desk) == []
 
 
 def test_a_signed_hook_is_kept_as_it_was_sent(desk: Office) -> None:
