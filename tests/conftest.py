@@ -1,6 +1,7 @@
 """Fixtures for all tests: settings in a private folder, both databases, a wired hub and a web client."""
 
 import gc
+import logging
 import shutil
 from collections.abc import Iterator
 from functools import cache
@@ -33,6 +34,15 @@ DATABASES = ["sqlite", "postgresql"]
 # How long an example takes says more of the machine than of what is tested.
 hypothesis_settings.register_profile("hub", deadline=None)
 hypothesis_settings.load_profile("hub")
+
+
+@pytest.fixture(autouse=True)
+def level_of_logs_as_it_was() -> Iterator[None]:
+    """A command that a test runs sets the level of the whole process, and the next test may look at what is logged."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -311,8 +311,15 @@ def use(tab: Page) -> None:
     tab.mouse.click(5, (tab.viewport_size or {"height": 600})["height"] - 5)
 
 
+# What fades in is half transparent for a moment; what turns for ever is not waited for.
+STILL = """() => Promise.all(document.getAnimations()
+  .filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished.catch(() => null)))
+  .then(() => null)"""
+
+
 def violations(page: Page) -> list[str]:
-    """Return what axe-core finds against WCAG 2.0 to 2.2, levels A and AA."""
+    """Return what axe-core finds against WCAG 2.0 to 2.2, levels A and AA, once everything stands still."""
+    page.evaluate(STILL)
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
     return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]]
