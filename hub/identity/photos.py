@@ -24,7 +24,7 @@ from hub.connector.stream import HasPhotos, Lane, Remote
 from hub.errors import GoneError, RejectedError
 from hub.identity.claims import PHOTO
 from hub.identity.models import ContactPhoto, Link, Party, PhotoState
-from hub.intake import trouble
+from hub.intake import fetching, trouble
 from hub.intake.models import Account, AccountState
 from hub.intake.trouble import Trouble
 from hub.records.picture import picture_type
@@ -33,18 +33,15 @@ from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.store.shelf import MIB, Draft, Shelf
 from hub.store.turn import in_turn
-from hub.work.lease import Lease, holds, release
+from hub.work.lease import Lease
 
 LOCK = ContactPhoto.__tablename__  # held by whoever puts pictures on the shelf or takes them away
 LARGEST = 2 * MIB
 AT_ONCE = 2  # nobody waits for a picture; the other workers are for what somebody waits for
-MOST_FAILURES = 10  # about three hours
-MOST_DEATHS = 5  # tries in a row whose worker died
 TRY_ANEW = timedelta(days=7)
 A_NIGHT = 10_000  # files removed at once
 NO_PICTURE = "what lies at its address is no JPEG, PNG, WEBP or GIF picture"
-_NEEDS_SOMEBODY = {Trouble.AUTH, Trouble.SCOPE, Trouble.DISABLED}
-_STOPS_ALL = {Trouble.LIMITED, *_NEEDS_SOMEBODY}  # the same would happen to the account's other pictures
+_STOPS_ALL = {Trouble.LIMITED, *fetching.NEEDS_SOMEBODY}  # the same would happen to the account's other pictures
 # Built once: every page of a customer with a picture asks this. The address that counts is that of the claim that wins.
 _SHOWN = (
     select(
@@ -98,14 +95,7 @@ def plan(session: Session, account_id: int, named: Mapping[int, str]) -> None:
 
 
 def _anew() -> dict[Any, Any]:
-    """Return what makes a row due, whoever works on it: without an owner nobody passes the fence.
-
-    `attempt` only ever grows, so that an older try of the same worker is never taken for the present one.
-    """
-    return {
-        "state": PhotoState.PENDING, "trouble": Trouble.NONE, "reason": "", "failures": 0, "due_at": now(), "owner": "",
-        "lease_until": None, "finished": ContactPhoto.attempt,
-    }  # fmt: skip
+    return {**fetching.anew(ContactPhoto), "state": PhotoState.PENDING}
 
 
 def lost(session: Session, photo: "Photo") -> None:
@@ -174,7 +164,7 @@ class Fetcher:
                 outcome.draft.drop()
 
     def _tried(self, lease: Lease, row: ContactPhoto, account: Account) -> Outcome:
-        if lease.attempt - row.finished > MOST_DEATHS:
+        if lease.attempt - row.finished > fetching.MOST_DEATHS:
             return Outcome(PhotoState.AWAY, "every try broke off")
         try:
             remote = self.open_remote(account, Lane.BACKFILL)
@@ -195,39 +185,19 @@ class Fetcher:
         return Outcome(PhotoState.READY, draft=self.shelf.receive([content]), media_type=media_type)
 
     def _settle(self, lease: Lease, row: ContactPhoto, outcome: Outcome) -> None:
-        values: dict[str, Any] = {
-            "state": outcome.state, "trouble": Trouble.NONE, "reason": outcome.reason[:500], "due_at": None, "failures": 0,
-            "finished": lease.attempt,
-        }  # fmt: skip
+        values = fetching.ended(lease, outcome.reason) | {"state": outcome.state}
         if outcome.fault is not None:
-            values |= _later(row, outcome.fault)
+            values |= fetching.later(outcome.fault, "picture of a contact", row.failures)
+            if values["due_at"] is None:
+                values["state"] = PhotoState.AWAY
         elif outcome.state in {PhotoState.GONE, PhotoState.REFUSED}:
             values |= {"sha256": "", "media_type": "", "fetched_at": None}
         if values["state"] == PhotoState.AWAY:
             values["due_at"] = now() + TRY_ANEW  # by `purge`
-        with self.db.write() as session:
-            in_turn(session, LOCK)
-            if not holds(session, ContactPhoto, lease, lock=True):
-                return
-            if outcome.draft is not None:
-                self.shelf.place(outcome.draft)
-                values |= {"sha256": outcome.draft.sha256, "media_type": outcome.media_type, "fetched_at": now()}
-            release(session, ContactPhoto, lease, **values)
+        if outcome.draft is not None:
+            values |= {"sha256": outcome.draft.sha256, "media_type": outcome.media_type, "fetched_at": now()}
+        fetching.settle(self.db, lease, ContactPhoto, self.shelf, outcome.draft, values)
         _log.info("picture of a contact", photo=lease.id, state=str(values["state"]))
-
-
-def _later(row: ContactPhoto, fault: Exception) -> dict[str, Any]:
-    """Say when a picture is tried again that could not be had just now, or that it is enough for now."""
-    found = trouble.of_reading(fault, "picture of a contact")
-    waits = {"trouble": found, "failures": row.failures, "due_at": trouble.again(found, fault, row.failures)}
-    if found is Trouble.LIMITED:
-        return waits
-    if found in _NEEDS_SOMEBODY:
-        return waits | {"due_at": now() + timedelta(hours=trouble.LOOK_AGAIN_H)}
-    failures = row.failures + 1
-    if found is Trouble.DEFECT or failures >= MOST_FAILURES:
-        return {"trouble": found, "failures": failures, "state": PhotoState.AWAY}
-    return waits | {"failures": failures}
 
 
 # --- showing ------------------------------------------------------------------------------------------------------

@@ -21,9 +21,8 @@ from sqlalchemy.orm import Session
 from hub import log
 from hub.connector.stream import HasMedia, Lane, Remote
 from hub.errors import GoneError, RejectedError, RetryLaterError
-from hub.intake import trouble
+from hub.intake import fetching, trouble
 from hub.intake.models import Account, AccountState
-from hub.intake.trouble import Trouble
 from hub.messages.models import MediaState, MessageMedia
 from hub.records.picture import picture_type
 from hub.settings import Settings
@@ -31,16 +30,13 @@ from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.store.shelf import MIB, Draft, Shelf
 from hub.store.turn import in_turn
-from hub.work.lease import Lease, holds, release
+from hub.work.lease import Lease
 
 LOCK = MessageMedia.__tablename__  # held by whoever puts files on the shelf or takes them away
 LARGEST = 32 * MIB  # held in memory while it is fetched; WhatsApp takes 16 of a video and 100 of a document
 AT_ONCE = 2
-MOST_FAILURES = 10  # about three hours
-MOST_DEATHS = 5  # tries in a row whose worker died
 TRY_ANEW = timedelta(days=1)
 A_NIGHT = 10_000  # files removed at once
-_NEEDS_SOMEBODY = {Trouble.AUTH, Trouble.SCOPE, Trouble.DISABLED}
 _OTHER = MessageMedia.__table__.alias("other")  # its conditions are not of the row that is claimed: asked once for all
 _log = log.get(__name__)
 
@@ -103,7 +99,7 @@ class Fetcher:
                 outcome.draft.drop()
 
     def _tried(self, lease: Lease, row: MessageMedia, account: Account) -> Outcome:
-        if lease.attempt - row.finished > MOST_DEATHS:
+        if lease.attempt - row.finished > fetching.MOST_DEATHS:
             return Outcome(MediaState.AWAY, "every try broke off")
         if row.said_size is not None and row.said_size > LARGEST:
             return Outcome(MediaState.REFUSED, f"it has more than {LARGEST // MIB} MB")
@@ -130,40 +126,20 @@ class Fetcher:
         return Outcome(MediaState.KEPT, draft=draft, picture=picture_type(content[:16]))
 
     def _settle(self, lease: Lease, row: MessageMedia, outcome: Outcome) -> None:
-        values: dict[str, Any] = {
-            "state": outcome.state, "trouble": Trouble.NONE, "reason": outcome.reason[:500], "due_at": None, "failures": 0,
-            "finished": lease.attempt,
-        }  # fmt: skip
+        values = fetching.ended(lease, outcome.reason) | {"state": outcome.state}
         if outcome.fault is not None:
-            values |= _later(row, outcome.fault)
+            values |= fetching.later(outcome.fault, "file of a message", row.failures)
+            if values["due_at"] is None:
+                values["state"] = MediaState.AWAY
         if values["state"] == MediaState.AWAY:
             values["due_at"] = now() + TRY_ANEW  # by `purge`
-        with self.db.write() as session:
-            in_turn(session, LOCK)
-            if not holds(session, MessageMedia, lease, lock=True):
-                return
-            if outcome.draft is not None:
-                self.shelf.place(outcome.draft)
-                values |= {
-                    "sha256": outcome.draft.sha256, "size": outcome.draft.size, "picture_type": outcome.picture,
-                    "fetched_at": now(),
-                }  # fmt: skip
-            release(session, MessageMedia, lease, **values)
+        if outcome.draft is not None:
+            values |= {
+                "sha256": outcome.draft.sha256, "size": outcome.draft.size, "picture_type": outcome.picture,
+                "fetched_at": now(),
+            }  # fmt: skip
+        fetching.settle(self.db, lease, MessageMedia, self.shelf, outcome.draft, values)
         _log.info("file of a message", media=lease.id, state=str(values["state"]))
-
-
-def _later(row: MessageMedia, fault: Exception) -> dict[str, Any]:
-    """Say when a file is tried again that could not be had just now, or that it is enough for now."""
-    found = trouble.of_reading(fault, "file of a message")
-    waits = {"trouble": found, "failures": row.failures, "due_at": trouble.again(found, fault, row.failures)}
-    if found is Trouble.LIMITED:
-        return waits
-    if found in _NEEDS_SOMEBODY:
-        return waits | {"due_at": now() + timedelta(hours=trouble.LOOK_AGAIN_H)}
-    failures = row.failures + 1
-    if found is Trouble.DEFECT or failures >= MOST_FAILURES:
-        return {"trouble": found, "failures": failures, "state": MediaState.AWAY}
-    return waits | {"failures": failures}
 
 
 def anew(session: Session, row: MessageMedia) -> None:
@@ -172,10 +148,7 @@ def anew(session: Session, row: MessageMedia) -> None:
 
 
 def _anew() -> dict[Any, Any]:
-    return {
-        "state": MediaState.PENDING, "trouble": Trouble.NONE, "reason": "", "failures": 0, "due_at": now(), "owner": "",
-        "lease_until": None, "finished": MessageMedia.attempt, "sha256": "",
-    }  # fmt: skip
+    return {**fetching.anew(MessageMedia), "state": MediaState.PENDING, "sha256": ""}
 
 
 def purge(session: Session, on: Shelf, *, limit: int = A_NIGHT) -> int:

@@ -15,7 +15,7 @@ from hub.connector.simulated.wire import Answer
 from hub.context import Hub
 from hub.identity import photos
 from hub.identity.models import Claim, ContactPhoto, PhotoState
-from hub.intake import read
+from hub.intake import fetching, read
 from hub.intake.models import Account, AccountState
 from hub.intake.trouble import Trouble
 from hub.mail import files
@@ -389,12 +389,12 @@ def test_half_a_picture_is_none(desk: Desk, dana: str, google: GoogleSimulator) 
 def test_one_that_stays_away_is_given_up_and_tried_anew_after_days(
     desk: Desk, dana: str, google: GoogleSimulator
 ) -> None:
-    google.answer_photo(dana, *[Answer(503)] * photos.MOST_FAILURES)
-    for _ in range(photos.MOST_FAILURES):
+    google.answer_photo(dana, *[Answer(503)] * fetching.MOST_FAILURES)
+    for _ in range(fetching.MOST_FAILURES):
         desk.make_due()
         assert desk.work() == 1
     row = desk.row()
-    assert (row.state, row.failures) == (PhotoState.AWAY, photos.MOST_FAILURES)
+    assert (row.state, row.failures) == (PhotoState.AWAY, fetching.MOST_FAILURES)
     assert "503" in row.reason
     assert row.due_at is not None
     assert row.due_at > now() + timedelta(days=6)
@@ -498,7 +498,7 @@ def test_one_that_is_taken_back_while_it_is_fetched_stays_away(desk: Desk, dana:
 
 
 def test_a_picture_that_kills_its_workers_is_given_up(desk: Desk, dana: str, google: GoogleSimulator) -> None:
-    for _ in range(photos.MOST_DEATHS):
+    for _ in range(fetching.MOST_DEATHS):
         desk.leases()
         desk.make_due(lease_until=now() - timedelta(seconds=1))
     assert desk.work() == 1
@@ -509,7 +509,7 @@ def test_a_picture_that_kills_its_workers_is_given_up(desk: Desk, dana: str, goo
 def test_another_picture_is_not_blamed_for_what_the_one_before_did(
     desk: Desk, dana: str, google: GoogleSimulator
 ) -> None:
-    for _ in range(photos.MOST_DEATHS):
+    for _ in range(fetching.MOST_DEATHS):
         desk.leases()
         desk.make_due(lease_until=now() - timedelta(seconds=1))
     google.user(NOA).people.put_up(dana, OTHER_FACE)
