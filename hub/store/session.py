@@ -96,8 +96,12 @@ class Turns:
         with self._lock:
             is_first = not self._queue
             self._queue.append(turn)
-        if not is_first:
-            turn.wait(self._patience_s)
+        try:
+            if not is_first:
+                turn.wait(self._patience_s)
+        except BaseException:  # whoever is interrupted must not stand in the way of all who come later
+            self.end(turn)
+            raise
         return turn
 
     def end(self, turn: threading.Event) -> None:

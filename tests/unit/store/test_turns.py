@@ -50,6 +50,19 @@ def test_who_waited_too_long_goes_on() -> None:
     assert not turns._queue
 
 
+def test_who_is_interrupted_stands_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    turns = Turns(30)
+    first = turns.take()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Event, "wait", interrupted)
+        turns.take()
+    turns.end(first)
+    assert not turns._queue
+
+
 def fail(session: Session) -> None:
     session.execute(text("INSERT INTO seen VALUES ('taken back')"))
     raise ZeroDivisionError
