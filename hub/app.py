@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from hub import flow as flows
 from hub import log
+from hub.accounting import check
 from hub.connector.contract import Connector
-from hub.connector.stream import Lane
+from hub.connector.stream import Lane, Remote
 from hub.context import Hub
 from hub.cti import adopt, backfill, recordings
 from hub.cti.listener import HEARD, Settled
@@ -59,6 +60,7 @@ from hub.notice.tell import Teller
 from hub.outbound import deliver
 from hub.outbound.deliver import Deliverer, Kind
 from hub.outbound.models import Outbox
+from hub.records.document import DOCUMENT
 from hub.records.mail import Attachment
 from hub.remotes import Remotes
 from hub.security import sessions
@@ -233,6 +235,7 @@ def _workers(hub: Hub) -> Workers:
         named.forget(session)
         deliver.forget(session)
         notices.forget(session)
+        check.forget(session, now())
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
@@ -436,7 +439,15 @@ def contact_kind(hub: Hub) -> ContactKind:
 
 def run_audit(hub: Hub, lease: Lease, *, lane: Lane = Lane.BACKFILL) -> audit.Audit:
     """Compare one stream with its remote."""
-    return audit.audit(hub.db, lease, hub.remotes.open, reader(hub), lane=lane)
+    return audit.audit(hub.db, lease, hub.remotes.open, reader(hub), lane=lane, also=partial(_check_ledger, hub))
+
+
+def _check_ledger(
+    hub: Hub, account: Account, remote: Remote, records: str, fetch: Callable[[Sequence[str]], int]
+) -> None:
+    """Compare a ledger's own sums with ours, where the stream is one of documents."""
+    if hub.flow.kind(account.connector, records) == DOCUMENT:
+        check.check(hub.db, account, remote, records, fetch)
 
 
 def _recording_due() -> ColumnElement[bool]:

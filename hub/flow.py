@@ -16,6 +16,9 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from hub.accounting import allocations, businesses, payments, whose
+from hub.accounting import take as documents
+from hub.accounting.models import DocumentRow, PaymentRow
 from hub.connector.contract import Delivered
 from hub.connector.stream import Written
 from hub.cti import missed
@@ -73,6 +76,11 @@ class Flow:
         if found is None:
             raise MappingError(f"There is no mapping mappings/{connector}/{kind}.toml.")
         return found
+
+    def contact_streams(self, connector: str) -> frozenset[str]:
+        """Return which streams of a connector are contacts."""
+        mine = ((stream, mapping) for (of, stream), mapping in self.mappings.items() if of == connector)
+        return frozenset(stream for stream, mapping in mine if mapping.record == "party")
 
     def kind(self, connector: str, stream: str) -> str:
         """Return what kind of record a stream's mapping makes; empty where it has none."""
@@ -449,6 +457,75 @@ def _withdraw_messages(flow: Flow, session: Session, account: Account, raws: Seq
     messages.withdraw(session, raws)
 
 
+# --- Accounting ---------------------------------------------------------------------------------------------------
+
+
+def _businesses(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Write down what a ledger says of our legal entities."""
+    del flow
+    return businesses.take(session, account, [businesses.Given(one.raw, one.values) for one in batch])
+
+
+def _lose_businesses(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    businesses.lose(session, account, raws)
+
+
+def _documents(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put documents on the timelines of whoever they are for."""
+    given = [documents.Given(one.raw, one.values) for one in batch]
+    contacts = _contacts_of(flow, session, account)
+    return documents.take(session, account, given, contacts=contacts, zone=_zone(flow, account))
+
+
+def _lose_documents(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    documents.lose(session, account, raws)
+
+
+def _withdraw_documents(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    documents.withdraw(session, account, raws)
+
+
+def _payments(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put payments on the timelines of whoever paid or was paid."""
+    given = [documents.Given(one.raw, one.values) for one in batch]
+    contacts = _contacts_of(flow, session, account)
+    return payments.take(session, account, given, contacts=contacts, zone=_zone(flow, account))
+
+
+def _lose_payments(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    payments.lose(session, account, raws)
+
+
+def _withdraw_payments(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    payments.withdraw(session, account, raws)
+
+
+def _allocations(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Write down what was settled by what."""
+    del flow
+    return allocations.take(session, account, [allocations.Given(one.raw, one.values) for one in batch])
+
+
+def _lose_allocations(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    allocations.lose(session, account, raws)
+
+
+def _contacts_of(flow: Flow, session: Session, account: Account) -> whose.Contacts:
+    """Say how the contacts of an account come in; what a document says of its customer goes the same way."""
+
+    def take(said_by_documents: Sequence[Delivered]) -> None:
+        kept = receive.keep_page(session, account.id, whose.OWN, said_by_documents)
+        process(flow, session, account, receive.rows(session, [one for one in kept if one.waits]))
+
+    return whose.Contacts(flow.contact_streams(account.connector), take)
+
+
 # --- People and companies -----------------------------------------------------------------------------------------
 
 
@@ -457,7 +534,10 @@ def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Map
     given = [link.Given(one.raw, one.values) for one in batch]
     both_ways = _both_ways(flow, account, batch[0].raw.stream)
     first = in_step.is_first_pass(session, account, batch[0].raw.container or batch[0].raw.stream)
-    return link.take(session, account, given, region=_region(flow, account), both_ways=both_ways, first=first)
+    states = link.take(session, account, given, region=_region(flow, account), both_ways=both_ways, first=first)
+    streams = flow.contact_streams(account.connector)
+    whose.adopt(session, account, [one.raw.remote_id for one in batch], streams)
+    return states
 
 
 def take_shared(flow: Flow, session: Session, account_id: int, records: str, written: Written) -> None:
@@ -516,7 +596,9 @@ def _withdraw_parties(flow: Flow, session: Session, account: Account, raws: Sequ
 
 
 def _with_history(session: Session, party_ids: Sequence[int]) -> set[int]:
-    columns = (Participant.party_id, Note.party_id, Task.party_id, CallRow.party_id)
+    columns = (
+        Participant.party_id, Note.party_id, Task.party_id, CallRow.party_id, DocumentRow.party_id, PaymentRow.party_id,
+    )  # fmt: skip
     found = (session.scalars(select(column).where(column.in_(party_ids)).distinct()) for column in columns)
     return {party_id for some in found for party_id in some if party_id is not None}
 
@@ -550,13 +632,17 @@ class Steps:
 
 _KINDS = {
     "ad_spend": Steps(_ad_spend),
+    "allocation": Steps(_allocations, _lose_allocations, _lose_allocations),
+    "business": Steps(_businesses, _lose_businesses),
     "call": Steps(_calls),
+    "document": Steps(_documents, _lose_documents, _withdraw_documents),
     "lead": Steps(_leads),
     "mail": Steps(_mails, _lose_mails, _withdraw_mails),
     "meeting": Steps(_meetings, _lose_meetings, _lose_meetings),
     "message": Steps(_messages, withdraw=_withdraw_messages),
     "message_status": Steps(_message_statuses),
     "party": Steps(_parties, _lose_parties, _withdraw_parties),
+    "payment": Steps(_payments, _lose_payments, _withdraw_payments),
 }
 
 

@@ -1,5 +1,6 @@
 """All tables in one place, so that migrations and tests see the whole database."""
 
+from hub.accounting import models as accounting
 from hub.cti import models as cti
 from hub.identity import models as identity
 from hub.intake import models as intake
@@ -14,6 +15,7 @@ from hub.timeline import models as timeline
 from hub.work import models as work
 
 __all__ = [
+    "accounting",
     "cti",
     "identity",
     "intake",

@@ -445,5 +445,6 @@ def let_go(session: Session, account: Account, stream: str) -> bool:
     )
     if state is None or state.trouble != "brake":
         return False
-    state.may_lose_until, state.due_at = now() + RUN, now()
+    state.may_lose_until = now() + RUN
+    state.due_at = state.audit_at = now()  # whichever of the two stopped
     return True

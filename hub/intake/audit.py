@@ -7,18 +7,20 @@ found and no notification named are counted by the day. Both are warnings: what 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from hub import log
+from hub.connector.ledger import Sweeps
 from hub.connector.sift import Reason
 from hub.connector.stream import Counts, Findable, FindsNamed, Lane, Remote, Tally
-from hub.errors import ConnectorError, ShapeError
+from hub.errors import BrakeError, ConnectorError, ShapeError
 from hub.intake import health, receive
 from hub.intake.models import (
     Account,
@@ -30,6 +32,7 @@ from hub.intake.models import (
     StreamState,
 )
 from hub.intake.read import LISTING, Reader
+from hub.intake.trouble import Trouble
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, LeaseLostError, release
@@ -42,6 +45,8 @@ DAYS = 30  # for which it is written down how many did not come
 NAMED = 50  # missing ids that are written down
 UNSEEN = (Reason.TRASH, Reason.SPAM)  # why records in places that no stream reads are filtered
 SOME = 500
+# So many vanished at once may be a restored backup, a list that was cut short, or a permission taken: a person looks first.
+FEW, MANY, SHARE = 5, 50, 50  # more than a fiftieth, 2 %
 _log = log.get(__name__)
 
 
@@ -58,17 +63,34 @@ class Audit:
     counted: int | None = None  # by the remote; None: it does not count
     drift: int = 0  # how many more that are than the hub has
     unnamed: Mapping[str, int] | None = None  # by day; None: no notification names records
+    vanished: int = 0  # records that the remote has no more; marked as gone
+    brake: bool = False  # so many vanished that a person must agree first
+
+
+class Also(Protocol):
+    """What is compared besides, once a stream's ids agree: such as a ledger's sums."""
+
+    def __call__(
+        self, account: Account, remote: Remote, records: str, fetch: Callable[[Sequence[str]], int], /
+    ) -> None:
+        """Compare; `fetch` reads records again by their ids. Raises ConnectorError: not now."""
 
 
 def audit(
-    db: Database, lease: Lease, open_remote: Callable[[Account, Lane], Remote], reader: Reader, *, lane: Lane
+    db: Database,
+    lease: Lease,
+    open_remote: Callable[[Account, Lane], Remote],
+    reader: Reader,
+    *,
+    lane: Lane,
+    also: Also | None = None,
 ) -> Audit:
     """Audit one stream, fetch what is missing, write down what was found, and say when next."""
     with db.write() as session:
         state = session.get_one(StreamState, lease.id)
         account = session.get_one(Account, state.account_id)
         state.audit_at = now() + AGAIN  # whatever becomes of this one: it must not be tried all the time
-    found = _found(db, state, account, open_remote, reader, lease, lane)
+    found = _found(db, state, account, lambda: open_remote(account, lane), reader, lease, also)
     with db.write() as session:
         values: dict[str, Any] = {} if found.error or found.too_early else {"audit_at": now() + EVERY}
         if found.compared is not None and not found.error:
@@ -78,6 +100,8 @@ def audit(
                 "missing": list(found.missing[:NAMED]),
                 **_compared(found, state.audit or {}),
             }
+        if found.brake:
+            values |= {"trouble": str(Trouble.BRAKE), "last_error": found.error, "due_at": None}
         if release(session, StreamState, lease, **values):
             health.refresh(session, account.id)
     if found.missing:
@@ -111,10 +135,10 @@ def _found(
     db: Database,
     state: StreamState,
     account: Account,
-    open_remote: Callable[[Account, Lane], Remote],
+    opened: Callable[[], Remote],
     reader: Reader,
     lease: Lease,
-    lane: Lane,
+    also: Also | None,
 ) -> Audit:
     nothing = Audit(state.stream, None)
     if account.state != AccountState.ACTIVE or not state.wanted:
@@ -122,25 +146,66 @@ def _found(
     if state.last_ok_at is None or state.phase == "full":
         return replace(nothing, too_early=True)
     try:
-        remote = open_remote(account, lane)
+        remote = opened()
         stream = remote.stream(state.stream)
         if not isinstance(stream, Findable):
             return nothing
+        with db.read() as session:
+            before = _shown(session, state) if isinstance(stream, Sweeps) else frozenset[str]()
         since = max(now() - WINDOW, state.begun_at)
-        present = stream.present(since)
+        present = stream.ids() if isinstance(stream, Sweeps) else stream.present(since)
         reader.catch_up(lease)  # what came just before the question is no loss
         with db.read() as session:
             unseen = sorted(present - _seen(session, account.id, state.records, present))
+            vanished = sorted(_shown(session, state, before - present)) if before else []
+            _stop(session, state, len(vanished), len(before))
         fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
+        for begin in range(0, len(vanished), SOME):  # gone, or only missed by the list: each is asked for
+            reader.fetch(lease, vanished[begin : begin + SOME])
+        if also is not None:
+            also(account, remote, state.records, partial(reader.fetch, lease))
         tally = stream.tally() if isinstance(stream, Counts) else None
     except (ConnectorError, ShapeError, LeaseLostError) as error:
-        return Audit(state.stream, None, error=str(error)[:500])
+        return Audit(state.stream, None, error=str(error)[:500], brake=isinstance(error, BrakeError))
     with db.read() as session:  # what nobody looked at and is not for the hub is no loss either
         kept = _kept(session, account.id, state.records, unseen)
-        found = Audit(state.stream, len(present), tuple(one for one in unseen if one in kept), fetched)
+        missing = tuple(one for one in unseen if one in kept)
+        gone = len(vanished) - len(_kept(session, account.id, state.records, vanished))
+        found = Audit(state.stream, len(present), missing, fetched, vanished=gone)
         if tally is not None:
             found = _counted(found, tally, len(_seen(session, account.id, state.records, tally.listed)))
         return replace(found, unnamed=_unnamed(session, state) if isinstance(remote, FindsNamed) else None)
+
+
+def _shown(session: Session, state: StreamState, among: Collection[str] | None = None) -> frozenset[str]:
+    """Return the ids of records that a stream shows, or which of some it still does."""
+    mine = (
+        RawRecord.account_id == state.account_id, RawRecord.stream == state.records,
+        RawRecord.container == state.stream, RawRecord.gone_at.is_(None),
+    )  # fmt: skip
+    if among is None:
+        return frozenset(session.scalars(select(RawRecord.remote_id).where(*mine)))
+    wanted, found = sorted(among), set[str]()
+    for begin in range(0, len(wanted), SOME):
+        some = RawRecord.remote_id.in_(wanted[begin : begin + SOME])
+        found |= set(session.scalars(select(RawRecord.remote_id).where(*mine, some)))
+    return frozenset(found)
+
+
+def _stop(session: Session, state: StreamState, vanished: int, total: int) -> None:
+    """Stop where so much vanished that a person must agree first.
+
+    Raises:
+        BrakeError: nobody did so far.
+    """
+    may_lose_until = session.get_one(StreamState, state.id).may_lose_until
+    if is_mass(vanished, total) and not (may_lose_until and may_lose_until > now()):
+        raise BrakeError(f"{vanished} of {total} records are no longer in the list that the other system gives.")
+
+
+def is_mass(vanished: int, total: int) -> bool:
+    """Say whether so many of all records vanished at once that it may be a fault. Pure."""
+    return vanished > MANY or (vanished > FEW and vanished * SHARE > total)
 
 
 def _counted(found: Audit, tally: Tally, ours: int) -> Audit:

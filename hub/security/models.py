@@ -27,6 +27,7 @@ class Business(Base):
     tax_id: Mapped[str] = mapped_column(default="")
     currency: Mapped[str] = mapped_column(default="")
     region: Mapped[str] = mapped_column(default="")
+    time_zone: Mapped[str] = mapped_column(default="", server_default="")  # empty: the hub's
     payment_terms_days: Mapped[int | None]
 
 
@@ -46,6 +47,14 @@ class User(PublicId, Base):
     seen_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]  # takes a break: no route-to-owner
     disabled_at: Mapped[datetime | None]
+
+
+class UserBusiness(Base):
+    """A person who sees the money of some legal entities only; who has no row sees all of them."""
+
+    __tablename__ = "user_business"
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    business_id: Mapped[int] = mapped_column(ForeignKey("business.id", ondelete="CASCADE"), primary_key=True)
 
 
 class UserSession(Base):

@@ -24,13 +24,14 @@ class Right(StrEnum):
     MANAGE_USERS = "manage_users"
     SEE_AUDIT = "see_audit"
     SEE_RAW = "see_raw"
+    SEE_MONEY = "see_money"  # what customers owe and how they pay; of which legal entities, see businesses.py
     SHARE_ANY_MAIL = "share_any_mail"  # choose who sees a conversation, whoever's mailbox it is in
 
 
 _AGENT = frozenset(
     {
         Right.USE, Right.DIAL, Right.CONTROL_OWN_CALL, Right.HEAR_OWN_RECORDINGS, Right.EDIT_PARTIES,
-        Right.BOOK_MEETINGS,
+        Right.BOOK_MEETINGS, Right.SEE_MONEY,
     }
 )  # fmt: skip
 _MANAGER = _AGENT | {Right.HEAR_RECORDINGS, Right.SEE_ALL_CALLS, Right.SEE_INSIGHTS}
@@ -93,6 +94,15 @@ def sees(person: Person, *, visibility: str, owner_id: int | None, among: Collec
     if visibility == "all" or (owner_id is not None and owner_id == person.id) or person.id in among:
         return Seen.FULL
     return Seen.METADATA if visibility == "metadata" else Seen.NOTHING
+
+
+def sees_business(allowed: Collection[int] | None, business_id: int | None) -> bool:
+    """Say whether somebody sees what belongs to a legal entity; what belongs to none, everybody sees.
+
+    Args:
+        allowed: the legal entities whose money they see; None: all.
+    """
+    return allowed is None or business_id is None or business_id in allowed
 
 
 def may_share_mail(person: Person, owners: Collection[int]) -> bool:

@@ -32,6 +32,32 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Money(TypeDecorator[Decimal]):
+    """An amount, exact: kept as whole millionths, so that both databases compare and sum it without a float.
+
+    Raises:
+        ValueError: it is finer than a millionth, or larger than the column holds.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+    PLACES = 6
+    MOST = Decimal(9 * 10**12)  # of any currency; a 64-bit integer of millionths holds a little more
+
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> int | None:
+        del dialect
+        if value is None:
+            return None
+        scaled = Decimal(value).scaleb(self.PLACES)
+        if scaled != scaled.to_integral_value() or abs(scaled) > self.MOST.scaleb(self.PLACES):
+            raise ValueError(f"no amount that can be kept: {value!r}")
+        return int(scaled)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        del dialect
+        return None if value is None else Decimal(int(value)).scaleb(-self.PLACES)
+
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 Key = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only INTEGER keys
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from hub.errors import UserError
 from hub.intake.models import Account
+from hub.security import businesses
 from hub.security.models import User
-from hub.security.policy import Person, Seen, sees
+from hub.security.policy import Person, Seen, sees, sees_business
 from hub.store.base import UtcDateTime
 from hub.timeline.models import Interaction, Kind, Note, Participant
 from hub.timeline.text import norm
@@ -164,7 +165,7 @@ def item(session: Session, party_ids: Sequence[int], number: int, *, person: Per
     row = session.execute(_columns().where(where).limit(1)).first()
     if row is None:
         return None
-    seen = _seen(person, row)
+    seen = _seen(person, row, _allowed(session, person, [row]))
     return None if seen is Seen.NOTHING else _item(row, seen, _notes(session, [number]).get(number, ()))
 
 
@@ -196,11 +197,12 @@ def _collect(
         statement = _statement(len(party_ids), len(wanted.kinds), wanted.marks(before))
         rows = session.execute(statement, _parameters(party_ids, wanted, before, ask)).all()
         notes = _notes(session, [row.id for row in rows]) if wanted.words else {}
+        allowed = _allowed(session, person, rows)
         for row in rows:
             if len(chosen) == limit:
                 return chosen, before, None
             before = Cursor(row.started_at, row.id)
-            seen = _seen(person, row)
+            seen = _seen(person, row, allowed)
             if row.id in known or seen is Seen.NOTHING or not _matches(row, seen, notes.get(row.id, ()), wanted):
                 continue
             known.add(row.id)
@@ -212,7 +214,14 @@ def _collect(
             return chosen, before, rows[-1].started_at
 
 
-def _seen(person: Person, row: Row[Any]) -> Seen:
+def _allowed(session: Session, person: Person, rows: Sequence[Row[Any]]) -> frozenset[int] | None:
+    """Return the legal entities whose money a person sees, where any of these rows is of one; None: all."""
+    return businesses.allowed(session, person) if any(row.business_id is not None for row in rows) else None
+
+
+def _seen(person: Person, row: Row[Any], allowed: frozenset[int] | None) -> Seen:
+    if not sees_business(allowed, row.business_id):
+        return Seen.NOTHING
     if row.visibility == "all":  # nearly every one is
         return Seen.FULL
     return sees(person, visibility=row.visibility, owner_id=row.owner_id, among=row.detail.get("users", ()))
@@ -284,6 +293,7 @@ def _columns() -> Select[*tuple[Any, ...]]:
             ROW.detail,
             ROW.visibility,
             ROW.owner_id,
+            ROW.business_id,
             ROW.source_url,
             USER.name.label("who"),
             ACCOUNT.name.label("account"),

@@ -1,0 +1,1 @@
+"""What customers owe and how they pay, as the ledgers say it."""

@@ -1,0 +1,200 @@
+"""Legal entities of the group: which one of ours an account means. The same tax id in two accounts is the same entity.
+
+A document never waits for its legal entity: one that only documents spoke of so far stands there under the account's name,
+and becomes what the ledger says of it as soon as that is read.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Text, cast, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from hub.accounting import said, twins
+from hub.accounting.models import BusinessRecord, DocumentRow, PaymentRow
+from hub.identity.tax_id import read as read_tax_id
+from hub.intake.models import Account, RawRecord, RawState
+from hub.records.document import Business as Told
+from hub.records.document import Side
+from hub.security.models import Business
+from hub.store.base import now
+from hub.store.turn import in_turn
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A legal entity: its raw record, and what the mapping made of it."""
+
+    raw: RawRecord
+    values: Mapping[str, Any]
+
+
+def take(session: Session, account: Account, given: Sequence[Given]) -> list[RawState]:
+    """Write down what an account says of our legal entities; safe to repeat.
+
+    Raises:
+        RecordError: one of them is none.
+    """
+    in_turn(session, Business.__tablename__)
+    told = [(one.raw, said.business(one.values)) for one in given]
+    for raw, business in told:
+        _tell(session, account, raw, business)
+    return [RawState.APPLIED] * len(given)
+
+
+def lose(session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    """Write down that an account has legal entities no more; their documents stay."""
+    session.execute(
+        update(BusinessRecord)
+        .where(BusinessRecord.account_id == account.id, BusinessRecord.remote_id.in_([raw.remote_id for raw in raws]))
+        .values(gone_at=now())
+    )
+
+
+def of_documents(session: Session, account: Account, remote_ids: Iterable[str]) -> dict[str, Business]:
+    """Return the legal entity of each remote id, made where nobody told of it yet; the empty id is the account's own."""
+    wanted = set(remote_ids)
+    found = _known(session, account.id, wanted)
+    if missing := sorted(wanted - found.keys()):
+        in_turn(session, Business.__tablename__)
+        found |= _known(session, account.id, missing)
+        for remote_id in missing:
+            if remote_id not in found:
+                found[remote_id] = _placeholder(session, account, remote_id)
+    return found
+
+
+def tax_key(tax_id: str, country: str = "") -> str:
+    """Return what a tax id is compared by; empty where it is none."""
+    found = read_tax_id(tax_id, country) if tax_id else None
+    return found.key if found else ""
+
+
+def _known(session: Session, account_id: int, remote_ids: Iterable[str]) -> dict[str, Business]:
+    rows = session.execute(
+        select(BusinessRecord.remote_id, Business)
+        .join(Business, Business.id == BusinessRecord.business_id)
+        .where(BusinessRecord.account_id == account_id, BusinessRecord.remote_id.in_(list(remote_ids)))
+    )
+    return dict(rows.all())
+
+
+def _placeholder(session: Session, account: Account, remote_id: str) -> Business:
+    business = session.get(Business, account.business_id) if account.business_id and not remote_id else None
+    if business is None:
+        business = Business(name=_free_name(session, f"{account.name} {remote_id}".strip()))
+        session.add(business)
+        session.flush()
+    session.add(BusinessRecord(account_id=account.id, remote_id=remote_id, business_id=business.id))
+    session.flush()
+    return business
+
+
+def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> None:
+    record = session.scalar(
+        select(BusinessRecord).where(
+            BusinessRecord.account_id == account.id, BusinessRecord.remote_id == told.remote_id
+        )
+    )
+    same = _same(session, told)
+    if record is None:
+        same = same or _new(session, told)
+        record = BusinessRecord(account_id=account.id, remote_id=told.remote_id, business_id=same.id)
+        session.add(record)
+    elif same is not None and same.id != record.business_id and not record.is_told:
+        _move(session, account, record, same)
+    business = session.get_one(Business, record.business_id)
+    record.raw_record_id, record.is_told, record.gone_at = raw.id, True, None
+    _fill(session, business, told)
+    session.flush()
+
+
+def _same(session: Session, told: Told) -> Business | None:
+    """Return the legal entity that has this tax id already, or where there is none, this name."""
+    key = tax_key(told.tax_id, told.country)
+    named: Business | None = None
+    for business in session.scalars(select(Business)):  # a group has a few
+        own = tax_key(business.tax_id, business.region)
+        if key and own == key:
+            return business
+        if business.name == told.name and not (own and key):
+            named = business
+    return named
+
+
+def _new(session: Session, told: Told) -> Business:
+    business = Business(name=_free_name(session, told.name))
+    session.add(business)
+    session.flush()
+    return business
+
+
+def _fill(session: Session, business: Business, told: Told) -> None:
+    """Bring a legal entity up to date; what a person or another ledger said first stays."""
+    is_only = session.scalar(
+        select(func.count()).where(BusinessRecord.business_id == business.id, BusinessRecord.is_told)
+    ) in (0, 1)
+    if is_only and business.name != told.name:
+        business.name = _free_name(session, told.name)
+    had = business.tax_id
+    business.tax_id = business.tax_id or told.tax_id
+    business.currency = business.currency or told.currency
+    business.region = business.region or told.country
+    business.time_zone = business.time_zone or told.time_zone
+    session.flush()
+    if business.tax_id != had:
+        _know_twins(session, business)
+
+
+def _know_twins(session: Session, business: Business) -> None:
+    """Let sales documents be compared with other accounts, now that it is known who issued them."""
+    if not (key := tax_key(business.tax_id, business.region)):
+        return
+    theirs = (
+        DocumentRow.business_id == business.id, DocumentRow.side == Side.SALE, DocumentRow.twin_key == "",
+        DocumentRow.number != "", DocumentRow.issue_date.is_not(None), twins.COMPARED,
+    )  # fmt: skip
+    written = literal(f"{key}|") + DocumentRow.number + "|" + cast(DocumentRow.issue_date, Text)
+    session.execute(
+        update(DocumentRow).where(*theirs).values(twin_key=written).execution_options(synchronize_session=False)
+    )
+    twins.settle_business(session, business.id)
+
+
+def _move(session: Session, account: Account, record: BusinessRecord, to: Business) -> None:
+    """Give what stood under a name of ours to the legal entity that it is."""
+    former = record.business_id
+    for table in (DocumentRow, PaymentRow):
+        session.execute(
+            update(table)
+            .where(table.account_id == account.id, table.business_id == former)
+            .where(table.business_remote_id == record.remote_id)
+            .values(business_id=to.id)
+            .execution_options(synchronize_session=False)
+        )
+    record.business_id = to.id
+    session.flush()
+    used = select(BusinessRecord.id).where(BusinessRecord.business_id == former).limit(1)
+    if session.scalar(used) is None and account.business_id != former:
+        session.delete(session.get_one(Business, former))
+        session.flush()
+
+
+def _free_name(session: Session, wanted: str) -> str:
+    """Return a name that no other legal entity has."""
+    name, number = wanted, 1
+    while session.scalar(select(Business.id).where(Business.name == name)) is not None:
+        number += 1
+        name = f"{wanted} ({number})"
+    return name
+
+
+def known_by(session: Session, account: Account) -> dict[str, int]:
+    """Return our legal entities by their tax keys, each known to the account under that key."""
+    found = {key: one.id for one in session.scalars(select(Business)) if (key := tax_key(one.tax_id, one.region))}
+    known = set(session.scalars(select(BusinessRecord.remote_id).where(BusinessRecord.account_id == account.id)))
+    for key in found.keys() - known:
+        session.add(BusinessRecord(account_id=account.id, remote_id=key, business_id=found[key]))
+    session.flush()
+    return found

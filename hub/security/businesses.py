@@ -1,0 +1,25 @@
+"""Whose money a person sees: of all legal entities of the group, or of some."""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from hub.security.models import UserBusiness
+from hub.security.policy import Person
+
+_OF = select(UserBusiness.business_id)
+
+
+def allowed(session: Session, person: Person) -> frozenset[int] | None:
+    """Return the legal entities whose money a person sees; None: all of them. Programs see all."""
+    found = frozenset(session.scalars(_OF.where(UserBusiness.user_id == person.id))) if person.id else frozenset[int]()
+    return found or None
+
+
+def allow(session: Session, user_id: int, business_ids: Collection[int]) -> None:
+    """Let a person see the money of these legal entities only; none of them: of all."""
+    session.execute(delete(UserBusiness).where(UserBusiness.user_id == user_id))
+    if business_ids:
+        rows = [{"user_id": user_id, "business_id": one} for one in sorted(set(business_ids))]
+        session.execute(insert(UserBusiness), rows)
