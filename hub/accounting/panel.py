@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub.accounting.ageing import Aged, Open, ageing, overdue
@@ -26,8 +26,9 @@ from hub.security import businesses
 from hub.security.models import Business
 from hub.security.policy import Person, Right, may, sees_business
 
-LOOK_BACK = timedelta(days=3 * 365)  # documents that say how somebody pays; open ones count however old they are
-MOST_PAID = 2_000  # of them, the newest
+LOOK_BACK = timedelta(days=5 * 365)  # documents that say how somebody pays; open ones count however old they are
+PAID_WITHIN = timedelta(days=366 + 90)  # payments that count: of a year, and of the ninety days before, for the trend
+MOST_PAID = 2_000  # documents that say how somebody pays, the newest
 TOLD = ("blocked", "blocked_reason", "credit_limit", "credit_currency", "payment_terms", "payment_terms_days")
 
 
@@ -174,26 +175,35 @@ def _instalments(session: Session, documents: Sequence[int]) -> dict[int, list[I
 
 # --- how they pay -------------------------------------------------------------------------------------------------
 
-_HISTORY: Select[Any] = (
-    select(*_COLUMNS)
-    .where(
-        _DOC.party_id.in_(_PARTIES), _DOC.side == Side.SALE, _COUNTS, _DOC.kind.in_(sorted(DEBTS)),
-        or_(_DOC.issue_date >= bindparam("since"), _DOC.is_open),
-    )
-    .order_by(_DOC.issue_date.desc(), _DOC.id.desc())
-    .limit(MOST_PAID)
+_LATELY = AllocationRow.__table__.alias("lately")
+_SAYS = (
+    _DOC.party_id.in_(_PARTIES),
+    _DOC.side == Side.SALE,
+    _COUNTS,
+    _DOC.kind.in_(sorted(DEBTS)),
+    or_(
+        _DOC.is_open,
+        and_(
+            _DOC.issue_date >= bindparam("since"),
+            exists().where(
+                _LATELY.c.account_id == _DOC.account_id, _LATELY.c.document_key == _DOC.key,
+                _LATELY.c.day >= bindparam("paid_since"),
+            ),
+        ),
+    ),
 )  # fmt: skip
+_HISTORY: Select[Any] = (
+    select(*_COLUMNS).where(*_SAYS).order_by(_DOC.issue_date.desc(), _DOC.id.desc()).limit(MOST_PAID)
+)
 _SETTLED: Select[Any] = (
     select(_DOC.id, _ALLOC.day, _ALLOC.amount, _ALLOC.is_payment)
     .join_from(
-        DocumentRow.__table__, AllocationRow.__table__,
+        DocumentRow.__table__,
+        AllocationRow.__table__,
         and_(_ALLOC.account_id == _DOC.account_id, _ALLOC.document_key == _DOC.key),
     )
-    .where(
-        _DOC.party_id.in_(_PARTIES), _DOC.side == Side.SALE, _COUNTS,
-        or_(_DOC.issue_date >= bindparam("since"), _DOC.is_open),
-    )
-)  # fmt: skip
+    .where(*_SAYS)
+)
 _LAST: Select[Any] = (
     select(_PAY.business_id, _PAY.currency, _PAY.day, func.sum(_PAY.amount).label("amount"))
     .where(
@@ -207,7 +217,7 @@ _LAST: Select[Any] = (
 
 
 def _invoices(session: Session, party_ids: Sequence[int], at: datetime) -> list[Invoice]:
-    asked = {"parties": list(party_ids), "since": (at - LOOK_BACK).date()}
+    asked = {"parties": list(party_ids), "since": (at - LOOK_BACK).date(), "paid_since": (at - PAID_WITHIN).date()}
     rows = session.execute(_HISTORY, asked).all()
     settled: dict[int, list[Settling]] = defaultdict(list)
     for row in session.execute(_SETTLED, asked):
