@@ -131,7 +131,11 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
         connectors=connectors,
         telephone=Telephone(settings, db, vault, connectors, limiter),
         limiter=limiter,
-        flow=open_flow(settings, own={name: one.transforms for name, one in connectors.items() if one.transforms}),
+        flow=open_flow(
+            settings,
+            own={name: one.transforms for name, one in connectors.items() if one.transforms},
+            connectors=connectors,
+        ),
         remotes=remotes,
         trigger=open_trigger(settings),
     )
@@ -444,10 +448,12 @@ def run_audit(hub: Hub, lease: Lease, *, lane: Lane = Lane.BACKFILL) -> audit.Au
 
 def _check_ledger(
     hub: Hub, account: Account, remote: Remote, records: str, fetch: Callable[[Sequence[str]], int]
-) -> None:
+) -> str:
     """Compare a ledger's own sums with ours, where the stream is one of documents."""
-    if hub.flow.kind(account.connector, records) == DOCUMENT:
-        check.check(hub.db, account, remote, records, fetch)
+    if hub.flow.kind(account.connector, records) != DOCUMENT:
+        return ""
+    found = check.check(hub.db, account, remote, records, fetch)
+    return check.said(found) if found else ""
 
 
 def _recording_due() -> ColumnElement[bool]:

@@ -5,9 +5,9 @@ its reason (its own savepoint rolls back) and the next one goes on; `hub replay`
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +46,7 @@ from hub.messages import take as messages
 from hub.outbound import outbox
 from hub.outbound.plan import Subscriber, plan
 from hub.records.call import Call, Direction
+from hub.records.document import DOCUMENT
 from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
@@ -64,6 +65,15 @@ class Flow:
     settings: Settings
     mappings: Mapping[tuple[str, str], RecordMapping]
     subscribers: Sequence[Subscriber] = ()
+    _ledgers: frozenset[str] = field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        documents = ((of, mapping) for (of, _), mapping in self.mappings.items() if mapping.record == DOCUMENT)
+        object.__setattr__(self, "_ledgers", frozenset(of for of, mapping in documents if "balance" in mapping.fields))
+
+    def ledgers(self) -> frozenset[str]:
+        """Return the connectors whose documents say what is still open; an e-invoice, for one, never does."""
+        return self._ledgers
 
     def mapping(self, connector: str, stream: str) -> RecordMapping:
         """Return the active mapping of a stream.
@@ -91,17 +101,23 @@ class Flow:
 
 
 def open_flow(
-    settings: Settings, folder: Path = MAPPINGS, own: Mapping[str, Mapping[str, Function]] | None = None
+    settings: Settings,
+    folder: Path = MAPPINGS,
+    own: Mapping[str, Mapping[str, Function]] | None = None,
+    connectors: Collection[str] | None = None,
 ) -> Flow:
     """Read all mappings; a wrong one stops the start and is named.
 
     Args:
         own: transforms that only one connector's mappings may name, by connector.
+        connectors: those that are installed; None: whichever have mappings.
     """
     registries = {
         connector: Registry(TRANSFORMS, MEETING_TRANSFORMS, transforms) for connector, transforms in (own or {}).items()
     }
-    return Flow(settings, read_folder(folder, registries={"": Registry(TRANSFORMS, MEETING_TRANSFORMS), **registries}))
+    only = None if connectors is None else {HUB, *connectors}
+    usual = Registry(TRANSFORMS, MEETING_TRANSFORMS)
+    return Flow(settings, read_folder(folder, registries={"": usual, **registries}, only=only))
 
 
 def take_calls(flow: Flow, session: Session, account: Account, finished: Sequence[tuple[Call, CallRow]]) -> None:

@@ -136,6 +136,13 @@ def parts(one: Open, today: date) -> list[Part]:
     return [Part(row_of(due, today), amount, due) for due, amount in _open_instalments(one)]
 
 
+def first_due(one: Open) -> date | None:
+    """Return when what is open of a document is due first; None: nobody says."""
+    if one.balance <= 0:
+        return one.due
+    return min((due for due, _ in _open_instalments(one) if due is not None), default=None)
+
+
 def overdue(one: Open, today: date) -> Decimal:
     """Return how much of something open is past its day."""
     return _sum(part.amount for part in parts(one, today) if part.row in OVERDUE)

@@ -1,4 +1,4 @@
-"""What to know of a customer's money before speaking, the worst first. Pure.
+"""What to know of a customer's money before speaking, the worst first.
 
 A ledger that cannot be asked now comes before everything that it said before.
 """
@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from hub.accounting.ageing import Row
-from hub.accounting.panel import Panel
+from hub.accounting.panel import Known, Owed, Panel, Terms
 from hub.security.models import Choice
 
 CHOICE = "money_alerts"  # {"least": {"ILS": "500.00"}}: overdue amounts below are no alert; another currency: any
@@ -21,7 +21,8 @@ CHOICE = "money_alerts"  # {"least": {"ILS": "500.00"}}: overdue amounts below a
 class Word(StrEnum):
     """What an alert says."""
 
-    UNSURE = "unsure"  # a ledger that knows this customer cannot be asked now
+    UNSURE = "unsure"  # a ledger that knows this customer cannot be asked now, or was not asked for long
+    READING = "reading"  # its first reading is not over: what is owed may be more
     BLOCKED = "blocked"
     OVERDUE = "overdue"
     FIRST = "first"  # overdue, for the first time
@@ -43,7 +44,7 @@ class Alert:
 
 
 def alerts(panel: Panel, least: Mapping[str, Decimal]) -> list[Alert]:
-    """Return what is to be known, the worst first.
+    """Return what is to be known, the worst first. Pure.
 
     Args:
         least: overdue amounts that are worth an alert, by currency; of another currency any is.
@@ -59,10 +60,14 @@ def least(session: Session) -> dict[str, Decimal]:
 
 def _unsure(panel: Panel) -> Sequence[Alert]:
     return [
-        Alert(Word.UNSURE, one.as_of, account=one.account, reason=one.trouble)
+        Alert(_doubt(one), one.as_of, account=one.account, reason=one.trouble)
         for one in panel.known
-        if one.knows and one.trouble
+        if one.knows and not one.is_sure
     ]
+
+
+def _doubt(ledger: Known) -> Word:
+    return Word.UNSURE if ledger.trouble or (ledger.is_late and not ledger.is_reading) else Word.READING
 
 
 def _blocked(panel: Panel) -> Sequence[Alert]:
@@ -76,7 +81,7 @@ def _blocked(panel: Panel) -> Sequence[Alert]:
 def _overdue(panel: Panel, least: Mapping[str, Decimal]) -> Sequence[Alert]:
     found = [
         Alert(
-            Word.FIRST if one.is_first else Word.OVERDUE, panel.as_of, one.aged.overdue, one.currency, one.aged.worst,
+            Word.FIRST if one.is_first else Word.OVERDUE, one.as_of, one.aged.overdue, one.currency, one.aged.worst,
             one.business,
         )
         for one in panel.owed
@@ -87,12 +92,15 @@ def _overdue(panel: Panel, least: Mapping[str, Decimal]) -> Sequence[Alert]:
 
 
 def _over_limit(panel: Panel) -> Sequence[Alert]:
-    owed: dict[str, Decimal] = {}
-    for one in panel.owed:
-        owed[one.currency] = owed.get(one.currency, Decimal(0)) + one.aged.net
-    limits = [one for one in panel.terms if one.credit_limit and one.credit_currency]
-    return [
-        Alert(Word.OVER_LIMIT, panel.as_of, owed[one.credit_currency], one.credit_currency, account=one.account)
-        for one in limits
-        if one.credit_limit and owed.get(one.credit_currency, Decimal(0)) > one.credit_limit
-    ]
+    found = []
+    for one in panel.terms:
+        # A limit is one ledger's: what is owed to legal entities of another one does not count against it.
+        owed = [owed for owed in panel.owed if _is_within(owed, one)]
+        net = sum((each.aged.net for each in owed), Decimal(0))
+        if one.credit_limit and net > one.credit_limit:
+            found.append(Alert(Word.OVER_LIMIT, owed[0].as_of, net, one.credit_currency, account=one.account))
+    return found
+
+
+def _is_within(owed: Owed, terms: Terms) -> bool:
+    return owed.currency == terms.credit_currency and owed.business_id in terms.businesses

@@ -144,10 +144,10 @@ def _fill(session: Session, business: Business, told: Told) -> None:
     business.time_zone = business.time_zone or told.time_zone
     session.flush()
     if business.tax_id != had:
-        _know_twins(session, business)
+        know_twins(session, business)
 
 
-def _know_twins(session: Session, business: Business) -> None:
+def know_twins(session: Session, business: Business) -> None:
     """Let sales documents be compared with other accounts, now that it is known who issued them."""
     if not (key := tax_key(business.tax_id, business.region)):
         return

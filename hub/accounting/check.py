@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Text, cast, delete, func, select
 from sqlalchemy.orm import Session
@@ -38,13 +38,19 @@ class Sums:
     gross: Decimal | None = Decimal(0)
     balance: Decimal | None = Decimal(0)
 
-    def agrees(self, ours: "Sums") -> bool:
+    def agrees(self, ours: Self) -> bool:
         """Say whether our sums are the same, as far as the ledger has them. Pure."""
         return (
             self.count == ours.count
             and (self.gross is None or self.gross == ours.gross)
             and (self.balance is None or self.balance == ours.balance)
         )
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Read what `as_json` wrote."""
+        gross, balance = (None if kept[one] is None else Decimal(kept[one]) for one in ("gross", "balance"))
+        return cls(kept["count"], gross, balance)
 
     def as_json(self) -> dict[str, Any]:
         """Return them as the database keeps them."""
@@ -94,6 +100,13 @@ def check(
     with db.read() as session:
         row.differences = [_as_json(session, account.id, one) for one in found]
     return _write(db, row)
+
+
+def said(found: LedgerCheck) -> str:
+    """Return what a check found wrong, in words for an administrator; empty: nothing. Pure."""
+    if found.state == CheckState.DIFFERS:
+        return f"{len(found.differences)} sums differ from the ledger's own; see Agreement."
+    return f"The ledger's own sums could not be asked: {found.error}" if found.state == CheckState.FAILED else ""
 
 
 def latest(session: Session, account_id: int) -> list[LedgerCheck]:

@@ -52,3 +52,11 @@ def quantize(value: Decimal, currency: str) -> Decimal:
     if abs(_EXACT.subtract(short, value)) >= NOISE:
         raise ValueError(f"the amount {str(value)[:40]} has more decimals than {currency.upper()}")
     return short or abs(short)  # no minus in front of nothing
+
+
+def digits(value: Decimal, currency: str = "") -> str:
+    """Return an amount as programs read it: plain digits, with the decimals of its currency where it has no more."""
+    try:
+        return format(quantize(value, currency), "f")
+    except ValueError:  # of no currency, or of a sum that is larger than any amount
+        return format(value.normalize(context=_EXACT), "f")

@@ -12,15 +12,18 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Row, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from hub.accounting.ageing import Aged, Open, ageing, overdue
 from hub.accounting.ageing import Row as AgeRow
 from hub.accounting.behaviour import Behaviour, Invoice, Settling, behaviour
 from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow, InstalmentRow, PaymentRow
-from hub.identity.models import Claim, Link
+from hub.identity import parties
+from hub.identity.models import Claim, Link, Party, PartyStatus
+from hub.intake import health
 from hub.intake.models import Account, AccountState, StreamState
+from hub.intake.trouble import Trouble
 from hub.records.document import DEBTS, PAYMENT, Instalment, Side, Status
 from hub.security import businesses
 from hub.security.models import Business
@@ -43,11 +46,13 @@ class Known:
     as_of: datetime | None  # when it was last read to its end; None: it never was
     trouble: str = ""  # why it cannot be read now; empty: it can
     is_reading: bool = False  # its first reading is not over
+    is_late: bool = False  # nobody read it for much longer than usual, and nobody knows why
+    businesses: frozenset[int] = frozenset()  # legal entities that it speaks of
 
     @property
     def is_sure(self) -> bool:
         """Whether what is not there is nothing: it was read to its end, and can be read now."""
-        return self.as_of is not None and not self.trouble and not self.is_reading
+        return self.as_of is not None and not self.trouble and not self.is_reading and not self.is_late
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Owed:
     behaviour: Behaviour
     last_payment: tuple[date, Decimal] | None = None
     is_first: bool = False  # something is overdue, and nothing ever was before
+    as_of: datetime | None = None  # when the oldest of its figures was read; None: one of its ledgers never was
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Terms:
     credit_currency: str = ""
     payment_terms: str = ""
     payment_terms_days: int | None = None
+    businesses: frozenset[int] = frozenset()  # legal entities that its ledger speaks of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +96,51 @@ class Panel:
     @property
     def as_of(self) -> datetime | None:
         """When the oldest of all figures was read; None: one of them never was."""
-        moments = [one.as_of for one in self.known if one.knows]
-        return min((one for one in moments if one), default=None) if all(moments) else None
+        return _oldest([one for one in self.known if one.knows])
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """Who looks, and when: legal entities whose money they see, and what day it is for each."""
+
+    person: Person
+    allowed: frozenset[int] | None  # None: all of them
+    at: datetime
+    names: Mapping[int, str]  # of the legal entities that are seen
+    today: Mapping[int, date]
+
+
+def eyes(session: Session, person: Person, *, at: datetime, zone: str) -> Eyes:
+    """Return how a person sees money.
+
+    Args:
+        zone: of legal entities that have none of their own.
+    """
+    allowed = businesses.allowed(session, person)
+    entities = [row for row in session.execute(_BUSINESSES) if sees_business(allowed, row.id)]
+    today = {row.id: at.astimezone(ZoneInfo(row.time_zone or zone)).date() for row in entities}
+    return Eyes(person, allowed, at, {row.id: row.name for row in entities}, today)
+
+
+def of_party(
+    session: Session, person: Person, party: Party, *, ledgers: Collection[str], at: datetime, zone: str
+) -> tuple[Panel, Party | None] | None:
+    """Return what is known of a customer's money; of a person without documents of their own, that of their company.
+
+    Args: see `panel`.
+
+    Returns:
+        The panel, and the company whose money it is, where it is not the party's own; None: as of `panel`.
+    """
+    ids, company = parties.with_merged(session, party), None
+    if party.company_id is not None and not _has_own(session, ids):
+        company = session.get(Party, party.company_id)
+        if company is not None and company.status == PartyStatus.ACTIVE:
+            ids = (*ids, *parties.with_merged(session, company))
+        else:
+            company = None
+    found = panel(session, person, ids, ledgers=ledgers, at=at, zone=zone)
+    return None if found is None else (found, company)
 
 
 def panel(
@@ -105,31 +155,41 @@ def panel(
     """
     if not may(person.role, Right.SEE_MONEY):
         return None
-    allowed = businesses.allowed(session, person)
-    known = _known(session, party_ids, ledgers, allowed)
-    if not known:
+    eye = eyes(session, person, at=at, zone=zone)
+    told = known(session, eye, party_ids, ledgers=ledgers)
+    if not told:
         return None
-    entities = {row.id: row for row in session.execute(_BUSINESSES) if sees_business(allowed, row.id)}
-    today = {number: at.astimezone(ZoneInfo(row.time_zone or zone)).date() for number, row in entities.items()}
-    several = [one for one in _open(session, party_ids) if one.business_id in entities]
-    invoices = [one for one in _invoices(session, party_ids, at) if one.open.business_id in entities]
-    names = {number: row.name for number, row in entities.items()}
-    aged = {(one.business_id, one.currency): one for one in ageing(several, today)}
+    # A removed connection says nothing any more: where it was made anew, its debts stand there.
+    asked = {"parties": list(party_ids), "accounts": [one.account_id for one in told]}
+    several = [one for one in _open(session, asked) if one.business_id in eye.names]
+    invoices = [one for one in _invoices(session, asked, at) if one.open.business_id in eye.names]
+    aged = {(one.business_id, one.currency): one for one in ageing(several, eye.today)}
     return Panel(
-        known=known,
-        owed=_owed(session, party_ids, aged, invoices, today, names),
-        owing=ageing(several, today, side=Side.PURCHASE),
-        terms=_terms(session, party_ids),
-        names=names,
+        known=told,
+        owed=_owed(session, asked, aged, invoices, eye, told),
+        owing=ageing(several, eye.today, side=Side.PURCHASE),
+        terms=_terms(session, party_ids, told),
+        names=eye.names,
     )
+
+
+def _oldest(several: Sequence[Known]) -> datetime | None:
+    moments = [one.as_of for one in several]
+    return min((one for one in moments if one), default=None) if all(moments) else None
 
 
 # --- what is open -------------------------------------------------------------------------------------------------
 
 _DOC, _PAY, _ALLOC = DocumentRow.__table__.c, PaymentRow.__table__.c, AllocationRow.__table__.c
+_BUS, _ACC = Business.__table__.c, Account.__table__.c
 _PARTIES: BindParameter[int] = bindparam("parties", expanding=True)
-_BUSINESSES = select(Business.id, Business.name, Business.time_zone)
-_COUNTS = and_(_DOC.gone_at.is_(None), _DOC.twin_of_id.is_(None))
+_ACCOUNTS: BindParameter[int] = bindparam("accounts", expanding=True)
+_BUSINESSES: Select[Any] = select(_BUS.id, _BUS.name, _BUS.time_zone).order_by(_BUS.name)
+_OWN: Sequence[Select[Any]] = (
+    select(_DOC.id).where(_DOC.party_id.in_(_PARTIES)).limit(1),
+    select(_PAY.id).where(_PAY.party_id.in_(_PARTIES)).limit(1),
+)
+_COUNTS = and_(_DOC.gone_at.is_(None), _DOC.twin_of_id.is_(None), _DOC.account_id.in_(_ACCOUNTS))
 _COLUMNS = (
     _DOC.id, _DOC.business_id, _DOC.currency, _DOC.kind, _DOC.balance, _DOC.due_date, _DOC.issue_date, _DOC.terms_days,
     _DOC.side, _DOC.status,
@@ -141,15 +201,19 @@ _INSTALMENTS = select(
 _UNAPPLIED: Select[Any] = select(
     _PAY.business_id, _PAY.currency, _PAY.side, _PAY.is_refund, _PAY.unapplied, _PAY.day
 ).where(
-    _PAY.party_id.in_(_PARTIES), _PAY.unapplied > 0, _PAY.gone_at.is_(None),
+    _PAY.party_id.in_(_PARTIES), _PAY.account_id.in_(_ACCOUNTS), _PAY.unapplied > 0, _PAY.gone_at.is_(None),
     _PAY.status.not_in((Status.DRAFT, Status.VOID)),
 )  # fmt: skip
 
 
-def _open(session: Session, party_ids: Sequence[int]) -> list[Open]:
-    rows = session.execute(_OPEN, {"parties": list(party_ids)}).all()
+def _has_own(session: Session, party_ids: Sequence[int]) -> bool:
+    return any(session.execute(one, {"parties": list(party_ids)}).first() is not None for one in _OWN)
+
+
+def _open(session: Session, asked: Mapping[str, Any]) -> list[Open]:
+    rows = session.execute(_OPEN, asked).all()
     parts = _instalments(session, [row.id for row in rows])
-    paid = session.execute(_UNAPPLIED, {"parties": list(party_ids)})
+    paid = session.execute(_UNAPPLIED, asked)
     return [_as_open(row, parts) for row in rows] + [
         Open(
             row.business_id, row.currency, PAYMENT, row.unapplied if row.is_refund else -row.unapplied,
@@ -205,19 +269,18 @@ _SETTLED: Select[Any] = (
     .where(*_SAYS)
 )
 _LAST: Select[Any] = (
-    select(_PAY.business_id, _PAY.currency, _PAY.day, func.sum(_PAY.amount).label("amount"))
+    select(_PAY.business_id, _PAY.currency, _PAY.day, _PAY.amount)
     .where(
-        _PAY.party_id.in_(_PARTIES), _PAY.side == Side.SALE, _PAY.is_refund.is_(False), _PAY.gone_at.is_(None),
-        _PAY.status.not_in((Status.DRAFT, Status.VOID)),
+        _PAY.party_id.in_(_PARTIES), _PAY.account_id.in_(_ACCOUNTS), _PAY.side == Side.SALE, _PAY.is_refund.is_(False),
+        _PAY.gone_at.is_(None), _PAY.status.not_in((Status.DRAFT, Status.VOID)),
     )
-    .group_by(_PAY.business_id, _PAY.currency, _PAY.day)
-    .order_by(_PAY.day.desc())
-    .limit(100)
+    .order_by(_PAY.day.desc(), _PAY.id.desc())
+    .limit(200)
 )  # fmt: skip
 
 
-def _invoices(session: Session, party_ids: Sequence[int], at: datetime) -> list[Invoice]:
-    asked = {"parties": list(party_ids), "since": (at - LOOK_BACK).date(), "paid_since": (at - PAID_WITHIN).date()}
+def _invoices(session: Session, of: Mapping[str, Any], at: datetime) -> list[Invoice]:
+    asked = {**of, "since": (at - LOOK_BACK).date(), "paid_since": (at - PAID_WITHIN).date()}
     rows = session.execute(_HISTORY, asked).all()
     settled: dict[int, list[Settling]] = defaultdict(list)
     for row in session.execute(_SETTLED, asked):
@@ -227,26 +290,36 @@ def _invoices(session: Session, party_ids: Sequence[int], at: datetime) -> list[
 
 
 def _owed(
-    session: Session, party_ids: Sequence[int], aged: Mapping[tuple[int, str], Aged], invoices: Sequence[Invoice],
-    today: Mapping[int, date], names: Mapping[int, str],
+    session: Session, asked: Mapping[str, Any], aged: Mapping[tuple[int, str], Aged], invoices: Sequence[Invoice],
+    eye: Eyes, told: Sequence[Known],
 ) -> list[Owed]:  # fmt: skip
     by_key: dict[tuple[int, str], list[Invoice]] = defaultdict(list)
     for one in invoices:
         by_key[one.open.business_id, one.open.currency].append(one)
-    last: dict[tuple[int, str], tuple[date, Decimal]] = {}
-    for row in session.execute(_LAST, {"parties": list(party_ids)}):
-        last.setdefault((row.business_id, row.currency), (row.day, row.amount))
+    last = _last_payments(session, asked)
     found = []
-    for key in sorted({*aged, *by_key}, key=lambda one: (names[one[0]], one[1])):
+    for key in sorted({*aged, *by_key}, key=lambda one: (eye.names[one[0]], one[1])):
         business, currency = key
-        own, day = by_key.get(key, []), today[business]
+        own, day = by_key.get(key, []), eye.today[business]
         found.append(
             Owed(
-                business, names[business], currency, aged.get(key) or ageing_of_nothing(business, currency),
+                business, eye.names[business], currency, aged.get(key) or ageing_of_nothing(business, currency),
                 behaviour(own, day), last.get(key), is_first=_is_first(own, day),
+                as_of=_oldest([one for one in told if one.knows and business in one.businesses]),
             )
         )  # fmt: skip
     return found
+
+
+def _last_payments(session: Session, asked: Mapping[str, Any]) -> dict[tuple[int, str], tuple[date, Decimal]]:
+    """Return the last day on which something was paid, and how much on that day."""
+    last: dict[tuple[int, str], tuple[date, Decimal]] = {}
+    for row in session.execute(_LAST, asked):
+        key = row.business_id, row.currency
+        day, amount = last.get(key, (row.day, Decimal(0)))
+        if day == row.day:
+            last[key] = day, amount + row.amount
+    return last
 
 
 def ageing_of_nothing(business: int, currency: str) -> Aged:
@@ -269,74 +342,105 @@ def _was_late(invoice: Invoice) -> bool:
 # --- who says so --------------------------------------------------------------------------------------------------
 
 
-def _known(
-    session: Session, party_ids: Sequence[int], ledgers: Collection[str], allowed: Collection[int] | None
-) -> list[Known]:
-    accounts: Sequence[Any] = session.execute(
-        select(Account.id, Account.name, Account.connector, Account.state)
-        .where(Account.connector.in_(sorted(ledgers)), Account.state != AccountState.REMOVED)
-        .order_by(Account.name)
-    ).all()
+_LEDGERS: Select[Any] = (
+    select(_ACC.id, _ACC.name, _ACC.connector, _ACC.state)
+    .where(_ACC.connector.in_(bindparam("connectors", expanding=True)), _ACC.state != AccountState.REMOVED)
+    .order_by(_ACC.name)
+)
+_LINK, _STREAM, _RECORD = Link.__table__.c, StreamState.__table__.c, BusinessRecord.__table__.c
+_LINKED: Select[Any] = (
+    select(_LINK.account_id)
+    .where(_LINK.party_id.in_(_PARTIES), _LINK.account_id.in_(_ACCOUNTS), _LINK.gone_at.is_(None))
+    .distinct()
+)
+_STREAMS: Select[Any] = select(
+    _STREAM.account_id, _STREAM.last_ok_at, _STREAM.last_full_at, _STREAM.trouble, _STREAM.last_error, _STREAM.every_s,
+    _STREAM.usual_gap_s,
+).where(
+    _STREAM.account_id.in_(_ACCOUNTS), _STREAM.wanted, _STREAM.records.not_in(("", "streams"))
+)  # fmt: skip
+_SPEAKS_OF: Select[Any] = select(_RECORD.account_id, _RECORD.business_id).where(_RECORD.account_id.in_(_ACCOUNTS))
+
+
+def known(session: Session, eye: Eyes, party_ids: Sequence[int] = (), *, ledgers: Collection[str]) -> list[Known]:
+    """Return the ledgers that are connected, and how old what they say is; of which somebody sees nothing, not.
+
+    Args:
+        party_ids: of a customer; without one, `knows` is False.
+        ledgers: as of `panel`.
+    """
+    accounts = session.execute(_LEDGERS, {"connectors": sorted(ledgers)}).all()
     if not accounts:
         return []
-    ids = [row.id for row in accounts]
-    linked = set(
-        session.scalars(
-            select(Link.account_id)
-            .where(Link.party_id.in_(list(party_ids)), Link.account_id.in_(ids), Link.gone_at.is_(None))
-            .distinct()
-        )
-    )
+    asked = {"accounts": [row.id for row in accounts], "parties": list(party_ids)}
+    linked = set(session.scalars(_LINKED, asked)) if party_ids else set()
     streams: dict[int, list[Any]] = defaultdict(list)
-    columns = (StreamState.account_id, StreamState.last_ok_at, StreamState.last_full_at, StreamState.trouble,
-               StreamState.last_error)  # fmt: skip
-    wanted = (StreamState.account_id.in_(ids), StreamState.wanted, StreamState.records.not_in(("", "streams")))
-    rows: Sequence[Any] = session.execute(select(*columns).where(*wanted)).all()
-    for row in rows:
+    for row in session.execute(_STREAMS, asked):
         streams[row.account_id].append(row)
-    hidden = _hidden(session, ids, allowed)
-    return [_of_account(row, streams[row.id], row.id in linked) for row in accounts if row.id not in hidden]
+    entities: dict[int, set[int]] = defaultdict(set)
+    for row in session.execute(_SPEAKS_OF, asked):
+        entities[row.account_id].add(row.business_id)
+    return [
+        _of_account(row, streams[row.id], frozenset(entities[row.id]), row.id in linked, eye.at)
+        for row in accounts
+        if eye.allowed is None or not entities[row.id] or entities[row.id] & eye.allowed
+    ]
 
 
-def _hidden(session: Session, account_ids: Sequence[int], allowed: Collection[int] | None) -> set[int]:
-    """Return accounts of which a person sees no legal entity."""
-    if allowed is None:
-        return set()
-    rows = session.execute(
-        select(BusinessRecord.account_id, BusinessRecord.business_id).where(BusinessRecord.account_id.in_(account_ids))
-    ).all()
-    seen = {row.account_id for row in rows if row.business_id in allowed}
-    return {row.account_id for row in rows} - seen
-
-
-def _of_account(account: Any, streams: Sequence[Any], knows: bool) -> Known:  # noqa: FBT001 - a fact of a row
+def _of_account(
+    account: Any,
+    streams: Sequence[Any],
+    entities: frozenset[int],
+    knows: bool,  # noqa: FBT001 - a fact of a row
+    at: datetime,
+) -> Known:
     reads = [one.last_ok_at for one in streams]
-    trouble = next((one.last_error or one.trouble for one in streams if one.trouble), "")
+    troubles = (one.last_error or one.trouble for one in streams if one.trouble not in ("", Trouble.LIMITED))
+    trouble = next(troubles, "")
     if account.state == AccountState.PAUSED:
         trouble = trouble or "paused"
-    is_reading = not streams or any(one.last_full_at is None for one in streams)
-    as_of = min((one for one in reads if one), default=None) if streams and all(reads) else None
-    return Known(account.id, account.name, account.connector, knows, as_of, trouble, is_reading)
+    return Known(
+        account.id, account.name, account.connector, knows,
+        as_of=min((one for one in reads if one), default=None) if streams and all(reads) else None,
+        trouble=trouble,
+        is_reading=not streams or any(one.last_full_at is None for one in streams),
+        is_late=any(_is_late(one, at) for one in streams),
+        businesses=entities,
+    )  # fmt: skip
 
 
-def _terms(session: Session, party_ids: Sequence[int]) -> list[Terms]:
-    rows = session.execute(
-        select(Account.name, Claim.field, Claim.value)
-        .join(Link, Link.id == Claim.link_id)
-        .join(Account, Account.id == Link.account_id)
-        .where(Claim.party_id.in_(list(party_ids)), Claim.field.in_(TOLD), Link.gone_at.is_(None))
-        .order_by(Account.name, Claim.id)
+def _is_late(stream: Any, at: datetime) -> bool:
+    """Say whether a stream was not read for much longer than usual, as the health of its account counts it."""
+    if not stream.every_s or stream.last_ok_at is None:
+        return False
+    usual = timedelta(seconds=health.LATE_FACTOR * max(stream.usual_gap_s, stream.every_s))
+    return bool(at - stream.last_ok_at > max(health.LATE_LEAST, usual))
+
+
+_CLAIM = Claim.__table__.c
+_TERMS: Select[Any] = (
+    select(_LINK.account_id, _CLAIM.field, _CLAIM.value)
+    .join_from(Claim.__table__, Link.__table__, _LINK.id == _CLAIM.link_id)
+    .where(
+        _CLAIM.party_id.in_(_PARTIES), _CLAIM.field.in_(TOLD), _LINK.account_id.in_(_ACCOUNTS), _LINK.gone_at.is_(None)
     )
-    said: dict[str, dict[str, Any]] = defaultdict(dict)
-    for account, name, value in rows:
-        said[account][name] = value.get("value")
-    return [_terms_of(account, told) for account, told in said.items()]
+    .order_by(_CLAIM.id)
+)
 
 
-def _terms_of(account: str, told: Mapping[str, Any]) -> Terms:
+def _terms(session: Session, party_ids: Sequence[int], told: Sequence[Known]) -> list[Terms]:
+    rows = session.execute(_TERMS, {"parties": list(party_ids), "accounts": [one.account_id for one in told]})
+    said: dict[int, dict[str, Any]] = defaultdict(dict)
+    for account_id, name, value in rows:
+        said[account_id][name] = value.get("value")
+    return [_terms_of(one, said[one.account_id]) for one in told if one.account_id in said]
+
+
+def _terms_of(ledger: Known, told: Mapping[str, Any]) -> Terms:
     limit, days = str(told.get("credit_limit") or ""), str(told.get("payment_terms_days") or "")
     return Terms(
-        account=account,
+        account=ledger.account,
+        businesses=ledger.businesses,
         blocked=told.get("blocked") is True,
         blocked_reason=str(told.get("blocked_reason") or ""),
         credit_limit=Decimal(limit) if limit.replace(".", "", 1).isdecimal() else None,

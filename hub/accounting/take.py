@@ -6,7 +6,8 @@ ledger has no more stays, struck through; it may come back.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from sqlalchemy import Table, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.accounting import allocations, businesses, said, sides, twins, whose
+from hub.accounting.ageing import Open, first_due
 from hub.accounting.allocations import Listed
 from hub.accounting.models import DocumentRow, InstalmentRow
 from hub.accounting.whose import Contacts
@@ -242,15 +244,13 @@ def is_debt_open(document: Document) -> bool:
 
 
 def due_of(document: Document) -> date | None:
-    """Return when what is open of a document is due first; None: nobody said. Pure."""
-    open_parts = [one.due_date for one in document.instalments if one.balance is None or one.balance]
-    if open_parts:
-        return min(open_parts)
-    if document.due_date is not None:
-        return document.due_date
-    if document.issue_date is not None and document.terms_days is not None:
-        return document.issue_date + timedelta(days=document.terms_days)
-    return None
+    """Return when what is open of a document is due first, as ageing counts it; None: nobody said. Pure."""
+    return first_due(
+        Open(
+            0, document.currency, document.kind, document.balance or Decimal(0), document.due_date, document.issue_date,
+            document.terms_days, document.instalments,
+        )
+    )  # fmt: skip
 
 
 def _detail(document: Document) -> dict[str, Any]:

@@ -46,13 +46,14 @@ def settle_business(session: Session, business_id: int) -> None:
 def _settle(session: Session, keys: Sequence[str]) -> None:
     columns = (
         DocumentRow.id, DocumentRow.twin_key, DocumentRow.account_id, DocumentRow.balance_source, DocumentRow.twin_of_id,
-        DocumentRow.gone_at,
+        DocumentRow.gone_at, DocumentRow.side,
     )  # fmt: skip
-    found: dict[str, list[tuple[int, int, bool, int | None]]] = {}
+    # Of two legal entities of the group one may have sold to the other: its invoice and the other's bill are two debts.
+    found: dict[tuple[str, str], list[tuple[int, int, bool, int | None]]] = {}
     for row in session.execute(select(*columns).where(DocumentRow.twin_key.in_(keys)).order_by(DocumentRow.id)):
         if row.gone_at is None:
             is_ledger = row.balance_source == BalanceSource.LEDGER
-            found.setdefault(row.twin_key, []).append((row.id, row.account_id, is_ledger, row.twin_of_id))
+            found.setdefault((row.twin_key, row.side), []).append((row.id, row.account_id, is_ledger, row.twin_of_id))
     for several in found.values():
         counts, account, *_ = min(several, key=lambda one: (not one[2], one[0]))
         for number, of_account, _is_ledger, before in several:

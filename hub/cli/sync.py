@@ -12,6 +12,8 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.accounting import check
+from hub.accounting.models import CheckState
 from hub.app import read_history, reader, run_audit
 from hub.cli.output import as_json, opened, progress, show
 from hub.connector.stream import Lane
@@ -156,7 +158,7 @@ def _claimed(hub: Hub, account_id: int, stream: str) -> Lease:
 @click.option("--stream", default="", help="Only this stream.")
 @as_json
 def audit(name: str, stream: str, *, json_: bool) -> None:
-    """Compare an account with its remote, and fetch what is missing; exit status 1 if anything was."""
+    """Compare an account with its remote, and fetch what is missing; exit status 1 if anything was, or differs."""
     with opened(quiet=True) as hub:
         with hub.db.read() as session:
             row = accounts.by_name(session, name)
@@ -164,19 +166,25 @@ def audit(name: str, stream: str, *, json_: bool) -> None:
         if not names:
             raise NotFoundError(f"{name} has no stream {stream or 'that could be compared'}.")
         found = [run_audit(hub, _claimed(hub, row.id, one), lane=Lane.INTERACTIVE) for one in names]
+        with hub.db.read() as session:
+            kinds = {state.stream: state.records for state in read.wanted(session, row.id)}
+            checks = {one.records: one.state for one in check.latest(session, row.id)}
+    sums = {stream: checks[records] for stream, records in kinds.items() if records in checks}
     rows = [
         {
             "stream": one.stream,
             "compared": "-" if one.compared is None else one.compared,
             "missing": len(one.missing),
             "fetched": one.fetched,
+            "vanished": one.vanished,
+            "sums": sums.get(one.stream, "-"),
             "ids": ", ".join(one.missing[:10]),
             "error": one.error,
         }
         for one in found
     ]
     show(rows, json_=json_)
-    if any(one.missing or one.error for one in found):
+    if any(one.missing or one.error for one in found) or any(one != CheckState.AGREES for one in sums.values()):
         sys.exit(1)
 
 

@@ -12,11 +12,12 @@ from typing import Any
 from hub.identity.callers import PHONE
 from hub.identity.parties import EMAIL
 from hub.identity.points import Key, Point
+from hub.identity.tax_id import KIND as TAX_ID
 from hub.records.party import Labelled, Party
 
 LISTS = frozenset({"emails", "phones", "addresses", "urls", "groups"})
 PHOTO = "photo_url"
-POINTING = {"emails": EMAIL, "phones": PHONE}  # fields whose values are identifiers too
+POINTING = {"emails": EMAIL, "phones": PHONE, "tax_id": TAX_ID}  # fields whose values are identifiers too
 _ELSEWHERE = frozenset({"kind", "name", "company", *POINTING})  # kept in columns and identifiers, not in `party.fields`
 
 
@@ -50,6 +51,7 @@ def claims(record: Party, points: Iterable[Point]) -> dict[str, dict[str, Any]]:
         "phones": _listed(record.phones),
         "addresses": _listed(record.addresses),
         "urls": _listed(record.urls),
+        "tax_id": record.tax_id,
     }
     found: dict[str, dict[str, Any]] = {
         field: {"value": value} for field, value in values.items() if value not in ("", [])
@@ -57,6 +59,8 @@ def claims(record: Party, points: Iterable[Point]) -> dict[str, dict[str, Any]]:
     for field, kind in POINTING.items():
         if field in found:
             found[field]["keys"] = sorted(point.value for point in pointing if point.kind == kind)
+    if record.tax_id and record.tax_country:
+        found["tax_id"]["country"] = record.tax_country
     if record.collected:
         for value in found.values():
             value["collected"] = True

@@ -19,7 +19,7 @@ from hub.identity import claims, in_step, photos, search
 from hub.identity.claims import Said
 from hub.identity.in_step import Book
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus, SharedRecord
-from hub.identity.parties import judge_shared
+from hub.identity.parties import TAX_ID, judge_shared
 from hub.identity.points import Key, Ours, Point, is_colleague, ours, points
 from hub.identity.said import said
 from hub.identity.whose import Known, scope_of
@@ -528,7 +528,7 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
             assert card.link is not None, "it was made before"
             put_on, taken_off = _put_on_and_taken_off(card)
             for point in card.points:
-                row = work.held.get(point.key)
+                row = work.held.get(point.key) if point.kind != TAX_ID else _held_tax_id(work, point)
                 if point.key in card.before - put_on or (row is not None and row.valid_to is None):
                     continue
                 if row is not None:  # inserted anew, so that calls of the time between find it
@@ -546,6 +546,20 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     session.add_all(made)
     session.flush()
     return touched | {(row.kind, row.value) for row in made}
+
+
+def _held_tax_id(work: _Work, point: Point) -> Identifier | None:
+    """Return the tax id of a point; one that somebody typed without its country is this one, and gets it."""
+    row = work.held.get(point.key)
+    if point.possible:
+        return row
+    typed = work.held.get((TAX_ID, point.tail))
+    if row is None and typed is not None and typed.link_id is None:
+        row = work.held.pop((TAX_ID, point.tail))
+    if row is not None:
+        row.value, row.tail, row.possible = point.value, point.tail, False
+        work.held[point.key] = row
+    return row
 
 
 def _put_on_and_taken_off(card: _Card) -> tuple[set[Key], set[Key]]:
@@ -574,7 +588,7 @@ def _identifier(party_id: int, link_id: int, point: Point) -> Identifier:
         label=point.label,
         tail=point.tail,
         possible=point.possible,
-        shared=point.rule is None,  # toll-free and the like: many call from it
+        shared=point.rule is None and point.kind != TAX_ID,  # toll-free and the like: many call from it
     )
 
 

@@ -71,10 +71,10 @@ class Identifier(Base):
     party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
     link_id: Mapped[int | None] = mapped_column(ForeignKey("link.id", ondelete="SET NULL"))
     kind: Mapped[str]  # phone, email, tax_id
-    value: Mapped[str]  # normal form: E.164 (fixed lines with ;ext=), casefolded e-mail, digits
+    value: Mapped[str]  # normal form: E.164 (fixed lines with ;ext=), casefolded e-mail, tax_id.TaxId.key
     raw: Mapped[str] = mapped_column(default="")  # as typed
     label: Mapped[str] = mapped_column(default="")  # mobile, fixed, toll_free ...; work, home
-    tail: Mapped[str] = mapped_column(default="")  # phones: the last 9 digits; e-mails: records.address.match_key
+    tail: Mapped[str] = mapped_column(default="")  # phones: the last 9 digits; e-mails: match_key; tax ids: the number
     possible: Mapped[bool] = mapped_column(default=False)  # not a valid number: found, never merges
     shared: Mapped[bool] = mapped_column(default=False)  # several parties hold it: points to nobody by itself
     blocked: Mapped[bool] = mapped_column(default=False)

@@ -6,11 +6,11 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
-from hub.identity import in_step, rules, search
+from hub.identity import in_step, rules, search, tax_id
 from hub.identity.callers import PHONE, TAIL, is_line
 from hub.identity.email import KIND as EMAIL_KIND
 from hub.identity.email import read_email
@@ -23,10 +23,9 @@ from hub.security.policy import Person
 from hub.store.base import now
 
 EMAIL = EMAIL_KIND
-TAX_ID = "tax_id"
+TAX_ID = tax_id.KIND
 KINDS = (PHONE, EMAIL, TAX_ID)
 LONGEST_NAME = 400
-LONGEST_TAX_ID = 40
 # Built once: every page of a customer asks these, and building costs as much as asking.
 _BY_PUBLIC_ID = select(Party).where(Party.public_id == bindparam("public_id"))
 _party = Party.__table__.c  # plain: making objects of rows takes longer than to read them
@@ -174,10 +173,14 @@ def by_identifier(session: Session, kind: str, raw: str, *, region: str) -> list
         phones = read(raw, PhoneContext(region=region)).phones
         return by_number(session, phones[0].key if phones else raw.strip())
     try:
-        value = _value(Given(kind, raw))
+        row = _identifier(session, Given(kind, raw), region)
     except UserError:
         return []
-    return _holders(session, Identifier.value == value, kind=kind)
+    exact = _holders(session, Identifier.value == row.value, kind=kind)
+    if exact or kind != TAX_ID:
+        return exact
+    # Typed without the country that it is kept with, or kept without the one that is typed.
+    return _holders(session, or_(Identifier.tail == row.tail, Identifier.value == row.tail), kind=kind)
 
 
 def add_identifier(session: Session, person: Person | None, party: Party, given: Given, *, region: str) -> Identifier:
@@ -270,7 +273,7 @@ def _name(raw: str) -> str:
 
 
 def _add(session: Session, party: Party, given: Given, region: str) -> Identifier:
-    row = _phone(session, given, region) if given.kind == PHONE else Identifier(kind=given.kind, value=_value(given))
+    row = _identifier(session, given, region)
     known = session.scalars(
         select(Identifier).where(
             Identifier.party_id == party.id, Identifier.kind == row.kind, Identifier.value == row.value
@@ -313,18 +316,20 @@ def _is_own(session: Session, phone: Phone) -> bool:
     return session.get_one(NumberRule, phone.number).rule == "own"
 
 
-def _value(given: Given) -> str:
-    """Return the normal form of anything but a phone."""
+def _identifier(session: Session, given: Given, region: str) -> Identifier:
+    """Read what a person typed; it is nobody's yet."""
+    if given.kind == PHONE:
+        return _phone(session, given, region)
     if given.kind == EMAIL:
         email = read_email(given.raw)
         if email is None:
             raise UserError("This is no e-mail address.", error_id="bad_email", field=EMAIL)
-        return email.address
+        return Identifier(kind=EMAIL, value=email.address)
     if given.kind == TAX_ID:
-        value = "".join(c for c in given.raw.upper() if c.isalnum())
-        if not any(c.isdigit() for c in value) or len(value) > LONGEST_TAX_ID:
+        found = tax_id.typed(given.raw, region)
+        if found is None:
             raise UserError("This is no tax number.", error_id="bad_tax_id", field=TAX_ID)
-        return value
+        return Identifier(kind=TAX_ID, value=found.key, tail=found.value, possible=not found.is_valid)
     raise UserError(f"{given.kind!r} is none of: {', '.join(KINDS)}.", field="kind")
 
 

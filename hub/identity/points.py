@@ -1,11 +1,11 @@
-"""The numbers and addresses of a record: as they are stored, and as the rules see them."""
+"""The numbers, addresses and tax id of a record: as they are stored, and as the rules see them."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.identity import rules
+from hub.identity import rules, tax_id
 from hub.identity.callers import PHONE, TAIL
 from hub.identity.email import read_email
 from hub.identity.models import NumberRule
@@ -29,7 +29,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A number or address that points to whoever the record is about. `rule` None: it identifies nobody."""
+    """A number, address or tax id that points to whoever the record is about. `rule` None: it identifies nobody."""
 
     kind: str
     value: str
@@ -59,6 +59,8 @@ def points(record: Party, region: str, own: Ours) -> tuple[Point, ...]:
     """Return what a record points with, each value once; our own numbers and addresses of programs are left out."""
     context = PhoneContext(region=region or None, own_numbers=own.numbers)
     found: dict[Key, Point] = {}
+    if record.tax_id and (written := _tax_id(record, region)):
+        found[written.key] = written
     for phone in record.phones:
         for point in _phones(phone, context):
             found.setdefault(point.key, point)
@@ -91,6 +93,22 @@ def _phone(phone: Phone, raw: str) -> Point:
         label=phone.kind,
         tail=phone.number[-TAIL:],
         possible=not phone.e164,
+    )
+
+
+def _tax_id(record: Party, region: str) -> Point | None:
+    """Read the tax id; a person who works somewhere is often written with the company's, so it is not his."""
+    found = tax_id.read(record.tax_id, record.tax_country, region)
+    if found is None or (record.company and not record.is_company):
+        return None
+    kind = rules.PartyKind.COMPANY if record.is_company else rules.PartyKind.PERSON
+    return Point(
+        tax_id.KIND,
+        found.key,
+        record.tax_id,
+        rules.tax_identifier(found, kind),
+        tail=found.value,
+        possible=not found.is_valid,
     )
 
 

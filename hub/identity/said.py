@@ -52,6 +52,8 @@ class PartyFields(BaseModel):
     phones: _Many = []
     addresses: _Many = []
     urls: _Many = []
+    tax_id: str | None = None
+    tax_country: str | None = None
     birthday: str | None = None
     notes: str | None = None
     photo_url: str | None = None
@@ -89,6 +91,8 @@ def said(values: Mapping[str, Any]) -> Party:
         phones=_labelled(fields.phones),
         addresses=_labelled(fields.addresses),
         urls=tuple(one for one in _labelled(fields.urls) if _WEB.match(one.value)),
+        tax_id=line(fields.tax_id),
+        tax_country=line(fields.tax_country).upper()[:2],
         birthday=found[0] if (found := _DAY.fullmatch(line(fields.birthday))) else "",
         notes=_text(fields.notes),
         photo_url=url if (url := line(fields.photo_url)).startswith("https://") else "",

@@ -11,17 +11,17 @@ from typing import Any
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from hub.identity import rules
+from hub.identity import rules, tax_id
 from hub.identity.models import Identifier, Link, Party, PartyStatus
 from hub.identity.names import spoken_name
-from hub.identity.parties import rule_kind
+from hub.identity.parties import TAX_ID, rule_kind
 from hub.identity.points import Key, Point
 from hub.records.party import Party as Record
 
 # A value that more parties hold is a switchboard's or a shared mailbox: nobody is looked for by it.
 MOST_HOLDERS = 50
 _HOLDING = (
-    select(Identifier.kind, Identifier.value, Identifier.party_id)
+    select(Identifier.kind, Identifier.value, Identifier.party_id, Identifier.link_id)
     .join(Party, Party.id == Identifier.party_id)
     .where(
         Identifier.kind == bindparam("kind"),
@@ -58,6 +58,7 @@ class Known:
         self._holders: dict[Key, set[int]] = defaultdict(set)
         self._crowded: set[Key] = set()
         self._bare: dict[str, list[int]] = {}
+        self._typed: dict[Key, Key] = {}  # tax ids as people type them, without the country, to those of the records
         self._load(wanted, also)
 
     def whose(self, record: Record, points: Sequence[Point], scope: str) -> int | None:
@@ -87,7 +88,7 @@ class Known:
         someone.name = someone.name or record.name
         someone.links.add((scope, record.remote_id))
         for point in points:
-            if point.key not in someone.held:
+            if point.key not in someone.held and (point.rule is not None or point.kind != TAX_ID):
                 seen = point.rule or rules.Identifier(rules.IdentifierKind.FIXED, point.value)
                 someone.held[point.key] = _Held(seen, point.rule is None, blocked=False)
                 self._hold(point.key, number)
@@ -143,9 +144,13 @@ class Known:
         by_kind: dict[str, set[str]] = defaultdict(set)
         for kind, value in wanted:
             by_kind[kind].add(value)
+        for one in tuple(by_kind.get(TAX_ID, ())):
+            written = tax_id.of_key(one).value
+            self._typed[TAX_ID, written] = TAX_ID, one
+            by_kind[TAX_ID].add(written)
         for kind, values in by_kind.items():
             for row in self._session.execute(_HOLDING, {"kind": kind, "values": sorted(values)}):
-                self._hold((row.kind, row.value), row.party_id)
+                self._hold(self._key(row), row.party_id)
         numbers = sorted({one for parties in self._holders.values() for one in parties}.union(also))
         if not numbers:
             return
@@ -159,10 +164,19 @@ class Known:
     def _load_held(self, numbers: Sequence[int]) -> None:
         query = select(
             Identifier.party_id, Identifier.kind, Identifier.value, Identifier.raw, Identifier.label,
-            Identifier.possible, Identifier.shared, Identifier.blocked,
+            Identifier.possible, Identifier.shared, Identifier.blocked, Identifier.link_id,
         ).where(Identifier.party_id.in_(numbers), Identifier.valid_to.is_(None))  # fmt: skip
         for row in self._session.execute(query):
-            self._people[row.party_id].held[row.kind, row.value] = _Held(_identifier(row), row.shared, row.blocked)
+            key, someone = self._key(row), self._people[row.party_id]
+            if row.kind != TAX_ID:
+                someone.held[key] = _Held(_identifier(row), row.shared, row.blocked)
+            elif seen := rules.tax_identifier(tax_id.of_key(key[1]), someone.kind):
+                someone.held[key] = _Held(seen, row.shared, row.blocked)
+
+    def _key(self, row: Any) -> Key:
+        """Return what an identifier is to the records: a tax id of a person's hand may lack the country that they have."""
+        key = row.kind, row.value
+        return self._typed.get(key, key) if self._typed and row.link_id is None else key
 
 
 def scope_of(account_id: int, stream: str) -> str:

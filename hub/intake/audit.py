@@ -64,6 +64,7 @@ class Audit:
     drift: int = 0  # how many more that are than the hub has
     unnamed: Mapping[str, int] | None = None  # by day; None: no notification names records
     vanished: int = 0  # records that the remote has no more; marked as gone
+    differs: str = ""  # what else was compared and differs
     brake: bool = False  # so many vanished that a person must agree first
 
 
@@ -72,8 +73,15 @@ class Also(Protocol):
 
     def __call__(
         self, account: Account, remote: Remote, records: str, fetch: Callable[[Sequence[str]], int], /
-    ) -> None:
-        """Compare; `fetch` reads records again by their ids. Raises ConnectorError: not now."""
+    ) -> str:
+        """Compare; `fetch` reads records again by their ids.
+
+        Returns:
+            What differs all the same, in words; empty: nothing.
+
+        Raises:
+            ConnectorError: not now.
+        """
 
 
 def audit(
@@ -118,7 +126,7 @@ def audit(
 
 def _compared(found: Audit, before: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is written down of counts and of notifications that did not come."""
-    told: dict[str, Any] = {}
+    told: dict[str, Any] = {"vanished": found.vanished, "differs": found.differs}
     if found.counted is not None:
         told |= {"counted": found.counted, "drift": found.drift}
     if found.unnamed is not None:
@@ -162,8 +170,7 @@ def _found(
         fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
         for begin in range(0, len(vanished), SOME):  # gone, or only missed by the list: each is asked for
             reader.fetch(lease, vanished[begin : begin + SOME])
-        if also is not None:
-            also(account, remote, state.records, partial(reader.fetch, lease))
+        differs = also(account, remote, state.records, partial(reader.fetch, lease)) if also is not None else ""
         tally = stream.tally() if isinstance(stream, Counts) else None
     except (ConnectorError, ShapeError, LeaseLostError) as error:
         return Audit(state.stream, None, error=str(error)[:500], brake=isinstance(error, BrakeError))
@@ -171,7 +178,7 @@ def _found(
         kept = _kept(session, account.id, state.records, unseen)
         missing = tuple(one for one in unseen if one in kept)
         gone = len(vanished) - len(_kept(session, account.id, state.records, vanished))
-        found = Audit(state.stream, len(present), missing, fetched, vanished=gone)
+        found = Audit(state.stream, len(present), missing, fetched, vanished=gone, differs=differs)
         if tally is not None:
             found = _counted(found, tally, len(_seen(session, account.id, state.records, tally.listed)))
         return replace(found, unnamed=_unnamed(session, state) if isinstance(remote, FindsNamed) else None)

@@ -26,17 +26,22 @@ def of_stream(state: StreamState, moment: datetime) -> tuple[Health, str]:
         return Health.WARNINGS, state.last_error
     if state.last_ok_at is None and state.last_run_at is None:
         return Health.NEVER_RUN, ""
-    if state.audit and state.audit.get("missing"):
-        return Health.WARNINGS, _missing(state.audit["missing"])
-    if state.audit and state.audit.get("drift"):
-        return Health.WARNINGS, drifted(state.audit)
-    if state.audit and state.audit.get("unnamed"):
-        return Health.WARNINGS, unnamed(state.audit)
+    if found := _of_audit(state.audit or {}):
+        return Health.WARNINGS, found
     if state.phase in {"full", "sweep", "prove", "leave"}:
         return Health.WORKING, ""
     if state.every_s and state.last_ok_at is not None and moment - state.last_ok_at > _patience(state):
         return Health.LATE, state.last_error
     return Health.HEALTHY, ""
+
+
+def _of_audit(audit: Mapping[str, Any]) -> str:
+    """Return what the last audit found wrong; empty: nothing."""
+    if audit.get("missing"):
+        return _missing(audit["missing"])
+    if audit.get("drift"):
+        return drifted(audit)
+    return unnamed(audit) if audit.get("unnamed") else str(audit.get("differs") or "")
 
 
 def _missing(ids: Sequence[str]) -> str:

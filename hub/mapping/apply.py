@@ -9,9 +9,10 @@ from collections.abc import Mapping as MappingOf
 from functools import lru_cache
 from typing import Any
 
+from hub.connector.dotted import PathParts, parse_path
 from hub.errors import MappingError, ShapeError
 from hub.mapping import transforms
-from hub.mapping.load import FieldRule, Mapping, PathParts, parse_path
+from hub.mapping.load import FieldRule, Mapping
 from hub.mapping.transforms import Context, Step
 
 LONGEST_SHOWN = 60

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,14 +21,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic import Field as Setting
 
+from hub.connector.dotted import parse_path
+from hub.connector.located import locate
 from hub.errors import ConfigError
 from hub.mapping.expression import Engine, ExpressionError, RustEngine
 from hub.mapping.transforms import Registry
 
 LARGEST_FILE = 1_000_000
 USUAL_ENGINE: Engine = RustEngine()
-
-PathParts = tuple[tuple[str, int | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,11 @@ def content(document: Document) -> dict[str, Any]:
 
 
 def read_folder(
-    root: Path, *, registries: MappingOf[str, Registry] | None = None, engine: Engine | None = None
+    root: Path,
+    *,
+    registries: MappingOf[str, Registry] | None = None,
+    engine: Engine | None = None,
+    only: Container[str] | None = None,
 ) -> dict[tuple[str, str], Mapping]:
     """Read `<root>/<connector>/<stream>.toml`, all of them, keyed by connector and stream.
 
@@ -200,6 +204,7 @@ def read_folder(
         root: the folder `mappings`.
         registries: transforms by connector; under the empty name those for all others.
         engine: for expressions; the fast one if not given.
+        only: connectors whose files are read; None: all of them.
 
     Raises:
         BadMappingError: with the problems of every file.
@@ -211,6 +216,8 @@ def read_folder(
     problems: list[Problem] = []
     for path in sorted(root.glob("*/*.toml")):
         connector = path.parent.name
+        if only is not None and connector not in only:
+            continue  # it is not installed here, and neither are its transforms
         try:
             mapping = read_file(path, registry=registries.get(connector, usual), engine=engine)
             if mapping.stream != path.stem:
@@ -247,7 +254,7 @@ def read_toml(text: str, *, name: str, registry: Registry, engine: Engine | None
         raise BadMappingError([Problem(name, "", str(error).partition(" (at ")[0], line, column)]) from error
     except RecursionError as error:
         raise BadMappingError([Problem(name, "", "nested too deep")]) from error
-    return _read(given, name, registry, engine or USUAL_ENGINE, lambda location: _locate(text, location))
+    return _read(given, name, registry, engine or USUAL_ENGINE, lambda location: locate(text, location))
 
 
 def read_document(given: Any, *, name: str, registry: Registry, engine: Engine | None = None) -> Mapping:
@@ -327,50 +334,3 @@ def _in_order(document: Document) -> tuple[str, ...]:
         name: [rule.depends_on] if rule.dependent and rule.depends_on else [] for name, rule in document.fields.items()
     }
     return tuple(TopologicalSorter(before).static_order())
-
-
-def _locate(text: str, location: tuple[str, ...]) -> tuple[int, int]:
-    """Find where a setting stands in TOML text; if it is not there, where its table or field is."""
-    lines = text.splitlines()
-    start, place = 0, (0, 0)
-    for depth, part in enumerate(location):
-        table = r"\s*\.\s*".join(rf"\"?{re.escape(outer)}\"?" for outer in location[: depth + 1])
-        setting = re.compile(rf"^\s*\[\s*(?={table}\s*\])|(?:^|[{{,])\s*(?=\"?{re.escape(part)}\"?\s*=)")
-        found = next(((at, m) for at in range(start, len(lines)) for m in setting.finditer(lines[at])), None)
-        if found is None:
-            break
-        start = found[0]
-        place = (start + 1, found[1].end() + 1)
-    return place
-
-
-# --- Paths ------------------------------------------------------------------------------------------------------
-
-_SEGMENT = re.compile(r'"((?:[^"\\]|\\["\\])+)"|([^."\[\]\s](?:[^."\[\]]*[^."\[\]\s])?)')
-
-
-def parse_path(path: str) -> PathParts:
-    """Split a dotted path into keys; a whole number is also an index of a list.
-
-    `properties.email`, `lines.0.sku`, `lines.-1.sku`; keys with dots, brackets or quotes are quoted:
-    `fields."a.b"."x[0]"`.
-
-    Raises:
-        ValueError: not a path.
-    """
-    parts: list[tuple[str, int | None]] = []
-    at = 0
-    while True:
-        found = _SEGMENT.match(path, at)
-        if found is None:
-            raise ValueError(f'{path!r} is no path: cannot read it from character {at + 1}; quote keys with . [ ] or "')
-        quoted, bare = found.groups()
-        key = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else bare
-        index = int(key) if quoted is None and re.fullmatch(r"-?\d{1,9}", key) else None
-        parts.append((key, index))
-        at = found.end()
-        if at == len(path):
-            return tuple(parts)
-        if path[at] != ".":
-            raise ValueError(f"{path!r} is no path: expected a dot at character {at + 1}")
-        at += 1

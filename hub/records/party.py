@@ -33,6 +33,8 @@ class Party:
     phones: tuple[Labelled, ...] = ()
     addresses: tuple[Labelled, ...] = ()
     urls: tuple[Labelled, ...] = ()
+    tax_id: str = ""  # as written
+    tax_country: str = ""  # ISO 3166: who gave it, where the source says so beside it
     birthday: str = ""  # ISO 8601; `--05-17` where nobody told the year
     notes: str = ""
     photo_url: str = ""

@@ -2,19 +2,23 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from hub.security.models import UserBusiness
 from hub.security.policy import Person
 
-_OF = select(UserBusiness.business_id)
+_OF = select(UserBusiness.business_id).where(UserBusiness.user_id == bindparam("user"))
 
 
 def allowed(session: Session, person: Person) -> frozenset[int] | None:
     """Return the legal entities whose money a person sees; None: all of them. Programs see all."""
-    found = frozenset(session.scalars(_OF.where(UserBusiness.user_id == person.id))) if person.id else frozenset[int]()
-    return found or None
+    return (of_user(session, person.id) if person.id else None) or None
+
+
+def of_user(session: Session, user_id: int) -> frozenset[int]:
+    """Return the legal entities that somebody's sight is limited to; none: it is not."""
+    return frozenset(session.scalars(_OF, {"user": user_id}))
 
 
 def allow(session: Session, user_id: int, business_ids: Collection[int]) -> None:

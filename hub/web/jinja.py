@@ -13,16 +13,20 @@
 
 import re
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from babel import Locale
+from babel.numbers import NumberPattern
 from flask import Flask, current_app, request
-from flask_babel import format_currency, format_date
+from flask_babel import format_currency, format_date, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
+from hub.accounting.money import exponent
 from hub.identity.phone import display
 from hub.security.policy import Right, may
 from hub.web import assets
@@ -33,7 +37,10 @@ from hub.web.frame import current_hub, current_person
 # Source: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-BELOW = {"/": ("/tasks", "/calls", "/messages"), "/customers": ("/search",), "/settings": ("/people", "/admin")}
+BELOW = {
+    "/": ("/tasks", "/calls", "/messages"), "/customers": ("/search",), "/documents": ("/payments",),
+    "/settings": ("/people", "/admin"),
+}  # fmt: skip
 BDI, BDI_LTR, BDI_NUMBER = "<bdi>", '<bdi dir="ltr">', '<bdi dir="ltr" class="num">'
 NOTHING = Markup("\N{EN DASH}")
 LONGEST = 2000  # characters of one value on a page
@@ -54,6 +61,7 @@ def navigation() -> list[tuple[str, str, str, bool]]:
         ("/", _("My day"), "house", Right.USE),
         ("/leads", _("Leads"), "target", Right.USE),
         ("/customers", _("Customers"), "users", Right.USE),
+        ("/documents", _("Documents"), "receipt", Right.SEE_MONEY),
         ("/connections", _("Connections"), "plug", Right.MANAGE_CONNECTIONS),
         ("/insights", _("Insights"), "chart-column", Right.SEE_INSIGHTS),
         ("/settings", _("Settings"), "settings", Right.USE),
@@ -105,7 +113,26 @@ def money(amount: Decimal | float | None, currency: str) -> Markup:
     """Write an amount; Babel puts right-to-left marks around the shekel sign, so it is isolated, never stripped."""
     if amount is None:
         return NOTHING
-    return _html(f'<bdi class="num">{escape(format_currency(amount, currency))}</bdi>')
+    return _html(f'<bdi class="num">{escape(money_text(amount, currency))}</bdi>')
+
+
+def money_text(amount: Decimal | float, currency: str) -> str:
+    """Write an amount with all decimals that its currency has; for texts, which must be isolated by whoever shows them."""
+    try:
+        decimals = exponent(currency)
+    except ValueError:
+        return str(format_currency(amount, currency))
+    language = str(get_locale())
+    pattern, locale = _pattern(language, decimals), Locale.parse(language)
+    return str(pattern.apply(amount, locale, currency=currency.upper(), currency_digits=False))
+
+
+@lru_cache(maxsize=50)
+def _pattern(language: str, decimals: int) -> NumberPattern:
+    """Return how a language writes amounts; Babel's own table has fewer decimals for some currencies."""
+    pattern: NumberPattern = copy(Locale.parse(language).currency_formats["standard"])
+    pattern.frac_prec = (decimals, decimals)
+    return pattern
 
 
 def ago(at: datetime | None) -> Markup:

@@ -1,6 +1,6 @@
 """The body of a call's card: who it is, what to know before speaking, the last contacts, what can be done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from flask_babel import ngettext
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
+from hub.accounting.alerts import Word
 from hub.cti import history, wrap_up
 from hub.cti.models import CallRow, Extension, Pop, Recording, RecordingState
 from hub.identity import parties
@@ -20,11 +21,23 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline import queries, tasks
 from hub.timeline.models import TaskKind
-from hub.web.console import wording
+from hub.web.console import money_words, wording
+from hub.web.console import money as moneys
+from hub.web.console.money import Money
 
 MOST_ALERTS = 3
 LAST = 3
-_LONGEST_ALERT = 120
+_LONGEST_ALERT, _LONGEST_MONEY = 120, 300
+# Where what there is to know of money stands among the rest, how it looks, and how bad it is.
+_OF_MONEY: Mapping[Word, tuple[float, str, str]] = {
+    Word.UNSURE: (-4, "triangle-alert", "warn"),
+    Word.READING: (-4, "hourglass", "warn"),
+    Word.BLOCKED: (-3, "lock", "bad"),
+    Word.OVERDUE: (-2, "receipt", "bad"),
+    Word.FIRST: (-2, "receipt", "bad"),
+    Word.OVER_LIMIT: (2, "banknote", "warn"),
+}
+_FURTHER = 1.5  # rank of the second overdue amount and all after it: a promised call is told of before
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,7 @@ def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
     party = session.get(Party, call.party_id) if call.party_id is not None else None
     ids = parties.with_merged(session, party) if party else ()
     numbers = [row.value for row in parties.identifiers(session, party) if row.kind == "phone"] if party else []
+    money = moneys.of_party(session, person, party) if party else None
     return {
         "call": call,
         "party": party,
@@ -65,7 +79,7 @@ def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
         "owner": session.get(User, party.owner_id) if party and party.owner_id else None,
         "candidates": _candidates(session, call.candidates) if not party else [],
         "alerts": alerts(
-            open_tasks(session, ids, numbers or [call.number]), queries.pinned(session, ids) if ids else []
+            open_tasks(session, ids, numbers or [call.number]), queries.pinned(session, ids) if ids else [], money
         ),
         "contacts": _contacts(session, person, ids, call),
         "dispositions": wrap_up.dispositions(session),
@@ -75,10 +89,13 @@ def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
     }
 
 
-def alerts(due_tasks: Sequence[tasks.Due], pinned: Sequence[queries.NoteText]) -> list[Alert]:
+def alerts(
+    due_tasks: Sequence[tasks.Due], pinned: Sequence[queries.NoteText], money: Money | None = None
+) -> list[Alert]:
     """Return what to know of a party, or of a number that is nobody's: worst first, three at most. Pure."""
     at = now()
-    found = [(2, Alert("pin", note.text[:_LONGEST_ALERT], "warn")) for note in pinned]
+    found: list[tuple[float, Alert]] = [*_of_money(money)] if money else []
+    found += [(2, Alert("pin", note.text[:_LONGEST_ALERT], "warn")) for note in pinned]
     for due in due_tasks:
         if due.kind == TaskKind.CALL_BACK:
             late = due.is_due(at)
@@ -92,7 +109,18 @@ def alerts(due_tasks: Sequence[tasks.Due], pinned: Sequence[queries.NoteText]) -
     if other:
         found.append((4, Alert("list-todo", ngettext("%(num)d open task", "%(num)d open tasks", other), "info")))
     found.sort(key=lambda one: one[0])
-    return [alert for _weight, alert in found[:MOST_ALERTS]]
+    return [alert for _rank, alert in found[:MOST_ALERTS]]
+
+
+def _of_money(money: Money) -> Iterator[tuple[float, Alert]]:
+    """Give what there is to know of money its place; of what is overdue only the worst goes before everything else."""
+    is_first = True
+    for one in money.alerts:
+        rank, icon, weight = _OF_MONEY[one.word]
+        if one.word in {Word.OVERDUE, Word.FIRST}:
+            rank, is_first = rank if is_first else _FURTHER, False
+        text = money_words.alert(one, with_business=money.has_several)[:_LONGEST_MONEY]
+        yield rank, Alert(icon, text, weight)
 
 
 def open_tasks(session: Session, party_ids: Sequence[int], numbers: Sequence[str]) -> list[tasks.Due]:

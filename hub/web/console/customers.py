@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from hub.accounting.queries import Document, Payment
 from hub.cti import history
 from hub.errors import NotFoundError, UserError
 from hub.identity import parties, photos, search
@@ -28,7 +29,17 @@ from hub.timeline.models import Kind, Note, TaskKind
 from hub.timeline.queries import Cursor, Item, Wanted
 from hub.web import auth, headers
 from hub.web.auth import needs
-from hub.web.console import address_books, card, lead_words, message_words, messages, moments, wording
+from hub.web.console import (
+    address_books,
+    card,
+    lead_words,
+    message_words,
+    messages,
+    moments,
+    money_words,
+    wording,
+)
+from hub.web.console import money as moneys
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("customers", __name__)
@@ -137,13 +148,15 @@ def item(public_id: UUID, number: int) -> ResponseReturnValue:
         messages = mail.of_item(session, number) if found.kind == Kind.EMAIL and not found.hidden else []
         lead = leads.of_item(session, number) if found.kind == Kind.LEAD and not found.hidden else None
         sharing = share.of_item(session, person, number) if found.kind == Kind.EMAIL else None
+        money = moneys.of_items(session, [found]).get(number)
     if messages:
         with hub.db.write() as session:
             audit.record(session, person, "mail.read", "interaction", found.id, messages=len(messages))
     template = "agent/_item.html" if auth.is_htmx() else "agent/item.html"
     headers.let_pages_of_ours_in()
-    facts = {"party": party, "item": found, "call": call, "messages": messages, "sharing": sharing}
-    return render_template(template, **facts, lead=lead, wording=wording, lead_words=lead_words)
+    facts = {"party": party, "item": found, "call": call, "messages": messages, "sharing": sharing, "lead": lead}
+    words = {"wording": wording, "lead_words": lead_words, "money_words": money_words}
+    return render_template(template, **facts, **words, money=money)
 
 
 @blueprint.route("/customers/<uuid:public_id>/edit", methods=["GET", "POST"])
@@ -263,6 +276,7 @@ class Line(NamedTuple):
     reason: str  # why nobody spoke
     month: str  # the heading above it, where one begins
     messages: Sequence[Item]  # that it stands for, the oldest first
+    money: Document | Payment | None  # as it is now, where it is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +323,10 @@ def _everything(session: Session, party: Party) -> dict[str, Any]:
     ids = parties.with_merged(session, party)
     facts = {**_timeline(session, party, ids), **_details(session, party, ids)}
     photo = photos.of_party(session, party, ids)
+    money = moneys.of_party(session, current_person(), party)
     return facts | {
-        "alerts": card.alerts(facts["due"], facts["pinned"]),
+        "alerts": card.alerts(facts["due"], facts["pinned"], money),
+        "money": money,
         "photo": photo,
         **messages.ways_to(session, ids),
     }
@@ -324,21 +340,27 @@ def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[s
     )
     before = Cursor.parse(asked.before) if asked.before else None
     found = queries.page(session, ids, person=person, wanted=wanted, before=before)
-    calls = history.of_items(session, person, found.items)
+    calls, paid = history.of_items(session, person, found.items), moneys.of_items(session, found.items)
     return {
         "party": party,
         "asked": asked,
         "items": found.items,
-        "lines": list(_lines(found.items, calls, before)),
+        "lines": list(_lines(found.items, calls, paid, before)),
         "older": found.next,
         "looked_to": found.looked_to,
         "pinned": queries.pinned(session, ids),
         "due": tasks.of_party(session, ids),
         "message_words": message_words,
+        "money_words": money_words,
     }
 
 
-def _lines(items: Iterable[Item], calls: Mapping[int, history.CallFact], after: Cursor | None) -> Iterator[Line]:
+def _lines(
+    items: Iterable[Item],
+    calls: Mapping[int, history.CallFact],
+    money: Mapping[int, Document | Payment],
+    after: Cursor | None,
+) -> Iterator[Line]:
     """Put words to rows; made here and not in the template, where each step of a row takes several times as long."""
     last = moments.month(after.started_at) if after else None
     for item, several in message_words.folded(items):
@@ -346,7 +368,8 @@ def _lines(items: Iterable[Item], calls: Mapping[int, history.CallFact], after: 
         title = wording.call_title(call) if call else wording.item_title(item)
         title = message_words.title(several) if several else title
         heading = moments.month_name(item.started_at) if month != last else ""
-        yield Line(item, call, title, wording.reason(call) if call else "", heading, several)
+        reason = wording.reason(call) if call else ""
+        yield Line(item, call, title, reason, heading, several, money.get(item.number))
         last = month
 
 

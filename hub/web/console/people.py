@@ -7,10 +7,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub.accounting import entities
 from hub.cti.models import Extension
 from hub.errors import NotFoundError, UserError
 from hub.intake.models import Account, AccountState
-from hub.security import audit, links, users
+from hub.security import audit, businesses, links, users
 from hub.security.models import Role, User
 from hub.security.policy import Right
 from hub.web import auth
@@ -61,6 +62,7 @@ def change(user_id: UUID) -> ResponseReturnValue:
             before = user.role
             users.rename(session, user, request.form.get("name", ""))
             users.set_role(session, user, request.form.get("role", ""))
+            _allow(session, user)
             _record(session, user, "user.changed", role=user.role, role_before=before)
     except NotFoundError:
         raise
@@ -147,6 +149,8 @@ def _one(user_id: UUID, *, link: str = "", error: str = "", field: str = "", sta
             user=user,
             phones=phones,
             roles=list(Role),
+            companies=entities.listed(session),
+            allowed=businesses.of_user(session, user.id),
             link=link,
             link_min=round(hub.settings.security.reset_link_min),
             form=request.form if status >= 400 else {},
@@ -154,6 +158,18 @@ def _one(user_id: UUID, *, link: str = "", error: str = "", field: str = "", sta
             field=field,
         )
     return html, status
+
+
+def _allow(session: Session, user: User) -> None:
+    """Keep of which legal entities the user sees the money; the form names them only where there are several."""
+    if request.form.get("whose") == "some":
+        chosen = {int(one) for one in request.form.getlist("company") if one.isdecimal()}
+        known = {one.id for one in entities.listed(session)}
+        if not chosen & known:
+            raise UserError("Choose a legal entity, or all of them.", error_id="no_choice", field="company")
+        businesses.allow(session, user.id, chosen & known)
+    elif request.form.get("whose") == "all":
+        businesses.allow(session, user.id, ())
 
 
 def _user(session: Session, user_id: UUID) -> User:

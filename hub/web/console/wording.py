@@ -16,6 +16,7 @@ from hub.store.shelf import MIB
 from hub.timeline.models import Kind, TaskKind
 from hub.timeline.queries import Item
 from hub.web import errors
+from hub.web.console import money_words
 from hub.web.jinja import CONTROLS, TURNING
 
 LONGEST_MAIL = 50_000  # characters of one mail on a page
@@ -169,6 +170,11 @@ def item_title(item: Item) -> str:
     """Return what a row of a timeline is called; of one whose content this person may not see, its kind."""
     if item.kind == Kind.LEAD and not item.hidden:
         return " · ".join(str(one) for one in (_("Lead"), item.detail.get("form"), item.detail.get("campaign")) if one)
+    if item.kind == Kind.DOCUMENT and item.detail.get("type"):
+        return money_words.title(str(item.detail["type"]), str(item.detail.get("number", "")))
+    if item.kind == Kind.PAYMENT and item.detail.get("side"):
+        number, is_refund = str(item.detail.get("number", "")), item.detail.get("refund") is True
+        return money_words.payment_title(str(item.detail["side"]), number, is_refund=is_refund)
     if item.summary:
         return item.summary
     known = _KIND_TITLES.get(item.kind)

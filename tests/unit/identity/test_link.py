@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 from hub.connector.contract import Delivered
 from hub.cti import adopt
 from hub.errors import RecordError
-from hub.identity import claims, link
+from hub.identity import claims, link, parties
 from hub.identity.claims import Said
 from hub.identity.models import Claim, Identifier, Link, Party, PartyStatus
+from hub.identity.parties import TAX_ID, Given
 from hub.identity.points import Ours, points
 from hub.identity.said import said
 from hub.intake import receive
@@ -185,6 +186,10 @@ def card(remote_id: str, name: str = "", **more: Any) -> dict[str, Any]:
     return {"remote_id": remote_id, "name": name, **more}
 
 
+def firm(remote_id: str, name: str, tax_id: str = "", tax_country: str = "", **more: Any) -> dict[str, Any]:
+    return card(remote_id, name, kind="company", tax_id=tax_id, tax_country=tax_country, **more)
+
+
 @pytest.mark.parametrize(
     ("first", "second", "parties"),
     [
@@ -200,6 +205,17 @@ def card(remote_id: str, name: str = "", **more: Any) -> dict[str, Any]:
         (card("1", "Dana Levi", emails="dana@levi.example"), card("2", company="Levi", emails="dana@levi.example"), 2),
         (card("1", company="Levi Ltd", phones=DESK), card("2", company="LEVI", phones=DESK), 1),
         (card("1", company="Levi Ltd", phones=DESK), card("2", company="Garden Ltd", phones=DESK), 2),
+        (firm("1", "Levi Ltd", "51-617915-7"), firm("2", "לוי בע״מ", "IL 516179157"), 1),
+        (firm("1", "Levi Ltd", "PL 526-104-08-28"), firm("2", "LEVI Sp. z o.o.", "5261040828", "pl"), 1),
+        (firm("1", "Levi Ltd", "5261040828"), firm("2", "Levi Ltd", "PL5261040828"), 2),  # nobody says: of Poland
+        (firm("1", "Levi Ltd", "526-104-08-29", "PL"), firm("2", "Levi Ltd", "PL5261040829"), 2),  # no number of Poland
+        (firm("1", "Levi Ltd", "516179157"), firm("2", "Nordwind GmbH", "516179157"), 2),
+        (firm("1", "Levi", "516179157", emails=ROLE), firm("2", "Levi", "510000003", emails=ROLE), 2),
+        (firm("1", "Levi", "516179157", emails=ROLE), firm("2", "Levi", emails=ROLE), 1),
+        (firm("1", "Levi", "516179157", emails=ROLE), firm("2", "Levi", "37/302/30168", "DE", emails=ROLE), 1),
+        (card("1", "Dana Levi", tax_id="000000018"), card("2", "Levi, Dana", tax_id="IL000000018"), 1),
+        (card("1", "Dana Levi", tax_id="000000018"), card("2", "Noa Cohen", tax_id="000000018"), 2),
+        (card("1", "Dana Levi", tax_id="516179157"), firm("2", "Dana Levi", "516179157"), 2),
     ],
 )
 def test_an_exact_identifier_joins_only_where_the_names_agree(
@@ -208,6 +224,58 @@ def test_an_exact_identifier_joins_only_where_the_names_agree(
     book.take(0, first)
     book.take(1, second)
     assert len(book.people()) == parties
+
+
+def tax_ids(book: Book) -> list[tuple[str, str, str, bool, bool, bool]]:
+    rows = book.session.scalars(select(Identifier).where(Identifier.kind == TAX_ID).order_by(Identifier.id))
+    return [(row.value, row.raw, row.tail, row.possible, row.shared, row.valid_to is None) for row in rows]
+
+
+def test_a_tax_id_is_a_claim_and_an_identifier_that_ends_when_nobody_says_it(book: Book) -> None:
+    book.take(0, firm("1", "Levi Ltd", "NIP: 526-104-08-28", "PL"))
+    claim = book.session.scalars(select(Claim).where(Claim.field == TAX_ID)).one()
+    assert claim.value == {"value": "NIP: 526-104-08-28", "country": "PL", "keys": ["PL5261040828"]}
+    assert claim.link_id is not None
+    assert tax_ids(book) == [("PL5261040828", "NIP: 526-104-08-28", "5261040828", False, False, True)]
+    assert book.session.scalars(select(Party.fields)).one() == {}
+    book.take(0, firm("1", "Levi Ltd", "DE37/302/30168"))
+    assert [(row[0], *row[3:]) for row in tax_ids(book)] == [
+        ("PL5261040828", False, False, False), ("DE3730230168", True, False, True),
+    ]  # fmt: skip
+
+
+def test_who_works_somewhere_is_not_known_by_the_tax_id_of_his_employer(book: Book) -> None:
+    one = {"company": "Levi Ltd", "tax_id": "516179157"}
+    book.take(0, card("1", "Dana Levi", **one))
+    book.take(1, card("2", "Dana Levi", **one))
+    assert len([records for records in book.people() if records & {"1", "2"}]) == 2
+    assert tax_ids(book) == []
+    assert (
+        book.session.scalars(select(Claim.value).where(Claim.field == TAX_ID)).all()
+        == [{"value": "516179157", "keys": []}] * 2
+    )
+
+
+def test_a_tax_id_that_was_typed_without_its_country_is_the_one_that_a_record_brings(book: Book) -> None:
+    typed = Given("tax_id", "526 104 08 28")
+    party = parties.create(book.session, None, "company", "Levi Ltd", [typed], region="IL")
+    assert tax_ids(book) == [("5261040828", "526 104 08 28", "5261040828", True, False, True)]
+    book.take(0, firm("1", "Levi Sp. z o.o.", "PL5261040828"))
+    assert book.session.scalars(select(Link.party_id)).all() == [party.id]
+    assert tax_ids(book) == [("PL5261040828", "526 104 08 28", "5261040828", False, False, True)]
+    for asked in ("PL5261040828", "526-104-08-28", "pl 526 104 08 28"):
+        assert parties.by_identifier(book.session, TAX_ID, asked, region="IL") == [party]
+    assert parties.by_identifier(book.session, TAX_ID, "526-104-08-29", region="IL") == []
+
+
+def test_records_on_one_page_and_in_any_order_find_the_same_company(book: Book) -> None:
+    several = [
+        (0, firm("1", "Levi Ltd", "PL5261040828", emails=ROLE)), (1, firm("2", "Levi", "526 104 08 28", "PL")),
+        (2, firm("3", "LEVI Sp. z o.o.", "PL 5261040828", phones=DESK)), (3, firm("4", "Levi", "PL7010000005", emails=ROLE)),
+    ]  # fmt: skip
+    for account, record in [*several, *reversed(several)]:
+        book.take(account, record)
+    assert set(book.people()) == {frozenset("123"), frozenset("4")}
 
 
 def test_two_records_of_one_account_are_never_joined(book: Book) -> None:

@@ -35,6 +35,8 @@ from hub.identity.rules import (
     score,
     tax_identifier,
 )
+from hub.identity.tax_id import TaxId
+from hub.identity.tax_id import read as read_tax_id
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 PERSON, COMPANY = PartyKind.PERSON, PartyKind.COMPANY
@@ -51,6 +53,10 @@ UNASSIGNED = Identifier(IdentifierKind.POSSIBLE_PHONE, "+972501234567")
 
 def tax(value: str, scope: str = "IL") -> Identifier:
     return Identifier(IdentifierKind.TAX_ID, value, scope)
+
+
+def own_tax(value: str) -> Identifier:
+    return Identifier(IdentifierKind.PERSON_TAX_ID, value, "IL")
 
 
 def remote(value: str, scope: str = "crm/contacts") -> Identifier:
@@ -225,7 +231,16 @@ def test_the_same_record_again_is_its_party_whatever_it_says_now() -> None:
         (person("Dana Levi", UNASSIGNED), party(1, "Dana Levi", UNASSIGNED), (1,)),
         (person("", UNASSIGNED), party(1, "Dana Levi", UNASSIGNED), None),
         # companies
-        (company("Levi Ltd", tax("511")), party(1, "Other Name", tax("511"), kind=COMPANY), 1),
+        (company("Levi Ltd", tax("511")), party(1, "LEVI TRADE GROUP", tax("511"), kind=COMPANY), 1),
+        (company("Levi Ltd", tax("511")), party(1, "", tax("511"), kind=COMPANY), 1),
+        (company("Levi Ltd", tax("511")), party(1, "לוי בע״מ", tax("511"), kind=COMPANY), 1),
+        (company("Levi Ltd", tax("511")), party(1, "", Held(tax("511"), owners=2), kind=COMPANY), (1,)),
+        (company("Levi Ltd", tax("511")), party(1, "Nordwind Ltd", tax("511"), kind=COMPANY), (1,)),  # mistyped
+        (company("Levi Ltd", tax("511"), MAIL), party(1, "Levi", tax("511"), tax("999"), MAIL, kind=COMPANY), (1,)),
+        (person("Dana Levi", own_tax("511")), party(1, "Levi Dana", own_tax("511")), 1),
+        (person("Dana Levi", own_tax("511")), party(1, "Noa Cohen", own_tax("511")), (1,)),
+        (person("Dana Levi", own_tax("511"), MAIL), party(1, "Dana Levi", own_tax("999"), MAIL), None),
+        (company("Levi", tax("511"), MAIL), party(1, "Levi", Held(tax("9"), blocked=True), MAIL, kind=COMPANY), (1,)),
         (company("Levi Ltd", LINE), party(1, "Levi GmbH", LINE, kind=COMPANY), 1),
         (company("Levi Ltd", DOMAIN), party(1, "Cohen Ltd", DOMAIN, kind=COMPANY), (1,)),
         (company("Levi Ltd", MAIL, tax("511")), party(1, "Levi Ltd", MAIL, tax("999"), kind=COMPANY), None),
@@ -359,36 +374,20 @@ def test_what_an_address_identifies_by(raw: str, expected: set[tuple[IdentifierK
     assert {(identifier.kind, identifier.value) for identifier in found} == expected
 
 
-@pytest.mark.parametrize(
-    ("raw", "country", "value"),
-    [
-        ("51-000000-3", "IL", "510000003"),
-        ("510000004", "IL", None),
-        ("000000018", "IL", "000000018"),
-        ("18", "IL", "000000018"),
-        ("IL 000 000 018", "IL", "000000018"),
-        ("000000019", "IL", None),
-        ("000000000", "IL", None),
-        ("526-104-08-28", "PL", "5261040828"),
-        ("PL5261040828", "PL", "5261040828"),
-        ("526-104-08-29", "PL", None),
-        ("44051401359", "PL", "44051401359"),
-        ("44051401358", "PL", None),
-        ("DE 123456789", "DE", "123456789"),
-        ("ATU12345678", "AT", "U12345678"),
-        ("n/a", "DE", None),
-        ("unknown", "DE", None),
-        ("-1", "DE", None),
-        ("99999999", "DE", None),
-        ("1" * 21, "DE", None),
-        ("", "IL", None),
-    ],
-)
-def test_what_a_tax_number_identifies_by(raw: str, country: str, value: str | None) -> None:
-    found = tax_identifier(raw, country, COMPANY)
-    assert (found.value if found else None) == value
-    person_number = tax_identifier(raw, country, PERSON)
-    assert person_number != found or found is None
+def test_a_tax_id_identifies_where_its_country_vouches_for_it_and_a_persons_is_another_kind() -> None:
+    of_company, of_person = (tax_identifier(valid_tax_id("526-104-08-28"), kind) for kind in (COMPANY, PERSON))
+    assert of_company == Identifier(IdentifierKind.TAX_ID, "PL5261040828", "PL")
+    assert of_person == Identifier(IdentifierKind.PERSON_TAX_ID, "PL5261040828", "PL")
+    assert tax_identifier(valid_tax_id("44051401359"), PERSON) == Identifier(
+        IdentifierKind.PERSON_TAX_ID, "PL44051401359", "PL/pesel"
+    )
+    assert tax_identifier(valid_tax_id("526-104-08-29"), COMPANY) is None
+
+
+def valid_tax_id(raw: str) -> TaxId:
+    found = read_tax_id(raw, "PL")
+    assert found is not None
+    return found
 
 
 # --- Whatever comes ---

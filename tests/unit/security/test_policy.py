@@ -3,7 +3,7 @@
 import pytest
 
 from hub.security.models import Role
-from hub.security.policy import Person, Right, Seen, may, may_hear, sees, took_part
+from hub.security.policy import Person, Right, Seen, may, may_hear, sees, sees_business, took_part
 
 TABLE = """
 right                 agent  manager  admin
@@ -20,6 +20,7 @@ manage_connections    -      -        yes
 manage_users          -      -        yes
 see_audit             -      -        yes
 see_raw               -      -        yes
+see_money             yes    yes      yes
 share_any_mail        -      -        yes
 """
 ROLES = TABLE.split("\n")[1].split()[1:]
@@ -92,3 +93,13 @@ def test_content_of_a_private_mailbox_is_its_owners_alone(
 def test_a_program_is_nobodys_owner() -> None:
     program = Person(0, None, "", "reports", "admin")
     assert sees(program, visibility="owner", owner_id=None) == Seen.NOTHING
+
+
+@pytest.mark.parametrize(
+    ("allowed", "business", "seen"),
+    [(None, 1, True), (None, None, True), ({1}, 1, True), ({1}, None, True), ({1}, 2, False), (set(), 1, False)],
+)
+def test_a_person_sees_the_legal_entities_that_are_theirs(
+    allowed: set[int] | None, business: int | None, seen: bool
+) -> None:
+    assert sees_business(allowed, business) is seen

@@ -1,0 +1,1 @@
+"""Electronic invoices, read into one plain payload for all formats; pure, and hostile files end in a `ShapeError`."""
