@@ -13,6 +13,7 @@ from typing import Any, Self
 from sqlalchemy import Text, cast, delete, func, select
 from sqlalchemy.orm import Session
 
+from hub.accounting import sums
 from hub.accounting.models import CheckState, DocumentRow, LedgerCheck
 from hub.connector.ledger import HasTotals
 from hub.connector.stream import Remote
@@ -168,12 +169,14 @@ def _ours(session: Session, account_id: int, records: str, *, by_party: bool) ->
     group = [DocumentRow.business_remote_id, DocumentRow.kind, DocumentRow.currency, month]
     if by_party:
         group.append(DocumentRow.party_remote_id)
-    columns = (func.count(), func.sum(DocumentRow.gross), func.sum(func.coalesce(DocumentRow.balance, 0)))
+    columns = (func.count(), *sums.parts(DocumentRow.gross), *sums.parts(func.coalesce(DocumentRow.balance, 0)))
     query = select(*group, *columns).where(*_where(account_id, records)).group_by(*group)
     found = {}
-    for *named, count, gross, balance in session.execute(query):
+    for *named, count, gross, gross_rest, balance, balance_rest in session.execute(query):
         business, kind, currency, of_month, *party = named
-        found[business, kind, currency, of_month, party[0] if party else ""] = Sums(count, gross, balance)
+        found[business, kind, currency, of_month, party[0] if party else ""] = Sums(
+            count, sums.joined(gross, gross_rest), sums.joined(balance, balance_rest)
+        )
     return found
 
 

@@ -190,6 +190,10 @@ _OWN: Sequence[Select[Any]] = (
     select(_PAY.id).where(_PAY.party_id.in_(_PARTIES)).limit(1),
 )
 _COUNTS = and_(_DOC.gone_at.is_(None), _DOC.twin_of_id.is_(None), _DOC.account_id.in_(_ACCOUNTS))
+_PAID = and_(
+    _PAY.party_id.in_(_PARTIES), _PAY.account_id.in_(_ACCOUNTS), _PAY.gone_at.is_(None),
+    _PAY.status.not_in((Status.DRAFT, Status.VOID)),
+)  # fmt: skip
 _COLUMNS = (
     _DOC.id, _DOC.business_id, _DOC.currency, _DOC.kind, _DOC.balance, _DOC.due_date, _DOC.issue_date, _DOC.terms_days,
     _DOC.side, _DOC.status,
@@ -200,14 +204,12 @@ _INSTALMENTS = select(
 ).where(InstalmentRow.document_id.in_(bindparam("documents", expanding=True))).order_by(InstalmentRow.id)  # fmt: skip
 _UNAPPLIED: Select[Any] = select(
     _PAY.business_id, _PAY.currency, _PAY.side, _PAY.is_refund, _PAY.unapplied, _PAY.day
-).where(
-    _PAY.party_id.in_(_PARTIES), _PAY.account_id.in_(_ACCOUNTS), _PAY.unapplied > 0, _PAY.gone_at.is_(None),
-    _PAY.status.not_in((Status.DRAFT, Status.VOID)),
-)  # fmt: skip
+).where(_PAID, _PAY.unapplied > 0)  # fmt: skip
 
 
 def _has_own(session: Session, party_ids: Sequence[int]) -> bool:
-    return any(session.execute(one, {"parties": list(party_ids)}).first() is not None for one in _OWN)
+    """Say whether any document or payment is of these parties."""
+    return any(session.scalar(query, {"parties": list(party_ids)}) is not None for query in _OWN)
 
 
 def _open(session: Session, asked: Mapping[str, Any]) -> list[Open]:
@@ -270,13 +272,10 @@ _SETTLED: Select[Any] = (
 )
 _LAST: Select[Any] = (
     select(_PAY.business_id, _PAY.currency, _PAY.day, _PAY.amount)
-    .where(
-        _PAY.party_id.in_(_PARTIES), _PAY.account_id.in_(_ACCOUNTS), _PAY.side == Side.SALE, _PAY.is_refund.is_(False),
-        _PAY.gone_at.is_(None), _PAY.status.not_in((Status.DRAFT, Status.VOID)),
-    )
-    .order_by(_PAY.day.desc(), _PAY.id.desc())
-    .limit(200)
-)  # fmt: skip
+    .where(_PAID, _PAY.side == Side.SALE, _PAY.is_refund.is_(False))
+    .order_by(_PAY.day.desc())
+    .limit(100)
+)
 
 
 def _invoices(session: Session, of: Mapping[str, Any], at: datetime) -> list[Invoice]:

@@ -21,10 +21,10 @@ from sqlalchemy import (
     or_,
     select,
     tuple_,
-    type_coerce,
 )
 from sqlalchemy.orm import Session
 
+from hub.accounting import sums
 from hub.accounting.ageing import NO_DEBT
 from hub.accounting.models import BusinessRecord, DocumentRow, PaymentRow
 from hub.accounting.panel import Eyes
@@ -32,12 +32,10 @@ from hub.errors import UserError
 from hub.identity.models import Party, PartyStatus
 from hub.intake.models import Account
 from hub.records.document import DEBTS, Status
-from hub.store.base import Money
 
 PAGE = 50
 OVERDUE, UNSETTLED, UNAPPLIED = "overdue", "unsettled", "unapplied"  # beside the words of Status
 LARGEST_NUMBER = 2**63 - 1
-_MILLIONTHS = 10**Money.PLACES
 _D, _P, _A = DocumentRow.__table__.c, PaymentRow.__table__.c, Account.__table__.c
 
 
@@ -202,7 +200,7 @@ def document_totals(session: Session, eye: Eyes, wanted: Wanted) -> list[Total]:
     """Return the sums of a list, by side and currency."""
     added = _D.status != Status.VOID
     query = (
-        select(_D.side, _D.currency, func.count(), *_sum(_D.gross, added), *_sum(_D.balance, _D.is_open))
+        select(_D.side, _D.currency, func.count(), *sums.parts(_D.gross, added), *sums.parts(_D.balance, _D.is_open))
         .where(*_of_documents(eye, wanted))
         .group_by(_D.side, _D.currency)
     )
@@ -282,15 +280,20 @@ def payment_totals(session: Session, eye: Eyes, wanted: Wanted) -> list[Total]:
     """Return the sums of a list, by side and currency."""
     counts = _P.status.not_in((Status.VOID, Status.DRAFT))
     back, there = and_(counts, _P.is_refund), and_(counts, _P.is_refund.is_(False))
-    sums = [*_sum(_P.amount, there), *_sum(_P.amount, back), *_sum(_P.unapplied, there), *_sum(_P.unapplied, back)]
+    columns = [
+        *sums.parts(_P.amount, there),
+        *sums.parts(_P.amount, back),
+        *sums.parts(_P.unapplied, there),
+        *sums.parts(_P.unapplied, back),
+    ]
     query = (
-        select(_P.side, _P.currency, func.count(), *sums)
+        select(_P.side, _P.currency, func.count(), *columns)
         .where(*_of_payments(eye, wanted))
         .group_by(_P.side, _P.currency)
     )
     found = []
     for side, currency, count, *parts in session.execute(query):
-        paid, returned, unapplied, unreturned = (_joined(*parts[at : at + 2]) for at in (0, 2, 4, 6))
+        paid, returned, unapplied, unreturned = (sums.joined(*parts[at : at + 2]) for at in (0, 2, 4, 6))
         found.append(Total(side, currency, count, paid - returned, unapplied - unreturned))
     return _in_order(found)
 
@@ -388,7 +391,7 @@ def _shared(c: Any, eye: Eyes, wanted: Wanted, day: ColumnElement[date | None]) 
 
 def _has(text: str, *columns: Any) -> ColumnElement[bool]:
     """Say that one of the columns has a text; SQLite knows upper and lower case of ASCII letters only."""
-    spelt = {text, text.lower(), text.upper(), text.title()}
+    spelt = {text} if text.isascii() else {text, text.lower(), text.upper(), text.title()}
     return or_(*(column.icontains(one, autoescape=True) for one in sorted(spelt) for column in columns))
 
 
@@ -411,19 +414,9 @@ def _page(
     return found
 
 
-def _sum(column: Any, added: ColumnElement[bool]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return the sum of a column of money in two parts: one sum of the largest amounts would not fit into 64 bits."""
-    whole = type_coerce(column, BigInteger())
-    return func.sum(whole // _MILLIONTHS).filter(added), func.sum(whole % _MILLIONTHS).filter(added)
-
-
-def _joined(units: Any, rest: Any) -> Decimal:
-    return Decimal(int(units or 0)) + Decimal(int(rest or 0)).scaleb(-Money.PLACES)
-
-
 def _totals(session: Session, query: Select[Any]) -> list[Total]:
     return _in_order(
-        Total(side, currency, count, _joined(*parts[:2]), _joined(*parts[2:]))
+        Total(side, currency, count, sums.joined(*parts[:2]), sums.joined(*parts[2:]))
         for side, currency, count, *parts in session.execute(query)
     )
 

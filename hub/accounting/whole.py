@@ -196,7 +196,7 @@ def _ids(
     session: Session, table: type[DocumentRow | PaymentRow], account_id: int, keys: Sequence[str]
 ) -> dict[str, UUID]:
     query = select(table.key, table.public_id).where(table.account_id == account_id, table.key.in_(keys))
-    return dict(session.execute(query).tuples().all()) if keys else {}
+    return {row.key: row.public_id for row in session.execute(query)} if keys else {}
 
 
 def _references(session: Session, eye: Eyes, row: DocumentRow) -> list[Reference]:

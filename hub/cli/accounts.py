@@ -13,6 +13,7 @@ from hub.context import Hub
 from hub.cti import phone_plan, self_test
 from hub.errors import HubError, NotFoundError, UserError
 from hub.intake import accounts
+from hub.intake.hook_rules import HookRuler
 from hub.intake.models import Account
 from hub.security import audit, users
 from hub.store.base import now
@@ -23,7 +24,7 @@ def account() -> None:
     """Connections to other systems."""
 
 
-def _pairs(texts: tuple[str, ...]) -> dict[str, Any]:
+def pairs(texts: tuple[str, ...]) -> dict[str, Any]:
     """Read key=value; a value of `-` is asked for (or read from standard input), so that it is in no history."""
     values: dict[str, Any] = {}
     for text in texts:
@@ -55,7 +56,7 @@ def add(
     check: bool,
 ) -> None:
     """Connect a system. `hub account add asterisk pbx --set host=10.0.0.5 --set username=hub --secret secret=-`."""
-    values = {**_pairs(set_), **_pairs(secret)}
+    values = {**pairs(set_), **pairs(secret)}
     with opened() as hub:
         known = _connector(hub, connector)
         if "region" not in known.settings.model_fields:
@@ -155,6 +156,24 @@ def _change(name: str, action: str, change: Callable[[Hub, Session, Account], No
         change(hub, session, row)
         audit.record(session, None, f"account.{action}", "account", row.public_id)
     click.echo(f"{name}: {action} done.")
+
+
+@account.command("hooks")
+@click.argument("name")
+@click.option("--remove", "removes", is_flag=True, help="Take back what was set up.")
+def hooks(name: str, *, removes: bool) -> None:
+    """Set up in the other system that it tells the hub of changes at once; asks for a key that may do so, used once."""
+    key = pairs(("key=-",))["key"]
+    with opened() as hub:
+        with hub.db.read() as session:
+            row = accounts.by_name(session, name)
+        ruler = HookRuler(hub.db, hub.vault, hub.settings, hub.connectors)
+        done = ruler.remove(row.id, key) if removes else ruler.make(row.id, key)
+        with hub.db.write() as session:
+            action = f"account.hook_rules_{'remove' if removes else 'make'}"
+            audit.record(session, None, action, "account", row.public_id, made=done.made, removed=done.removed)
+    left_out = f"; not possible for {', '.join(done.missing)}" if done.missing else ""
+    click.echo(f"{name}: {done.made} rules made, {done.removed} removed{left_out}.")
 
 
 @account.command("pause")

@@ -1,6 +1,6 @@
 """What a connector offers. `connectors/<name>/__init__.py` exports one `CONNECTOR`; that is all the hub knows of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -92,6 +92,30 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class RulesMade:
+    """What was done in a remote."""
+
+    made: int
+    removed: int
+    missing: Sequence[str] = ()  # kinds of things there that no rule can be made for, in the remote's words
+
+
+@dataclass(frozen=True, slots=True)
+class HookRules(Generic[SettingsT]):
+    """Rules in a remote that post to our hook, made and removed when a person asks.
+
+    They need a key of somebody who may change settings there; it is used once and kept nowhere. Making them again
+    replaces those that there were.
+    """
+
+    secret: str  # the setting that notifications show; the hub fills it in before rules show it
+    key: str  # what the person is asked for, in English
+    # Settings, that key, the address of our hook, and which streams are read (`Stream.key`). Raises ConnectorError.
+    make: Callable[[SettingsT, str, str, Collection[str]], RulesMade]
+    remove: Callable[[SettingsT, str, str], RulesMade]
+
+
+@dataclass(frozen=True, slots=True)
 class Connector(Generic[SettingsT]):
     """A connector's table of contents."""
 
@@ -108,8 +132,10 @@ class Connector(Generic[SettingsT]):
     remote: Callable[[Account[SettingsT], Tools], Remote] | None = None  # what is read in pages and written to
     transforms: Mapping[str, Callable[..., Any]] | None = None  # that only its own mappings may name
     consent: Consent[SettingsT] | None = None  # where a person allows it on a page of the remote
+    hook_rules: HookRules[SettingsT] | None = None  # where a remote tells us only if somebody sets it up there
     largest_hook: int = 1 << 20  # bytes of one webhook call
     asks_by_get: bool = False  # its remote asks with GET whether the address is ours
+    bare_answers: bool = False  # its remote wants 200 or 401 for a notification, and nothing in the answer
     help: str = ""  # a short text for the connect page: what to prepare in the remote system
 
 

@@ -1,6 +1,7 @@
 """Dotted paths: where something stands in JSON, as mappings and manifests write it."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 PathParts = tuple[tuple[str, int | None], ...]
@@ -8,6 +9,7 @@ PathParts = tuple[tuple[str, int | None], ...]
 _SEGMENT = re.compile(r'"((?:[^"\\]|\\["\\])+)"|([^."\[\]\s](?:[^."\[\]]*[^."\[\]\s])?)')
 
 
+@lru_cache(maxsize=4096)
 def parse_path(path: str) -> PathParts:
     """Split a dotted path into keys; a whole number is also an index of a list.
 

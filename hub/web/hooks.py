@@ -227,9 +227,11 @@ def _take_hint(connector: str, account_id: UUID) -> Response:
     except HookError as error:
         _count_refused()
         _log.info("a notification was refused", account=row.name, reason=str(error))
+        if current_hub().connectors[connector].bare_answers:
+            return Response(status=401)
         raise
     if not hinted.answer:
-        return Response(status=204)
+        return Response(status=200 if current_hub().connectors[connector].bare_answers else 204)
     return Response(hinted.answer, content_type="text/plain; charset=utf-8")
 
 

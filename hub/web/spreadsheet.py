@@ -8,7 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, current_app
+from flask_babel import force_locale, get_locale
 
 MARK = "\ufeff"  # by which spreadsheets know UTF-8
 # What begins a formula; the wide ones count as the same in some. Source: OWASP, CSV Injection.
@@ -28,9 +29,9 @@ def table(name: str, head: Sequence[object], pages: Iterable[Iterable[Sequence[A
 
     Args:
         name: of the file, plain ASCII.
+        pages: made while the answer is sent, outside the request, but in its language.
     """
-    lines = stream_with_context(_lines([harmless(one) for one in head], pages))
-    answer = Response(lines, content_type="text/csv; charset=utf-8")
+    answer = Response(_spoken(_lines([harmless(one) for one in head], pages)), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
@@ -55,6 +56,24 @@ def _lines(head: Sequence[str], pages: Iterable[Iterable[Sequence[Any]]]) -> Ite
         written.seek(0)
         written.truncate()
     yield written.getvalue()
+
+
+def _spoken(parts: Iterator[str]) -> Iterator[str]:
+    """Make each part in the language of the present request.
+
+    `stream_with_context` would keep the request open between the parts, also where the browser goes away.
+    """
+    app, language = current_app._get_current_object(), str(get_locale())  # type: ignore[attr-defined]  # noqa: SLF001 - as Flask's own documentation has it for work after a request
+
+    def spoken() -> Iterator[str]:
+        while True:
+            with app.app_context(), force_locale(language):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    return spoken()
 
 
 def _text(value: object) -> str:

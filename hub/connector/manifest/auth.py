@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -80,8 +81,9 @@ class Proof:
             return self.auth.name
         return self.auth.name if isinstance(self.auth, Login) and self.auth.send == "query" else ""
 
+    @cached_property
     def first(self) -> Grant:
-        """Return what the hub begins with: a mark of the credentials, so that other ones are a new beginning.
+        """What the hub begins with: a mark of the credentials, so that other ones are a new beginning.
 
         Raises:
             AuthError: nothing was entered.
@@ -152,7 +154,7 @@ class Proof:
         """Return the request that exchanges the credentials for a token."""
         given, base = self._access.given, self._access.base
         if isinstance(self.auth, Login):
-            return Outgoing("POST", f"{base}{given(self.auth.path)}", body=given(dict(self.auth.body)))
+            return Outgoing("POST", f"{base}{quote(given(self.auth.path))}", body=given(dict(self.auth.body)))
         assert isinstance(self.auth, ClientCredentials)
         form = {"grant_type": "client_credentials", **({"scope": self.auth.scope} if self.auth.scope else {})}
         client, secret = str(given(self.auth.client)), str(given(self.auth.secret))
@@ -162,7 +164,7 @@ class Proof:
         else:  # RFC 6749, 2.3.1: both are encoded before they are joined
             joined = f"{quote(client, safe='')}:{quote(secret, safe='')}"
             headers = {"Authorization": f"Basic {base64.b64encode(joined.encode()).decode()}"}
-        return Outgoing("POST", f"{base}{given(self.auth.path)}", headers=headers, form=form)
+        return Outgoing("POST", f"{base}{quote(given(self.auth.path))}", headers=headers, form=form)
 
     def granted(self, told: Any, cookies: Mapping[str, str], before: Grant) -> Grant:
         """Make a grant of the answer.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import requests
 
@@ -30,7 +30,7 @@ LARGEST = 30 * 2**20  # bytes of one answer
 REDIRECTS = 3
 _MOVED = {301, 302, 303, 307, 308}
 _COOKIE = re.compile(r"[!#$%&'()*+\-./:<=>?@\[\]^_`{|}~0-9A-Za-z]{1,4000}")
-_log = logging.getLogger(__name__)
+_SAFE = "/?&=:;,@!$'()*+~%"  # what a template encoded stays as it is
 
 
 class _Hidden(logging.Filter):
@@ -106,7 +106,7 @@ class Client:
         Raises:
             ConnectorError: one of them, see `words.error_of`.
         """
-        first = self._proof.first()
+        first = self._proof.first
         token = self._tools.access_token(self._refreshed, first=first)
         try:
             return self._asked(question, token)
@@ -122,7 +122,7 @@ class Client:
 
     def prove(self) -> None:
         """Ask whether we are let in. Raises ConnectorError: no, or not now."""
-        self._tools.access_token(self._refreshed, first=self._proof.first())
+        self._tools.access_token(self._refreshed, first=self._proof.first)
         if self.access.manifest.check is not None:
             self._let_in(self.access.manifest.check)
 
@@ -141,7 +141,7 @@ class Client:
         Raises:
             RejectedError: it is larger.
         """
-        token = self._tools.access_token(self._refreshed, first=self._proof.first())
+        token = self._tools.access_token(self._refreshed, first=self._proof.first)
         out = self._proof.signed(self._outgoing(Question(path)), token)
         self._tools.spend(self.limits, 1)
         answer = self._sent(replace(out, headers={**out.headers, "Accept": "application/pdf, */*;q=0.5"}))
@@ -170,7 +170,7 @@ class Client:
         given = self.access.given
         body = given(dict(check.body)) if check.method == "POST" else None
         question = Question(given(check.path), check.method, texts(given(dict(check.query))), body=body)
-        token = key or self._tools.access_token(self._refreshed, first=self._proof.first())
+        token = key or self._tools.access_token(self._refreshed, first=self._proof.first)
         with contextlib.suppress(ScopeError, GoneError, RejectedError):  # who is refused a thing was let in
             self._asked(question, token)
 
@@ -181,7 +181,8 @@ class Client:
         return f"The answer of {self.access.manifest.title}"
 
     def _outgoing(self, question: Question) -> Outgoing:
-        url = question.path if question.path.startswith("http") else f"{self.access.base}{question.path}"
+        is_whole = question.path.startswith(("http://", "https://"))
+        url = question.path if is_whole else f"{self.access.base}{quote(question.path, safe=_SAFE)}"
         headers = {"Accept": "application/json", **self.access.manifest.headers, **question.headers}
         return Outgoing(question.verb, url, question.query, headers, question.body)
 
@@ -257,7 +258,7 @@ class Client:
 
     def _wait(self, pace: _Pace) -> None:
         """Let some time pass between two requests where the remote counts by the second."""
-        a_second = self.access.manifest.limits.per_second
+        a_second = self.access.per_second
         if not a_second:
             return
         with pace.lock:

@@ -6,7 +6,7 @@ from hub.connector.checking import Alone
 from hub.connector.contract import Account, Connector, Finding
 from hub.connector.manifest.load import read_file
 from hub.connector.manifest.remote import ManifestRemote
-from hub.connector.manifest.settings import Access, ManifestSettings, model_of, values_of
+from hub.connector.manifest.settings import Access, ManifestSettings, model_of
 from hub.connector.stream import Tools
 
 UNPROVEN = "Built from documentation, not yet proven live: compare the first figures with the system itself."
@@ -21,8 +21,7 @@ def connector(file: Path) -> Connector[ManifestSettings]:
     manifest = read_file(file)
 
     def remote(account: Account[ManifestSettings], tools: Tools) -> ManifestRemote:
-        values = values_of(manifest, account.settings)
-        access = Access.of(manifest, manifest.name, account.id, account.settings, values)
+        access = Access.of(manifest, manifest.name, account.id, account.settings)
         return ManifestRemote(access, tools, account.time_zone)
 
     def check(account: Account[ManifestSettings]) -> list[Finding]:

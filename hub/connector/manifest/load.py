@@ -119,14 +119,15 @@ def _problem(text: str, name: str, location: tuple[int | str, ...], why: str) ->
 
 def _plain(location: tuple[int | str, ...]) -> Iterator[int | str]:
     """Leave out what pydantic puts between: the type that was chosen, and how a key or value was looked at."""
-    before: int | str = ""
+    chosen = False  # a type comes next
     for at, part in enumerate(location):
-        is_choice = at > 0 and (
-            before in _CHOSEN or (at > 1 and location[at - 2] == "auth" and isinstance(before, int))
-        )
-        if not (is_choice and isinstance(part, str)) and part != "[key]" and not str(part).startswith("function-"):
-            yield part
-        before = part
+        if part == "[key]" or str(part).startswith("function-"):
+            continue
+        if chosen and isinstance(part, str):
+            chosen = False
+            continue
+        chosen = part in _CHOSEN or (isinstance(part, int) and at > 0 and location[at - 1] == "auth")
+        yield part
 
 
 # --- what fits together -------------------------------------------------------------------------------------------

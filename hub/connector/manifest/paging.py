@@ -26,7 +26,8 @@ from hub.errors import RetryLaterError
 
 FIRST = "-"  # the first page, where pages have no number
 EMPTY = 3  # empty answers in a row that are an end
-AGAIN = 2  # times that a page may repeat the one before
+AGAIN = 2  # answers in a row that repeat the page before: then it may be that all records moved by a page
+CIRCLE = 4  # so many in a row are a circle
 KEPT = 64  # marks of places that are remembered; of longer circles one more, moved further and further
 _LINK = re.compile(r"<([^<>]*)>\s*((?:;\s*[^;,]+)*)")
 
@@ -83,7 +84,6 @@ class Step:
     is_circle: bool = False
     is_cut: bool = False  # it is over, and less was shown than the remote announced
     is_sure: bool = False  # the remote itself says that there is no more
-    is_repeated: bool = False  # the page was shown before
     expected: int | None = None
 
 
@@ -160,9 +160,11 @@ def _reckoned(
         return _nothing(place, going, expected, pages)
     mark = _mark(*sorted(shown.ids))
     if mark == going.mark:
-        if going.again >= AGAIN - 1:
+        going = replace(going, again=going.again + 1)
+        if going.again >= CIRCLE:
             return Step(going, next=place, is_circle=True)
-        return Step(replace(going, again=going.again + 1), next=place, is_repeated=True, expected=expected)
+        following = place if going.again % AGAIN else _behind(paging, place, shown)
+        return Step(going, next=following, expected=expected)
     made = replace(_counted(going, shown), mark=mark, again=0, empty=0)
     following = _behind(paging, place, shown)
     if following == place:

@@ -44,6 +44,11 @@ class ManifestSettings(AccountSettings):
     def _ends_plainly(cls, address: str) -> str:
         return address.rstrip("/")
 
+    def entered(self, manifest: Manifest) -> Mapping[str, Any]:
+        """Return what was entered for a manifest's own settings, secrets in plain text."""
+        found = {name: getattr(self, name) for name in manifest.settings if hasattr(self, name)}
+        return {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in found.items()}
+
 
 def model_of(manifest: Manifest) -> type[ManifestSettings]:
     """Return the connect form of a manifest: what every account has, and its own settings."""
@@ -91,13 +96,13 @@ class Access:
     ca: str = ""
     timeout_s: float = 30.0
     per_minute: int = 60
+    per_second: float = 0.0  # 0: only the minute counts
     allow_private: bool = False
 
     @classmethod
-    def of(
-        cls, manifest: Manifest, connector: str, account_id: int, settings: ManifestSettings, values: Mapping[str, Any]
-    ) -> "Access":
+    def of(cls, manifest: Manifest, connector: str, account_id: int, settings: ManifestSettings) -> "Access":
         """Put together what a manifest says and what was entered."""
+        values = settings.entered(manifest)
         entered = (settings.base_url or manifest.base_url).rstrip("/")
         base = entered + _text_of(manifest.base_path, values).rstrip("/")
         return cls(
@@ -110,6 +115,7 @@ class Access:
             ca=settings.ca,
             timeout_s=settings.timeout_s,
             per_minute=settings.calls_per_minute or _per_minute(manifest),
+            per_second=settings.calls_per_minute / 60 or float(manifest.limits.per_second or 0),
             allow_private=settings.allow_private,
         )
 
@@ -129,12 +135,6 @@ class Access:
         """What nobody may read, the longest first."""
         named = (str(self.values.get(name, "")) for name, one in self.manifest.settings.items() if one.secret)
         return tuple(sorted((one for one in named if len(one) >= 4), key=len, reverse=True))
-
-
-def values_of(manifest: Manifest, settings: ManifestSettings) -> Mapping[str, Any]:
-    """Return what was entered for a manifest's own settings, secrets in plain text."""
-    found = {name: getattr(settings, name) for name in manifest.settings}
-    return {name: one.get_secret_value() if isinstance(one, SecretStr) else one for name, one in found.items()}
 
 
 def _text_of(value: Any, values: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ class ManifestStream:
             return Page((), cursor, more=True)
         if step.is_cut:
             return self._anew(cursor, going)
-        changes = () if step.is_repeated else self._changes(records)
+        changes = self._changes(records, shown.ids)
         is_known = cursors.is_older(change, going, records, self.zone)
         is_known |= place == first_place(self.spec.page) and cursors.finds_nothing(change, cursor, records, self.zone)
         if step.next and not is_known:
@@ -116,7 +116,8 @@ class ManifestStream:
             found = [one for some in _batches(list(wanted)) for one in self._filtered(some)]
         else:
             found = [one for one in self._walk("") if self.id_of(one) in wanted]
-        changes = {one.remote_id: one for one in self._changes(found) if one.remote_id in wanted}
+        ids = [self.id_of(one) for one in found]
+        changes = {one.remote_id: one for one in self._changes(found, ids) if one.remote_id in wanted}
         return [changes.get(one, Gone(one)) for one in remote_ids]
 
     def present(self, since: datetime) -> frozenset[str]:
@@ -258,6 +259,10 @@ class ManifestStream:
 
     def id_of(self, record: Mapping[str, Any]) -> str:
         """Return a record's id; several parts stand with colons between. One without an id has a name all the same."""
+        if len(self.spec.id) == 1:  # as most are
+            value = at(record, parse_path(self.spec.id[0]))
+            if type(value) is int or (type(value) is str and 0 < len(value) <= LONGEST_ID):
+                return str(value)
         parts = [at(record, parse_path(path)) for path in self.spec.id]
         if any(one in (None, "") or isinstance(one, dict | list | bool) for one in parts):
             return f"odd {fingerprint(record)}"
@@ -269,14 +274,14 @@ class ManifestStream:
         most = max(1000, self.spec.page.size * _FACTOR)
         return entries(found, most, f"{self.client.access.manifest.title}'s answer for {self.title}")
 
-    def _changes(self, records: Sequence[dict[str, Any]]) -> list[Told]:
-        reasons = [self._reason(one) for one in records]
+    def _changes(self, records: Sequence[dict[str, Any]], ids: Sequence[str]) -> list[Told]:
+        reasons = [self._reason(one) for one in records] if self.spec.skip else [""] * len(records)
         wanted = [one for one, reason in zip(records, reasons, strict=True) if not reason]
         for beside in self.spec.beside if wanted else ():
             self._put_in(beside, wanted)
         return [
-            Filtered(self.id_of(one), reason) if reason else Upsert(self.id_of(one), self._payload(one))
-            for one, reason in zip(records, reasons, strict=True)
+            Filtered(remote_id, reason) if reason else Upsert(remote_id, self._payload(one))
+            for one, remote_id, reason in zip(records, ids, reasons, strict=True)
         ]
 
     def _reason(self, record: Mapping[str, Any]) -> str:
@@ -290,9 +295,11 @@ class ManifestStream:
     def _payload(self, record: dict[str, Any]) -> dict[str, Any]:
         """Return a record as it was sent, with where its original is."""
         link = link_of(self.spec.link, record, self.client.access.web) if self.spec.link else ""
-        names = {*self.spec.keep, *(one.name for one in self.spec.beside)} if self.spec.keep else record.keys()
-        kept = {name: value for name, value in record.items() if name in names}
-        return {**kept, OURS: {"url": link, "pdf": self.spec.pdf is not None}}
+        ours = {"url": link, "pdf": self.spec.pdf is not None}
+        if not self.spec.keep:
+            return {**record, OURS: ours}
+        names = {*self.spec.keep, *(one.name for one in self.spec.beside)}
+        return {**{name: value for name, value in record.items() if name in names}, OURS: ours}
 
     def _put_in(self, beside: Beside, records: Sequence[dict[str, Any]]) -> None:
         """Put what another listing says of these records into each of them; into those that it does not know, nothing."""
@@ -328,7 +335,7 @@ class ManifestStream:
             raise RetryLaterError(
                 f"{self.client.access.manifest.title} answers with another record than was asked for."
             )
-        return self._changes([record])[0]
+        return self._changes([record], [remote_id])[0]
 
     def _one(self, remote_id: str) -> dict[str, Any]:
         """Return a record as the remote shows it alone.
@@ -386,6 +393,7 @@ class ManifestStream:
             ShapeError: it may have been cut short.
         """
         going, place = Going(since=since), first_place(self.spec.page)
+        known: set[str] = set()
         for _ in range(MOST_PAGES):
             answer = self._listed(place, going, is_full=True, only_ids=only_ids)
             records = self._entries(answer.told, self.spec.at)
@@ -396,9 +404,11 @@ class ManifestStream:
             if step.is_cut:
                 raise ShapeError("the listing was cut short: less is shown than was announced")
             yield from records
+            known.update(shown.ids)
             until = replace(going, since=stop.isoformat()) if stop else going
             if not step.next or cursors.is_older(self.spec.cursor, until, records, self.zone):
-                if not step.next and not step.is_sure:
+                is_less = step.expected is not None and len(known) < step.expected
+                if not step.next and (not step.is_sure or is_less):
                     raise ShapeError("the listing was cut short: less is shown than was announced")
                 return
             going, place = step.going, step.next

@@ -17,6 +17,7 @@ from hub.errors import (
     ScopeError,
 )
 
+_HTTP = {408, 425, 429}
 LONGEST = 200  # characters of what a remote says
 _USUAL = {
     401: "auth",
@@ -62,8 +63,9 @@ def error_of(
 
 
 def _meaning(rules: Iterable[ErrorWord], status: int, told: Any) -> str:
+    is_http = status in _HTTP or status >= 500  # of these the words in the body say little
     for rule in rules:
-        if (rule.status is None or rule.status == status) and (not rule.at or _fits(rule, told)):
+        if (rule.status == status or (rule.status is None and not is_http)) and (not rule.at or _fits(rule, told)):
             return rule.means
     if status < 300:
         return ""

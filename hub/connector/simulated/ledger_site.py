@@ -82,7 +82,9 @@ class LedgerSite:
         self.entries: dict[str, list[Entry]] = {CONTACTS: [], INVOICES: [], PAYMENTS: []}
         self.verbs: list[tuple[str, str]] = []  # what was asked: verb and path
         self.serving = Serving(self.name, port, self.answer, self.faults, lambda path: path != self.login_path)
+        self.committed = ""  # the fault of the last page
         self._before: list[Any] | None = None  # the page that was sent last
+        self._replays = 0
         self._ticks = 0
         self._began = self.clock.now().replace(hour=8, minute=0, second=0, microsecond=0) - _BEGAN
         self.key = secrets.token_urlsafe(24)
@@ -207,24 +209,39 @@ class LedgerSite:
     # -- pages --------------------------------------------------------------------------------------------------------
 
     def cut(self, records: Sequence[Any], offset: int, size: int) -> list[Any]:
-        """Return a page, with the faults of pages."""
+        """Return a page, with the faults of pages; `committed` says which."""
         size = max(1, min(size, self.most))
-        page = list(records[offset : offset + size])
-        if self.faults.waits("endless_page"):
-            self.faults.take("endless_page")
-            return list(records[:1])
-        if page and self.faults.take("empty_page"):
-            return []
-        if self._before is not None and offset and self.faults.take("replay_page"):
-            return self._before
-        if not offset and self.faults.waits("replay_page") and len(records) <= size:
-            self.faults.take("replay_page")  # there is no other page
-        if page and self.faults.take("reorder_page"):
-            page.reverse()
-        if len(page) > 1 and self.faults.take("cut_page"):
-            page = page[: len(page) // 2]
+        page, before = list(records[offset : offset + size]), self.committed
+        self.committed = self._fault(page, offset, before)
+        match self.committed:
+            case "endless_page":
+                return list(records[:1])
+            case "empty_page":
+                return []
+            case "replay_page":
+                return self._before or []
+            case "reorder_page":
+                page.reverse()
+            case "cut_page":
+                page = page[: len(page) // 2]
         self._before = page
+        self._replays = 0
         return page
+
+    def _fault(self, page: Sequence[Any], offset: int, before: str) -> str:
+        """Take the fault of a page. An empty page stands before a page, and one comes twice or three times, not for ever."""
+        take = self.faults.take
+        if self.faults.waits("endless_page"):
+            take("endless_page")
+            return "endless_page"
+        if page and before != "empty_page" and take("empty_page"):
+            return "empty_page"
+        if offset and self._before and self._replays < 2 and take("replay_page"):
+            self._replays += 1
+            return "replay_page"
+        if page and take("reorder_page"):
+            return "reorder_page"
+        return "cut_page" if len(page) > 1 and take("cut_page") else ""
 
     def forgets(self, offset: int) -> bool:
         """Say whether the place of a page is not known any more."""

@@ -11,6 +11,7 @@ from hub.web.api import (
     me,
     meetings,
     messages,
+    money,
     notes,
     openapi,
     parties,
@@ -25,7 +26,21 @@ from hub.web.frame import current_hub
 
 __all__ = ["blueprint"]
 # Importing them put their views on the blueprint, in the order of the description.
-SUBJECTS = (me, parties, timeline, leads, calls, recordings, notes, tasks, meetings, messages, accounts, raw_records)
+SUBJECTS = (
+    me,
+    parties,
+    timeline,
+    leads,
+    calls,
+    recordings,
+    notes,
+    tasks,
+    meetings,
+    messages,
+    money,
+    accounts,
+    raw_records,
+)
 DOCUMENT = "openapi.json"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

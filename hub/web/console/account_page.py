@@ -20,6 +20,7 @@ from hub.cti.models import Click, Extension
 from hub.cti.self_test import Step
 from hub.errors import ConnectorError, NotFoundError, UserError
 from hub.intake import accounts, read, watch
+from hub.intake.hook_rules import HookRuler
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
 from hub.records.lead import RECORD as LEAD
 from hub.security.models import Audit
@@ -223,7 +224,7 @@ def rotate(account_id: UUID) -> ResponseReturnValue:
         row = account_of(session, account_id)
         token = accounts.rotate_hook_token(row)
         connections.record(session, row, "account.hook_token_made")
-    return _settings(account_id, hook=connections.hook_of(connections.connector_of(row.connector), row, token))
+    return _settings(account_id, told=connections.hook_of(connections.connector_of(row.connector), row, token))
 
 
 @blueprint.post("/hook-token/drop-old")
@@ -235,6 +236,25 @@ def drop_old(account_id: UUID) -> ResponseReturnValue:
         accounts.drop_old_hook_token(row)
         connections.record(session, row, "account.old_hook_token_dropped")
     return redirect(url_for(".settings", account_id=account_id, saved=1), 303)
+
+
+@blueprint.post("/hook-rules/<any(make, remove):what>")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def change_hook_rules(account_id: UUID, what: str) -> ResponseReturnValue:
+    """Set up in the other system that it tells us of changes, or take that back."""
+    hub, key = current_hub(), request.form.get("key", "")
+    with hub.db.read() as session:
+        row = account_of(session, account_id)
+    ruler = HookRuler(hub.db, hub.vault, hub.settings, hub.connectors)
+    try:
+        done = ruler.make(row.id, key) if what == "make" else ruler.remove(row.id, key)
+    except NotFoundError:
+        raise
+    except ConnectorError as error:
+        return _settings(account_id, told={"rules_error": str(error)}, status=422)
+    with hub.db.write() as session:
+        connections.record(session, row, f"account.hook_rules_{what}", made=done.made, removed=done.removed)
+    return _settings(account_id, told={"rules": done})
 
 
 @blueprint.post("/remove")
@@ -355,7 +375,7 @@ def _settings(  # noqa: PLR0913 - what the page shows
     findings: Sequence[Finding] = (),
     wrong: str = "",
     error: str = "",
-    hook: Mapping[str, str] = MappingProxyType({}),
+    told: Mapping[str, Any] = MappingProxyType({}),
     saved: bool = False,
     status: int = 200,
 ) -> ResponseReturnValue:
@@ -376,7 +396,7 @@ def _settings(  # noqa: PLR0913 - what the page shows
             kept=connections.sealed(connector, values or {}),
             error="" if any(line.error for line in lines) else error,
             wrong=wrong,
-            **hook,
+            **told,
             saved=saved,
         )
     return html, status

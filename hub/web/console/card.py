@@ -21,8 +21,8 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline import queries, tasks
 from hub.timeline.models import TaskKind
-from hub.web.console import money_words, wording
 from hub.web.console import money as moneys
+from hub.web.console import money_words, wording
 from hub.web.console.money import Money
 
 MOST_ALERTS = 3

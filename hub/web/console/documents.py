@@ -79,8 +79,8 @@ def payment_totals() -> ResponseReturnValue:
 def export() -> ResponseReturnValue:
     """Hand out a list of documents, all pages of it."""
     head = (
-        _("Document"), _("Number"), _("Status"), _("Status in the ledger"), _("Date"), _("Due"), _("Customer"),
-        _("Name on the document"), _("Sales or purchases"), _("Currency"), _("Total"), _("Open"), _("Legal entity"),
+        _("Document"), _("Number"), _("Status"), _("Status in the ledger"), _("Date"), _("Due date"), _("Customer"),
+        _("Name on the document"), _("Sales or purchases"), _("Currency"), _("Total"), _("Still open"), _("Legal entity"),
         _("Connection"), _("Original"), _("Id"),
     )  # fmt: skip
     return _export("documents", head, queries.documents, _cells)

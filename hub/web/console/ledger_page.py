@@ -20,7 +20,7 @@ from hub.security.models import Business
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth
-from hub.web.console import account_page, connections
+from hub.web.console import account_page, connections, money_words
 from hub.web.frame import current_hub
 
 blueprint = Blueprint("ledger_page", __name__, url_prefix="/connections/<uuid:account_id>/agreement")
@@ -63,7 +63,11 @@ def show(account_id: UUID) -> ResponseReturnValue:
         row = account_page.account_of(session, account_id)
         lines = _compared(session, row)
         return render_template(
-            "admin/agreement.html", **account_page.frame(row, "agreement"), lines=lines, states=CheckState
+            "admin/agreement.html",
+            **account_page.frame(row, "agreement"),
+            lines=lines,
+            states=CheckState,
+            words=money_words,
         )
 
 

@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from types import MappingProxyType
 
-from flask_babel import LazyString, format_decimal, lazy_gettext
+from flask_babel import LazyString, format_decimal, format_percent, lazy_gettext, ngettext
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 
 from hub.accounting import queries
 from hub.accounting.ageing import Row
 from hub.accounting.alerts import Alert, Word
 from hub.accounting.behaviour import shown
+from hub.accounting.panel import Known
 from hub.accounting.queries import Document, Payment
 from hub.errors import AuthError, DisabledError, GoneError, LimitedError, RejectedError, RetryLaterError, ScopeError
-from hub.records.document import DEBTS, DocumentKind, Side, Status
+from hub.records.document import CREDITS, DEBTS, DocumentKind, Side, Status
 from hub.web.clock import clock
-from hub.web.jinja import money_text
+from hub.web.jinja import bidi, money_text
 
 KINDS: Mapping[str, LazyString] = MappingProxyType(
     {
@@ -51,6 +53,13 @@ STATUSES: Mapping[str, LazyString] = MappingProxyType(
         Status.EXPIRED: lazy_gettext("Expired"),
         Status.CONVERTED: lazy_gettext("Became another document"),
         Status.UNKNOWN: lazy_gettext("Status unknown"),
+    }
+)
+_OF_CREDITS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        Status.OPEN: lazy_gettext("Not used yet"),
+        Status.PARTLY_PAID: lazy_gettext("Partly used"),
+        Status.PAID: lazy_gettext("Used up"),
     }
 )
 # What a list can be asked for beside a status of its source.
@@ -130,6 +139,20 @@ def title(word: str, number: str) -> str:
     return f"{kind(word)} {number}".strip()
 
 
+def heading(word: str, number: str) -> Markup:
+    """Return the same for a page: the number keeps its own direction."""
+    return _headed(kind(word), number)
+
+
+def payment_heading(one: Payment) -> Markup:
+    """Return what a payment is called on a page."""
+    return _headed(payment_title(one.side, is_refund=one.is_refund), one.number)
+
+
+def _headed(name: str, number: str) -> Markup:
+    return escape(name) + " " + bidi(number) if number else escape(name)
+
+
 def payment_title(side: str, number: str = "", *, is_refund: bool = False) -> str:
     """Return what a payment is called."""
     known = _PAYMENTS.get((side, is_refund), _PAYMENTS[Side.SALE, False])
@@ -142,6 +165,8 @@ def status(one: Document) -> str:
         return str(_("No longer in the ledger"))
     if one.is_overdue:
         return str(_("Overdue"))
+    if one.kind in CREDITS and one.status in _OF_CREDITS:
+        return str(_OF_CREDITS[one.status])
     if one.status == Status.OPEN and one.kind in DEBTS:
         return str(_("Not paid"))
     return str(STATUSES.get(one.status, STATUSES[Status.UNKNOWN]))
@@ -222,6 +247,52 @@ def doubt(account: str, *, is_reading: bool, trouble: str, at: datetime | None) 
     else:
         said = _("%(account)s was not read for long, so its figures are old", account=account)
     return f"{said} · {as_of(at)}"
+
+
+def ledger(one: Known) -> str:
+    """Return how a ledger stands to a customer, and how old that is; what it does not know is never called nothing."""
+    if not one.is_sure:
+        return doubt(one.account, is_reading=one.is_reading and not one.trouble, trouble=one.trouble, at=one.as_of)
+    said = one.account if one.knows else str(_("%(account)s does not know this customer", account=one.account))
+    return f"{said} · {as_of(one.as_of)}"
+
+
+def freshness(one: Known) -> str:
+    """Return how old everything is that came from a ledger."""
+    if not one.is_sure:
+        return doubt(one.account, is_reading=one.is_reading and not one.trouble, trouble=one.trouble, at=one.as_of)
+    return f"{one.account} · {as_of(one.as_of)}"
+
+
+def too_few(settled: int) -> str:
+    """Return why there are no figures of how somebody pays."""
+    if not settled:
+        return str(_("No invoice was paid in the last twelve months, so how they pay is not known."))
+    return str(
+        ngettext(
+            "Only %(num)d invoice was settled in the last twelve months: too few to say how they pay.",
+            "Only %(num)d invoices were settled in the last twelve months: too few to say how they pay.",
+            settled,
+        )
+    )
+
+
+def trend(value: Decimal) -> str:
+    """Return whether somebody pays later than before, or sooner."""
+    number = days(abs(value))
+    if shown(value) > 0:
+        return str(_("%(days)s days later than before", days=number))
+    return str(_("%(days)s days sooner than before", days=number)) if shown(value) < 0 else str(_("as before"))
+
+
+def share(value: Decimal) -> str:
+    """Return a share of 0 to 1 as people read it."""
+    return str(format_percent(value.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)))
+
+
+def plain(amount: Decimal) -> str:
+    """Return an amount whose currency nobody said."""
+    return str(format_decimal(amount))
 
 
 def days(value: Decimal) -> str:
