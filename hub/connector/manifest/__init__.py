@@ -1,1 +1,1 @@
-"""Systems that a document describes instead of code: address, access, listings, paging, limits. See README.md here."""
+"""Systems that a document describes instead of code: address, access, listings, paging, limits. See connectors/manifest/README.md."""

@@ -90,8 +90,7 @@ class Client:
         self._tools = tools
         self._guard = Guard(access)
         self._proof = Proof(access)
-        self._session = Session(access.ca)
-        self._session.cookies.set_policy(_NoCookies())
+        self._session = _session(access)
         if self._proof.hidden:
             _HIDDEN.names |= {self._proof.hidden}
 
@@ -266,6 +265,15 @@ class Client:
             pace.next_at = time.monotonic() + wait_s + 1 / a_second
         if wait_s:
             threading.Event().wait(wait_s)
+
+
+def _session(access: Access) -> Session:
+    """Return what sends: with the machine's proxy and authorities, looked up once, and without its passwords (`.netrc`)."""
+    made = Session(access.ca)
+    usual = made.merge_environment_settings(access.base, {}, None, None, None)
+    made.proxies, made.verify, made.trust_env = dict(usual["proxies"]), usual["verify"], False
+    made.cookies.set_policy(_NoCookies())
+    return made
 
 
 class _NoCookies(DefaultCookiePolicy):
