@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.bench.table import Row, show
 
-TOPICS = ("ami", "page", "ring", "agents", "records", "quota", "idle", "memory", "leads", "webhooks", "money")
+TOPICS = ("ami", "page", "ring", "agents", "records", "quota", "idle", "memory", "leads", "webhooks", "money", "manifest")
 
 
 def main() -> int:
