@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from hub import flow as flows
 from hub import log
-from hub.accounting import check
+from hub.accounting import attachments, check
 from hub.connector.contract import Connector
 from hub.connector.stream import Lane, Remote
 from hub.context import Hub
@@ -284,6 +284,7 @@ def _workers(hub: Hub) -> Workers:
             Turn("meetings", timedelta(minutes=5), partial(_look_at_meetings, hub)),
             Turn("contacts", timedelta(minutes=1), partial(keep_contacts, hub)),
             Turn("leads", timedelta(seconds=10), _advance_leads),
+            Turn("attachments", timedelta(minutes=2), partial(_take_attachments, hub)),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
         ],
         [
@@ -320,6 +321,12 @@ def push_channels(hub: Hub) -> Channels:
 
 def _look_at_meetings(hub: Hub, session: Session) -> None:
     meetings.look_again(session, zone=hub.settings.hub.time_zone)
+
+
+def _take_attachments(hub: Hub, session: Session) -> None:
+    """Hand files of mails to the accounts that want them."""
+    shelf, limits = files.shelf(hub.settings), files.limits(hub.settings)
+    attachments.Attachments(hub.remotes.open, shelf, limits).turn(session)
 
 
 def _advance_leads(session: Session) -> None:

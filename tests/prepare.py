@@ -1,4 +1,4 @@
-"""Gets what the tests need of the system, where this machine lets us: a browser, a real Asterisk, a MariaDB.
+"""Gets what the tests need of the system, where this machine lets us: a browser, a real Asterisk, a real Odoo, a MariaDB.
 
 `make test` runs it first. As root on Debian it installs packages; otherwise Playwright brings its own browser. What
 cannot be had costs one line here, and its tests say so and are skipped.
@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -74,10 +75,29 @@ def install_asterisk() -> None:
         say(f"no real Asterisk: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}")
 
 
+def install_odoo() -> None:
+    """Build it once; it is kept in var/odoo."""
+    folder = os.environ.get("HUB_TEST_ODOO", str(ROOT / "var/odoo"))
+    if all((Path(folder) / made).exists() for made in ("root", "venv/complete", "database.tar", "made.json")):
+        return
+    if not has("apt-get") or not has("dpkg-deb"):
+        say("no real Odoo (needs Debian's apt): its tests will be skipped")
+        return
+    say("building a real Odoo (once, about a minute)")
+    command = ["timeout", f"{PATIENCE_S}", sys.executable, "-m", "tests.e2e.odoo_build", folder]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=False)
+    if done.returncode == TIMED_OUT:
+        say(f"no real Odoo: not ready after {PATIENCE_S} s, its tests will be skipped; run this again to go on")
+    elif done.returncode:
+        say(f"no real Odoo: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}")
+
+
 def main() -> None:
     install_packages()
     install_browser()
-    install_asterisk()
+    with ThreadPoolExecutor() as threads:  # one waits for the network while the other waits for a processor
+        for building in [threads.submit(install_asterisk), threads.submit(install_odoo)]:
+            building.result()
 
 
 if __name__ == "__main__":

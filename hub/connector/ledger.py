@@ -88,6 +88,10 @@ class HasPdf(Protocol):
 class TakesFiles(Protocol):
     """What a remote may offer besides: documents out of files that somebody hands over, such as uploads and mails."""
 
+    @property
+    def from_mails(self) -> Sequence[str]:
+        """Ends of names, such as `.xml`, of files that it wants from mails of known people; none: it wants no mail."""
+
     def records_of(self, name: str, data: bytes) -> Sequence[Delivered]:
         """Return the documents of a file; the same file gives the same again.
 

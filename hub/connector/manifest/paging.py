@@ -26,8 +26,8 @@ from hub.errors import RetryLaterError
 
 FIRST = "-"  # the first page, where pages have no number
 EMPTY = 3  # empty answers in a row that are an end
-AGAIN = 2  # answers in a row that repeat the page before: then it may be that all records moved by a page
-CIRCLE = 4  # so many in a row are a circle
+AGAIN = 3  # answers in a row that repeat the page before: then it may be that all records moved by a page
+CIRCLE = 5  # so many in a row are a circle
 KEPT = 64  # marks of places that are remembered; of longer circles one more, moved further and further
 _LINK = re.compile(r"<([^<>]*)>\s*((?:;\s*[^;,]+)*)")
 

@@ -292,6 +292,7 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
         "reads": connector is not None and connector.remote is not None,
         "brings_leads": brings(row, LEAD),
         "is_chosen": chooses(row),
+        "takes_files": connector is not None and hasattr(connector.remote, "records_of"),
         "is_ledger": row.connector in current_hub().flow.ledgers(),
     }
 

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from hub.mapping.load import BadMappingError, Mapping, parse_path, read_document, read_file, read_folder, read_toml
+from hub.connector.dotted import parse_path
+from hub.mapping.load import BadMappingError, Mapping, read_document, read_file, read_folder, read_toml
 from hub.mapping.transforms import Registry
 
 REGISTRY = Registry()

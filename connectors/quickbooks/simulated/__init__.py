@@ -1,0 +1,1 @@
+"""What the simulated QuickBooks Online is made of."""
