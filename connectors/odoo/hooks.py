@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from connectors.odoo.client import id_of
+from connectors.odoo.client import id_of, is_at_least
 from connectors.odoo.errors import NoModelError
 from connectors.odoo.push import SECRET, SPOKEN_OF
-from connectors.odoo.settings import AUTO, JSON2, OdooSettings
-from connectors.odoo.wire import WIRES, Door, version
+from connectors.odoo.settings import JSON2, OdooSettings
+from connectors.odoo.wire import Door, Json2, version
 from hub.errors import DisabledError, RejectedError, ShapeError
 
 # All that is ever called with the administrator's key.
@@ -92,12 +92,10 @@ class _Admin:
 
     def __init__(self, settings: OdooSettings, key: str) -> None:
         door = Door(settings)
-        name = settings.protocol
-        if name == AUTO:
-            name = JSON2 if version(door).partition(".")[0].rpartition("~")[2] >= "19" else ""
-        if name not in WIRES:
+        # The older protocols want the administrator's name too, and end soon.
+        if settings.protocol != JSON2 and not is_at_least(version(door), 19):
             raise RejectedError("Make the rules by hand (README): this Odoo is older than 19.")
-        self._wire = WIRES[name](door, key)
+        self._wire = Json2(door, key)
 
     def rules(self, address: str) -> Mapping[int, int]:
         """Return rules that post to an address: the action of each, and the rule it belongs to."""

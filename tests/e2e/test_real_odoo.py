@@ -31,6 +31,11 @@ from tests.e2e import odoo_peer
 from tests.e2e.odoo_desk import HOOK_SECRET, Books, Desk, Office, Tools, listening, money, settings, until
 from tests.e2e.odoo_peer import FOLDER, INSTALLED, OdooError, Peer
 
+# A transaction dates its changes by when it began: this one took eight minutes so far.
+BEGAN_LONG_AGO = """
+UPDATE account_move SET ref = 'late', write_date = now() at time zone 'UTC' - interval '8 minutes' WHERE id = %s
+"""
+
 pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.skipif(
@@ -241,17 +246,14 @@ def test_a_transaction_that_ends_after_a_look_is_found_at_the_next(peer: Peer, o
     late, other = office.invoice(10), office.invoice(11)
     desk.read("invoices")
     with peer.sql() as connection:
-        # A transaction dates its changes by when it began: `now()`.
-        connection.execute(
-            "UPDATE account_move SET ref = 'late', write_date = now() at time zone 'UTC' WHERE id = %s", [late]
-        )
+        connection.execute(BEGAN_LONG_AGO, [late])
         peer.call("account.move", "write", ids=[other], vals={"ref": "early"})
         desk.read("invoices")
         assert desk.payloads["invoices"][str(other)]["ref"] == "early"
         assert desk.payloads["invoices"][str(late)]["ref"] is False
         connection.commit()
     [[late_row], [other_row]] = (office.read(one, "write_date", "ref") for one in (late, other))
-    assert late_row["write_date"] <= other_row["write_date"]
+    assert (late_row["write_date"] < other_row["write_date"], late_row["ref"]) == (True, "late")
     desk.read("invoices")
     assert desk.payloads["invoices"][str(late)]["ref"] == "late"
 
@@ -508,8 +510,8 @@ def test_the_hub_agrees_with_the_ledger_after_everything_that_happens(peer: Peer
     office.purchase()
 
     def now(status: str, balance: str, *paid: tuple[str, str, bool]) -> None:
-        books.read()
-        books.agrees()
+        books.read("invoices", "payments", "allocations")
+        assert books.differences("invoices") == []
         found = books.document(move)
         [theirs] = office.read(move, "amount_residual", "amount_total")
         assert (found.gross, found.balance) == (money(theirs["amount_total"]), money(theirs["amount_residual"]))
@@ -518,6 +520,7 @@ def test_the_hub_agrees_with_the_ledger_after_everything_that_happens(peer: Peer
             (source, Decimal(amount), is_payment) for source, amount, is_payment in paid
         )
 
+    books.read()
     now("open", "100")
     assert books.set_aside() == []
     assert books.document(move).party_id is not None
@@ -540,9 +543,7 @@ def test_the_hub_agrees_with_the_ledger_after_everything_that_happens(peer: Peer
 
     peer.call("account.move", "unlink", ids=[draft])
     with peer.sql() as connection:
-        connection.execute(
-            "UPDATE account_move SET ref = 'late', write_date = now() at time zone 'UTC' WHERE id = %s", [late]
-        )
+        connection.execute(BEGAN_LONG_AGO, [late])
         peer.call("account.move", "write", ids=[office.invoice(11)], vals={"ref": "early"})
         books.read("invoices")
         connection.commit()
@@ -553,6 +554,7 @@ def test_the_hub_agrees_with_the_ledger_after_everything_that_happens(peer: Peer
             select(RawRecord).where(RawRecord.stream == "invoices", RawRecord.remote_id == str(late))
         ).one()
         assert raw.payload["ref"] == "late"
+    books.read()
     books.agrees()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.quickbooks.simulated.containers import CONTAINERS
-from connectors.quickbooks.simulator import FAULTS, STREAMS, QuickBooksSimulator, create
+from connectors.quickbooks.simulator import FAULTS, QuickBooksSimulator, create
 from hub.connector.simulator import Container, Faults, StreamFault, StreamSimulator
 from tests.unit.quickbooks_simulator.conftest import Api
 from tests.unit.quickbooks_simulator.finance_types import problems
@@ -25,7 +25,7 @@ def listed(api: Api, kind: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_its_texts_are_what_the_api_tells(books: QuickBooksSimulator, api: Api, kind: str) -> None:
     container = books.container(kind)
     promised: Container = container
@@ -48,7 +48,7 @@ def test_its_texts_are_what_the_api_tells(books: QuickBooksSimulator, api: Api, 
     assert ids[1] not in shown
 
 
-@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_what_was_there_before_anybody_read_is_old_and_what_comes_then_is_new(
     books: QuickBooksSimulator, api: Api, kind: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_what_was_there_before_anybody_read_is_old_and_what_comes_then_is_new(
     assert [one["Id"] for one in told] == [new]
 
 
-@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_a_spoilt_record_is_wrong_and_a_mended_one_right(kind: str) -> None:
     books = create(0, Faults())
     container = books.container(kind)
