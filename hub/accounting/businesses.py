@@ -81,7 +81,7 @@ def _known(session: Session, account_id: int, remote_ids: Iterable[str]) -> dict
 
 
 def _placeholder(session: Session, account: Account, remote_id: str) -> Business:
-    business = session.get(Business, account.business_id) if account.business_id and not remote_id else None
+    business = _own(session, account) if not remote_id else None
     if business is None:
         business = Business(name=_free_name(session, f"{account.name} {remote_id}".strip()))
         session.add(business)
@@ -89,6 +89,16 @@ def _placeholder(session: Session, account: Account, remote_id: str) -> Business
     session.add(BusinessRecord(account_id=account.id, remote_id=remote_id, business_id=business.id))
     session.flush()
     return business
+
+
+def _own(session: Session, account: Account) -> Business | None:
+    """Return the legal entity of documents that name none: the one that somebody chose, else the account's only one."""
+    if account.business_id is not None:
+        return session.get(Business, account.business_id)
+    told = session.scalars(
+        select(BusinessRecord.business_id).where(BusinessRecord.account_id == account.id, BusinessRecord.is_told)
+    ).all()
+    return session.get(Business, told[0]) if len(told) == 1 else None
 
 
 def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> None:
@@ -108,6 +118,16 @@ def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> Non
     record.raw_record_id, record.is_told, record.gone_at = raw.id, True, None
     _fill(session, business, told)
     session.flush()
+    _join_unnamed(session, account, business)
+
+
+def _join_unnamed(session: Session, account: Account, business: Business) -> None:
+    """Give documents that name no legal entity to the one that the account turned out to be of."""
+    mine = (BusinessRecord.account_id == account.id, BusinessRecord.remote_id == "")
+    unnamed = session.scalar(select(BusinessRecord).where(*mine, BusinessRecord.is_told.is_(False)))
+    own = _own(session, account) if unnamed is not None else None
+    if unnamed is not None and own is business and unnamed.business_id != business.id:
+        _move(session, account, unnamed, business)
 
 
 def _same(session: Session, told: Told) -> Business | None:

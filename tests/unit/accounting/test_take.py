@@ -93,6 +93,22 @@ def test_a_legal_entity_is_what_its_ledger_says_as_soon_as_it_is_read(opened: Op
     assert (business.id, business.name, business.currency) == (placeholder.id, "North Ltd", "PLN")
 
 
+@pytest.mark.parametrize("documents_first", [True, False])
+def test_documents_that_name_no_legal_entity_are_of_the_only_one(opened: Open, documents_first: bool) -> None:
+    books = opened()
+    steps = [
+        (INVOICES, invoice("1", business=None)),
+        (COMPANIES, {"remote_id": "x", "name": "North Ltd", "tax_id": "PL7010002395"}),
+    ]
+    for stream, record in steps if documents_first else reversed(steps):
+        books.say(stream, record)
+    [business] = rows(books, Business)
+    assert (business.name, rows(books, DocumentRow)[0].business_id) == ("North Ltd", business.id)
+    books.say(COMPANIES, {"remote_id": "y", "name": "South Ltd", "tax_id": "PL5261040828"})
+    books.say(INVOICES, invoice("2", business=None))
+    assert {one.business_id for one in rows(books, DocumentRow)} == {business.id}
+
+
 def test_one_legal_entity_in_two_ledgers_is_one(opened: Open) -> None:
     first, second = opened("First"), opened("Second")
     north = {"remote_id": "1", "name": "North Ltd", "tax_id": "PL7010002395"}
