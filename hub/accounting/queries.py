@@ -31,7 +31,7 @@ from hub.accounting.panel import Eyes
 from hub.errors import UserError
 from hub.identity.models import Party, PartyStatus
 from hub.intake.models import Account
-from hub.records.document import DEBTS, Status
+from hub.records.document import DEBTS, NOTES, Status
 
 PAGE = 50
 OVERDUE, UNSETTLED, UNAPPLIED = "overdue", "unsettled", "unapplied"  # beside the words of Status
@@ -125,6 +125,11 @@ class Document:
     def is_struck(self) -> bool:
         """Whether it counts no more."""
         return self.is_gone or self.status == Status.VOID
+
+    @property
+    def total(self) -> Decimal | None:
+        """Its amount; None: it is a note of what was brought, which most ledgers write without one."""
+        return self.gross if self.gross or self.kind not in NOTES else None
 
 
 @dataclass(frozen=True, slots=True)

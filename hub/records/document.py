@@ -65,6 +65,7 @@ class BalanceSource(StrEnum):
 
 PURCHASES = frozenset({DocumentKind.PURCHASE_ORDER, DocumentKind.BILL, DocumentKind.VENDOR_CREDIT})
 CREDITS = frozenset({DocumentKind.CREDIT_NOTE, DocumentKind.VENDOR_CREDIT})
+NOTES = frozenset({DocumentKind.DELIVERY_NOTE, DocumentKind.RETURN_NOTE})  # of what was brought, mostly without amounts
 # What somebody owes: only these have a balance that counts.
 DEBTS = frozenset(
     {
