@@ -6,9 +6,7 @@ before the old ones go: if the process dies in between, there are some twice, wh
 time. Source: https://github.com/odoo/odoo/blob/19.0/addons/base_automation/models/base_automation.py
 """
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +15,7 @@ from connectors.odoo.errors import NoModelError
 from connectors.odoo.push import SECRET, SPOKEN_OF
 from connectors.odoo.settings import JSON2, OdooSettings
 from connectors.odoo.wire import Door, Json2, version
+from hub.connector.contract import RulesMade
 from hub.errors import DisabledError, RejectedError, ShapeError
 
 # All that is ever called with the administrator's key.
@@ -29,21 +28,7 @@ TRIGGERS = ("on_create_or_write", "on_unlink")
 _NAME = "Hub: {model}, {trigger}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What was done in Odoo."""
-
-    made: int
-    removed: int
-    missing: Sequence[str] = ()  # models whose app is not installed
-
-
-def new_secret() -> str:
-    """Return a secret for `OdooSettings.hook_secret`; it is to be kept before rules show it."""
-    return secrets.token_urlsafe(32)
-
-
-def make(settings: OdooSettings, admin_key: str, address: str, kinds: Iterable[str]) -> Rules:
+def make(settings: OdooSettings, admin_key: str, address: str, kinds: Iterable[str]) -> RulesMade:
     """Make the rules of an account, in place of those that it had.
 
     Args:
@@ -73,18 +58,18 @@ def make(settings: OdooSettings, admin_key: str, address: str, kinds: Iterable[s
         for trigger in TRIGGERS:
             admin.make(_NAME.format(model=model, trigger=trigger), model_id, trigger, url)
     admin.remove(before)
-    return Rules(len(ids) * len(TRIGGERS), len(before), tuple(one for one in wanted if one not in ids))
+    return RulesMade(len(ids) * len(TRIGGERS), len(before), tuple(one for one in wanted if one not in ids))
 
 
-def remove(settings: OdooSettings, admin_key: str, address: str) -> Rules:
+def remove(settings: OdooSettings, admin_key: str, address: str) -> RulesMade:
     """Remove the rules of an account. Raises as `make`."""
     admin = _Admin(settings, admin_key)
     try:
         before = admin.rules(address)
     except NoModelError:  # without the app there are none
-        return Rules(0, 0)
+        return RulesMade(0, 0)
     admin.remove(before)
-    return Rules(0, len(before))
+    return RulesMade(0, len(before))
 
 
 class _Admin:

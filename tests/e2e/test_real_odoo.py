@@ -20,7 +20,7 @@ from connectors.odoo.client import Client
 from connectors.odoo.errors import NoModelError
 from connectors.odoo.remote import OdooRemote
 from hub.accounting.models import DocumentRow
-from hub.connector.contract import Level
+from hub.connector.contract import Level, RulesMade
 from hub.connector.ledger import HasLines, HasPdf, Sweeps
 from hub.connector.stream import Filtered, Findable, Gone
 from hub.context import Hub
@@ -452,12 +452,12 @@ def test_older_protocols_read_the_same_documents(peer: Peer, desk: Desk, protoco
 
 def test_rules_tell_of_changes_and_a_burst_is_one_look(peer: Peer, office: Office, desk: Desk) -> None:
     with listening() as (address, told):
-        mine = settings(peer, hook_secret=hooks.new_secret())
+        mine = settings(peer, hook_secret=HOOK_SECRET)
         kinds = [stream.key for stream in desk.remote.streams()]
         admin = peer.made["keys"]["admin"]
         before = peer.call("base.automation", "search_count", domain=[])
         for removed in (0, 14):  # once more changes nothing
-            assert hooks.make(mine, admin, address, kinds) == hooks.Rules(14, removed)
+            assert hooks.make(mine, admin, address, kinds) == RulesMade(14, removed)
         assert peer.call("base.automation", "search_count", domain=[]) == before + 14
         push = OdooRemote(Desk(peer, mine).account, Tools()).push()
         assert push is not None
@@ -478,7 +478,7 @@ def test_rules_tell_of_changes_and_a_burst_is_one_look(peer: Peer, office: Offic
             push.hinted(replace(told[0], query={"secret": ["wrong"]}), (), address)
         with pytest.raises(ScopeError):
             hooks.make(mine, peer.made["keys"]["reader"], address, kinds)
-        assert hooks.remove(mine, admin, address) == hooks.Rules(0, 14)
+        assert hooks.remove(mine, admin, address) == RulesMade(0, 14)
         assert peer.call("base.automation", "search_count", domain=[]) == before
 
 

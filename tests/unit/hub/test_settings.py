@@ -46,6 +46,19 @@ class TestSources:
             "webforms",
             "whatsapp",
             "sms",
+            "odoo",
+            "xero",
+            "quickbooks",
+            "einvoice",
+            "ksef",
+            "fakturownia",
+            "morning",
+            "icount",
+            "priority",
+            "onec",
+            "sapb1",
+            "erpnext",
+            "manifest",
         )
         sections = set(Settings.model_fields) - {"home"}
         written = {line.strip("[]\n") for line in (CONFIG / "default.toml").read_text().splitlines() if line[:1] == "["}

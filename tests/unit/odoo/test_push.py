@@ -8,6 +8,7 @@ import responses
 
 from connectors.odoo import hooks
 from connectors.odoo.push import OdooPush
+from hub.connector.contract import RulesMade
 from hub.connector.hook import Hook
 from hub.errors import DisabledError, HookError, RejectedError
 from tests.unit.odoo.fake import settings
@@ -94,7 +95,7 @@ def test_without_the_app_for_rules_a_person_is_told_to_install_it() -> None:
     responses.post("https://erp.example.com/json/2/ir.actions.server/search_read", status=404, json=gone)
     with pytest.raises(DisabledError, match="Automation Rules"):
         hooks.make(settings(hook_secret=SECRET, protocol="json2"), "admin", ADDRESS, KINDS)
-    assert hooks.remove(settings(protocol="json2"), "admin", ADDRESS) == hooks.Rules(0, 0)
+    assert hooks.remove(settings(protocol="json2"), "admin", ADDRESS) == RulesMade(0, 0)
 
 
 @responses.activate
@@ -109,7 +110,7 @@ def test_new_rules_are_made_before_the_old_ones_go_and_by_the_administrators_key
     responses.post(f"{base}/base.automation/unlink", json=True)
     responses.post(f"{base}/ir.actions.server/unlink", json=True)
     done = hooks.make(settings(hook_secret=SECRET, protocol="json2"), "admin-key", ADDRESS, ["contacts"])
-    assert done == hooks.Rules(2, 2)
+    assert done == RulesMade(2, 2)
     assert [str(one.request.url).removeprefix(f"{base}/") for one in responses.calls] == [
         "ir.actions.server/search_read", "ir.model/search_read", "base.automation/create", "base.automation/create",
         "base.automation/unlink", "ir.actions.server/unlink",
