@@ -71,9 +71,7 @@ class Audit:
 class Also(Protocol):
     """What is compared besides, once a stream's ids agree: such as a ledger's sums."""
 
-    def __call__(
-        self, account: Account, remote: Remote, records: str, fetch: Callable[[Sequence[str]], int], /
-    ) -> str:
+    def __call__(self, account: Account, remote: Remote, records: str, fetch: Callable[[Sequence[str]], int], /) -> str:
         """Compare; `fetch` reads records again by their ids.
 
         Returns:

@@ -13,7 +13,21 @@ from pathlib import Path
 
 from tests.bench.table import Row, show
 
-TOPICS = ("ami", "page", "ring", "agents", "records", "quota", "idle", "memory", "leads", "webhooks", "money", "manifest")
+TOPICS = (
+    "ami",
+    "page",
+    "ring",
+    "agents",
+    "records",
+    "quota",
+    "idle",
+    "memory",
+    "leads",
+    "webhooks",
+    "money",
+    "documents",
+    "manifest",
+)
 
 
 def main() -> int:
