@@ -42,6 +42,9 @@ def _document_joined(client: Client, rows: Sequence[Row]) -> None:
     with_texts(client, rows, "invoice_line_ids", "account.move.line")
     _with_instalments(client, rows)
     _with_references(client, rows)
+    for row in rows:  # together, since the sign of an amount in the books depends on the type
+        amounts = {"total": row.get("amount_total_signed"), "residual": row.get("amount_residual_signed")}
+        row["in_books"] = {"type": row.get("move_type"), **amounts}
 
 
 def _with_instalments(client: Client, rows: Sequence[Row]) -> None:
@@ -53,7 +56,7 @@ def _with_instalments(client: Client, rows: Sequence[Row]) -> None:
     for line in client.rows("account.move.line", domain, fields, order="date_maturity,id") if ids else ():
         found[id_of(line.get("move_id"))].append({name: line.get(name) for name in fields[1:]})
     for row in rows:
-        row["payment_terms"] = found[row["id"]]
+        row["payment_terms"] = [{"type": row.get("move_type"), **line} for line in found[row["id"]]]
 
 
 def _with_references(client: Client, rows: Sequence[Row]) -> None:

@@ -72,7 +72,8 @@ def with_texts(client: Client, rows: Sequence[Row], field: str, model: str) -> N
     for row in rows:
         lines = first[row["id"]]
         row["lines"] = len(lines)
-        row["first_lines"] = [names[one].get("name") for one in lines[:SHOWN] if one in names]
+        texts = (names[one].get("name") for one in lines[:SHOWN] if one in names)
+        row["first_lines"] = [text for text in texts if text]
 
 
 def _with_invoices(client: Client, rows: Sequence[Row]) -> None:

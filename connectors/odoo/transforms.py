@@ -41,34 +41,32 @@ def unsigned(given: Any) -> str | None:
     return None if given is False else str(abs(_amount(given)))
 
 
-def as_document(given: Any) -> str | None:
+def as_document(given: Any, *, amount: str) -> str | None:
     """Return an amount in the books as its document writes it: above zero, also of a bill or a credit note.
 
     Args:
-        given: `type` of the document and `amount` in the books, where what is owed to others is below zero.
+        given: `type` of the document and its amounts in the books, where what is owed to others is below zero.
+        amount: which of them: `total` or `residual`.
     """
-    if not isinstance(given, dict) or given.get("amount") in (None, False):
+    if not isinstance(given, dict) or given.get(amount) in (None, False):
         return None
-    return str(_amount(given["amount"]) * _sign(given.get("type")))
+    return str(_amount(given[amount]) * _sign(given.get("type")))
 
 
 def instalments(given: Any) -> list[dict[str, Any]]:
     """Return what is due when; a document that is due at once has none.
 
     Args:
-        given: `type` of the document and `lines`, each with a date and what is owed in the document's currency.
+        given: lines, each with the `type` of the document, a date and what is owed in the document's currency.
     """
-    lines = given.get("lines") if isinstance(given, dict) else None
-    lines = [one for one in lines if isinstance(one, dict)] if isinstance(lines, list) else []
-    if len(lines) < 2 or not isinstance(given, dict):  # one is the document itself
+    lines = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    if len(lines) < 2:  # one is the document itself
         return []
-
-    sign = _sign(given.get("type"))
     return [
         {
             "due_date": one.get("date_maturity") or None,
-            "amount": _amount(one.get("amount_currency")) * sign,
-            "balance": _amount(one.get("amount_residual_currency")) * sign,
+            "amount": _amount(one.get("amount_currency")) * _sign(one.get("type")),
+            "balance": _amount(one.get("amount_residual_currency")) * _sign(one.get("type")),
         }
         for one in lines
     ]

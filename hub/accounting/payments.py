@@ -68,7 +68,6 @@ def take(
     entries = [_entry(account, one, zone) for one in works]
     for one, interaction in zip(works, add(session, entries, account_id=account.id), strict=True):
         one.interaction_id = interaction.id
-        interaction.business_id = one.business.id
     _write(session, [_row(account, one) for one in works])
     listed = [one for one in works if one.payment.names_allocations]
     allocations.replace(
@@ -131,7 +130,7 @@ def _entry(account: Account, work: _Work, zone: str) -> Entry:
         source_url=payment.url,
         detail=detail,
     )
-    return Entry(record, parts, work.raw.id)
+    return Entry(record, parts, work.raw.id, business_id=work.business.id)
 
 
 def _row(account: Account, work: _Work) -> dict[str, Any]:

@@ -21,7 +21,9 @@ _PARTS = ("name", "tax_id", "country", "email", "phone")
 
 def is_undecided(values: Mapping[str, Any]) -> bool:
     """Say whether a document names seller and buyer, and not whose side is ours."""
-    return not values.get("side") and any(values.get(f"{who}_{part}") for who in ("seller", "buyer") for part in _PARTS)
+    if values.get("side") or any(values.get(name) for name in ("party", "party_name", "party_tax_id")):
+        return False
+    return any(values.get(f"{who}_{part}") for who in ("seller", "buyer") for part in _PARTS)
 
 
 def decided(values: Mapping[str, Any], ours: Collection[str], keys: tuple[str, str]) -> dict[str, Any]:

@@ -81,7 +81,6 @@ def take(
     entries = [_entry(account, one, zone) for one in works]
     for one, interaction in zip(works, add(session, entries, account_id=account.id), strict=True):
         one.interaction_id = interaction.id
-        interaction.business_id = _owner(one).id
     rows = [_row(account, one) for one in works]
     ids = _write(session, rows)
     _write_instalments(session, {ids[one.key]: one.document for one in works})
@@ -162,7 +161,7 @@ def _entry(account: Account, work: _Work, zone: str) -> Entry:
     if work.contact_id is not None and work.contact_id != work.party_id:
         value = whose.pointer(account.id, document.party.contact)
         parts.append(Part(work.contact_id, "contact", whose.POINTER, value))
-    return Entry(_record(work, zone), parts, work.raw.id)
+    return Entry(_record(work, zone), parts, work.raw.id, business_id=_owner(work).id)
 
 
 def _record(work: _Work, zone: str) -> Record:

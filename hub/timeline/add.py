@@ -52,6 +52,7 @@ class Entry:
     raw_record_id: int | None = None
     interaction_id: int | None = None
     owner_id: int | None = None  # whose it is, where not everybody may see it
+    business_id: int | None = None  # legal entity that it belongs to
 
 
 def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -> list[Interaction]:
@@ -94,6 +95,7 @@ def _values(entry: Entry) -> dict[str, Any]:
     record = entry.record
     return {
         "owner_id": entry.owner_id,
+        "business_id": entry.business_id,
         "kind": record.kind,
         "direction": record.direction,
         "summary": record.summary,

@@ -6,7 +6,6 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,71 +18,39 @@ from connectors.quickbooks import changes, listing
 from connectors.quickbooks import simulator as quickbooks_simulator
 from connectors.quickbooks.simulator import QuickBooksSimulator
 from hub import app as hub_app
-from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow, PaymentRow
+from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow
 from hub.connector.ledger import HasLines, HasPdf
 from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.errors import GoneError, RejectedError
-from hub.identity.models import Link, Party
-from hub.intake import accounts, channels, grants, read
-from hub.intake.models import Account, OauthGrant, RawRecord, StreamState
+from hub.identity.models import Party
+from hub.intake import accounts, channels, read
+from hub.intake.models import Account, OauthGrant, StreamState
 from hub.security.models import Business
 from hub.store.base import now
-from hub.work.lease import Lease, claim, new_owner
+from hub.work.lease import Lease
+from tests.e2e.ledger_desk import LONG_AGO, LedgerDesk
 from tests.e2e.reached import reached
 from tests.fakes.browser import Browser
 
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-STREAMS = {
+STREAMS = (
     "companies", "contacts", "quotes", "invoices", "credit_notes", "bills", "vendor_credits", "purchases", "payments",
-}  # fmt: skip
+)  # fmt: skip
+PATIENT = {"requests_per_minute": 100_000}
 SALES = ("contacts", "invoices", "payments")
 # What is QuickBooks' business and not that of a database.
 once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-class Desk:
-    """A hub with the books of one company; workers' steps are taken by hand."""
+class Desk(LedgerDesk):
+    """A hub with the books of one company."""
 
     def __init__(self, hub: Hub, quickbooks: QuickBooksSimulator, **settings: object) -> None:
-        self.hub, self.quickbooks, self.people = hub, quickbooks, quickbooks.people
-        with hub.db.write() as session:
-            values = {**quickbooks.settings(), "timeout_s": 5, "requests_per_minute": 100_000, **settings}
-            self.account = accounts.create(session, hub.connectors["quickbooks"], hub.vault, "Books", values).id
-
-    # --- what happens -------------------------------------------------------------------------------------------------
-
-    def claimed(self, stream: str) -> Lease:
-        which = (StreamState.account_id == self.account) & (StreamState.stream == stream)
-        with self.hub.db.write() as session:
-            session.execute(update(StreamState).where(which).values(lease_until=LONG_AGO))
-            [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
-        return lease
-
-    def read(self, *streams: str) -> None:
-        """Read streams to their end; all, in the order of the listing, where none is named."""
-        for stream in streams or (read.LISTING, *sorted(STREAMS, key=_order)):
-            hub_app.reader(self.hub).read(self.claimed(stream))
-            state = self.state(stream)
-            assert (state.trouble, state.last_error) == ("", ""), stream
+        super().__init__(hub, "quickbooks", STREAMS, {**quickbooks.settings(), **PATIENT, **settings})
+        self.quickbooks, self.people = quickbooks, quickbooks.people
 
     def pass_time(self, **by: float) -> None:
         self.quickbooks.clock.advance(**by)
-
-    # --- what is known ------------------------------------------------------------------------------------------------
-
-    def state(self, stream: str) -> StreamState:
-        with self.hub.db.read() as session:
-            query = select(StreamState).where(StreamState.account_id == self.account, StreamState.stream == stream)
-            return session.scalars(query).one()
-
-    def documents(self) -> dict[str, DocumentRow]:
-        with self.hub.db.read() as session:
-            return {row.key: row for row in session.scalars(select(DocumentRow))}
-
-    def payments(self) -> dict[str, PaymentRow]:
-        with self.hub.db.read() as session:
-            return {row.key: row for row in session.scalars(select(PaymentRow))}
 
     def allocations(self) -> set[tuple[str, str, Decimal]]:
         with self.hub.db.read() as session:
@@ -91,30 +58,6 @@ class Desk:
                 (row.source_key or row.said_by, row.document_key, row.amount)
                 for row in session.scalars(select(AllocationRow))
             }
-
-    def party(self, remote_id: str) -> int:
-        with self.hub.db.read() as session:
-            found = session.scalar(select(Link.party_id).where(Link.remote_id == remote_id, Link.stream == "contacts"))
-            assert found is not None
-            return found
-
-    def raws(self, stream: str) -> dict[str, RawRecord]:
-        with self.hub.db.read() as session:
-            return {row.remote_id: row for row in session.scalars(select(RawRecord).where(RawRecord.stream == stream))}
-
-    def stream(self, key: str) -> Any:
-        with self.hub.db.read() as session:
-            return self.hub.remotes.open(session.get_one(Account, self.account)).stream(key)
-
-    def grant(self) -> Any:
-        with self.hub.db.read() as session:
-            found = grants.granted(session, self.hub.vault, self.account)
-            assert found is not None
-            return found
-
-
-def _order(stream: str) -> int:
-    return ("companies", "contacts").index(stream) if stream in ("companies", "contacts") else 9
 
 
 @pytest.fixture

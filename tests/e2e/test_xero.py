@@ -6,9 +6,8 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -21,61 +20,39 @@ from connectors.xero import simulator as xero_simulator
 from connectors.xero.push import HEADER
 from connectors.xero.simulator import XeroSimulator
 from hub import app as hub_app
-from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow, PaymentRow
+from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow
 from hub.connector.ledger import HasLines, HasPdf
 from hub.connector.simulator import Faults
-from hub.connector.stream import Lane
 from hub.context import Hub
 from hub.errors import GoneError, LimitedError, RejectedError
 from hub.flow import Taker
-from hub.identity.models import Link, Party
-from hub.intake import accounts, channels, grants, read
-from hub.intake.models import Account, OauthGrant, RawRecord, StreamState
+from hub.identity.models import Party
+from hub.intake import accounts, channels, read
+from hub.intake.models import Account, OauthGrant, StreamState
 from hub.intake.read import Reader
 from hub.security.models import Business
 from hub.store.base import now
-from hub.work.lease import Lease, claim, new_owner
+from hub.work.lease import Lease
 from hub.work.models import Bucket
+from tests.e2e.ledger_desk import LONG_AGO, LedgerDesk
 from tests.e2e.reached import reached
 from tests.fakes.browser import Browser
 
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 STREAMS = (
     "companies", "contacts", "invoices", "credit_notes", "payments", "prepayments", "overpayments", "quotes", "purchases",
 )  # fmt: skip
+PATIENT = {"requests_per_minute": 100_000}
 SALES = ("contacts", "invoices", "credit_notes", "payments")
 # What is Xero's business and not that of a database.
 once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-class Desk:
-    """A hub with the books of one organisation; workers' steps are taken by hand."""
+class Desk(LedgerDesk):
+    """A hub with the books of one organisation."""
 
     def __init__(self, hub: Hub, xero: XeroSimulator, **settings: object) -> None:
-        self.hub, self.xero, self.books = hub, xero, xero.books
-        with hub.db.write() as session:
-            values = {**xero.settings(), "timeout_s": 5, "requests_per_minute": 100_000, **settings}
-            self.account = accounts.create(session, hub.connectors["xero"], hub.vault, "Books", values).id
-
-    # --- what happens -------------------------------------------------------------------------------------------------
-
-    def claimed(self, stream: str) -> Lease:
-        which = (StreamState.account_id == self.account) & (StreamState.stream == stream)
-        with self.hub.db.write() as session:
-            session.execute(update(StreamState).where(which).values(lease_until=LONG_AGO))
-            [lease] = claim(session, StreamState, which, owner=new_owner(), lease_s=60)
-        return lease
-
-    def look(self, stream: str) -> StreamState:
-        """Read a stream, whatever comes of it."""
-        hub_app.reader(self.hub).read(self.claimed(stream))
-        return self.state(stream)
-
-    def read(self, *streams: str) -> None:
-        """Read streams to their end; all of them where none is named."""
-        for stream in streams or (read.LISTING, *STREAMS):
-            state = self.look(stream)
-            assert (state.trouble, state.last_error) == ("", ""), stream
+        super().__init__(hub, "xero", STREAMS, {**xero.settings(), **PATIENT, **settings})
+        self.xero, self.books = xero, xero.books
 
     def pass_time(self, **by: float) -> None:
         self.xero.clock.advance(**by)
@@ -84,48 +61,9 @@ class Desk:
         with self.hub.db.write() as session:
             session.execute(delete(Bucket))
 
-    # --- what is known ------------------------------------------------------------------------------------------------
-
-    def state(self, stream: str) -> StreamState:
-        with self.hub.db.read() as session:
-            query = select(StreamState).where(StreamState.account_id == self.account, StreamState.stream == stream)
-            return session.scalars(query).one()
-
-    def documents(self) -> dict[str, DocumentRow]:
-        with self.hub.db.read() as session:
-            return {row.key: row for row in session.scalars(select(DocumentRow))}
-
-    def payments(self) -> dict[str, PaymentRow]:
-        with self.hub.db.read() as session:
-            return {row.key: row for row in session.scalars(select(PaymentRow))}
-
     def allocations(self) -> set[tuple[str, Decimal]]:
         with self.hub.db.read() as session:
             return {(row.document_key, row.amount) for row in session.scalars(select(AllocationRow))}
-
-    def party(self, remote_id: str) -> int:
-        with self.hub.db.read() as session:
-            found = session.scalar(select(Link.party_id).where(Link.remote_id == remote_id, Link.stream == "contacts"))
-            assert found is not None
-            return found
-
-    def raws(self, stream: str) -> dict[str, RawRecord]:
-        with self.hub.db.read() as session:
-            return {row.remote_id: row for row in session.scalars(select(RawRecord).where(RawRecord.stream == stream))}
-
-    def row(self) -> Account:
-        with self.hub.db.read() as session:
-            return session.get_one(Account, self.account)
-
-    def stream(self, key: str) -> Any:
-        """Open a stream for a person who waits."""
-        return self.hub.remotes.open(self.row(), Lane.INTERACTIVE).stream(key)
-
-    def grant(self) -> Any:
-        with self.hub.db.read() as session:
-            found = grants.granted(session, self.hub.vault, self.account)
-            assert found is not None
-            return found
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from connectors.odoo.simulated.trade_models import PURCHASE, SALE
 from connectors.odoo.simulated.values import read
 
 _REGISTER, _REVERSAL = "account.payment.register", "account.move.reversal"
+RULE, ACTION, ACTIONS = "base.automation", "ir.actions.server", "action_server_ids"
 _LINES = {MOVE: "invoice_line_ids", SALE: "order_line", PURCHASE: "order_line"}
 
 
@@ -31,6 +32,8 @@ def create(call: Call, vals_list: Any) -> Any:
 def _create(call: Call, tx: Transaction, given: Any) -> int:
     if not isinstance(given, dict):
         raise type_error(f"Invalid values: {given!r}")
+    if call.model.name == RULE:
+        return _rule(call, tx, given)
     lines = given.get(_LINES.get(call.model.name, ""), ())
     plain = {name: value for name, value in given.items() if name != _LINES.get(call.model.name)}
     for name in plain:
@@ -48,6 +51,17 @@ def _create(call: Call, tx: Transaction, given: Any) -> int:
     if call.model.name in (_REGISTER, _REVERSAL) and not values.get("move_ids"):
         values["move_ids"] = tuple(call.context.get("active_ids", ()))
     return tx.create(call.model.name, **values)
+
+
+def _rule(call: Call, tx: Transaction, given: dict[str, Any]) -> int:
+    """Make an automation rule, with the actions that are written inside it."""
+    inside = [one[2] for one in given.get(ACTIONS, ()) if isinstance(one, list) and len(one) == 3 and one[0] == 0]
+    made = tx.create(RULE, **_values(call, {name: value for name, value in given.items() if name != ACTIONS}))
+    action = call.world.database.tables[ACTION].model
+    for one in inside:
+        told = {name: read(action.fields[name], value) for name, value in one.items()}
+        tx.create(ACTION, base_automation_id=made, **told)
+    return made
 
 
 def _move(office: Trade, values: Row, items: Sequence[Item]) -> int:
@@ -98,6 +112,10 @@ def unlink(call: Call) -> bool:
         for number in call.ids:
             if call.model.name == MOVE:
                 Trade(call.world, tx).unlink(number)
+            elif call.model.name == RULE:  # its actions go with it
+                for action in list(tx.lookup(ACTION, "base_automation_id", number)):
+                    tx.unlink(ACTION, action)
+                tx.unlink(RULE, number)
             else:
                 tx.unlink(call.model.name, number)
     return True

@@ -128,6 +128,7 @@ def test_a_document_of_two_ledgers_is_one_debt(opened: Open) -> None:
         invoice(
             "x",
             party=None,
+            party_name=None,
             business=None,
             balance=None,
             seller_tax_id="7010002395",
@@ -147,7 +148,9 @@ def test_a_document_of_two_ledgers_is_one_debt(opened: Open) -> None:
 
 def test_neither_seller_nor_buyer_is_ours(opened: Open) -> None:
     letters = opened("Letters", "letters")
-    [state] = letters.say(INVOICES, invoice("1", party=None, seller_tax_id="PL7010002395", buyer_tax_id="PL5261040828"))
+    [state] = letters.say(
+        INVOICES, invoice("1", party=None, party_name=None, seller_tax_id="PL7010002395", buyer_tax_id="PL5261040828")
+    )
     assert state == RawState.SET_ASIDE
     assert "not ours" in letters.why(INVOICES, "1")
 

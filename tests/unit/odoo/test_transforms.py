@@ -40,7 +40,7 @@ def test_a_moment_is_in_utc() -> None:
     ],
 )  # fmt: skip
 def test_amounts_of_the_books_are_turned_as_the_document_has_them(kind: str, amount: Any, wanted: str | None) -> None:
-    assert transforms.as_document({"type": kind, "amount": amount}) == wanted
+    assert transforms.as_document({"type": kind, "total": amount}, amount="total") == wanted
 
 
 def test_a_float_is_no_amount() -> None:
@@ -57,11 +57,12 @@ def test_a_rate_is_turned_round(given: Any, wanted: str | None) -> None:
 
 
 def test_a_document_that_is_due_at_once_has_no_instalments() -> None:
-    line = {"date_maturity": "2026-10-01", "amount_currency": "-30.0", "amount_residual_currency": "-10.0"}
-    assert transforms.instalments({"type": "in_invoice", "lines": [line]}) == []
-    first, _ = transforms.instalments({"type": "in_invoice", "lines": [line, {**line, "amount_currency": "-70.0"}]})
+    of = {"type": "in_invoice", "date_maturity": "2026-10-01"}
+    line = {**of, "amount_currency": "-30.0", "amount_residual_currency": "-10.0"}
+    assert transforms.instalments([line]) == []
+    first, _ = transforms.instalments([line, {**line, "amount_currency": "-70.0"}])
     assert first == {"due_date": "2026-10-01", "amount": Decimal("30.0"), "balance": Decimal("10.0")}
-    for odd in (None, [], {"lines": "x"}, {"lines": [1, 2]}):
+    for odd in (None, [], {"lines": "x"}, [1, 2]):
         assert transforms.instalments(odd) == []
 
 
