@@ -153,6 +153,10 @@ def test_a_difference_is_shown_with_its_documents(admin: Browser, ledger: Ledger
         [document] = session.scalars(select(DocumentRow).where(DocumentRow.key == "invoices:1"))
     assert f"/documents/{document.public_id}" in page
     assert all(one in page for one in ("118.00", "117.00", "2026-09", "differs"))
+    assert f"{path}.csv" in page
+    head, line = admin.get(f"{path}.csv").text.lstrip("\ufeff").splitlines()
+    assert line.split(",")[2:] == ["ILS", "2026-09", "1", "118.00", "117.00", "1", "117.00", "117.00", "INV/1"]
+    assert len(head.split(",")) == len(line.split(","))
     compared(ledger, total("117.00"))
     assert "Agrees with the books" in admin.get(path).text
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -19,11 +20,11 @@ from hub.records.document import ALLOCATION, DOCUMENT, PAYMENT
 from hub.security.models import Business
 from hub.security.policy import Right
 from hub.store.base import now
-from hub.web import auth
+from hub.web import auth, spreadsheet
 from hub.web.console import account_page, connections, money_words
 from hub.web.frame import current_hub
 
-blueprint = Blueprint("ledger_page", __name__, url_prefix="/connections/<uuid:account_id>/agreement")
+blueprint = Blueprint("ledger_page", __name__, url_prefix="/connections/<uuid:account_id>")
 COMPARED = (DOCUMENT, PAYMENT, ALLOCATION)
 
 
@@ -55,7 +56,7 @@ class Line:
     documents: Sequence[tuple[UUID, str]]  # public id and number
 
 
-@blueprint.get("")
+@blueprint.get("/agreement")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def show(account_id: UUID) -> ResponseReturnValue:
     """Show what the last comparisons found."""
@@ -71,7 +72,21 @@ def show(account_id: UUID) -> ResponseReturnValue:
         )
 
 
-@blueprint.post("")
+@blueprint.get("/agreement.csv")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def export(account_id: UUID) -> ResponseReturnValue:
+    """Hand out the sums that differ."""
+    with current_hub().db.read() as session:
+        lines = [
+            line for one in _compared(session, account_page.account_of(session, account_id)) for line in one.differences
+        ]
+    sums = (_("How many"), _("Total"), _("Still open"))
+    sides = [f"{side} · {one}" for side in (_("In the books"), _("Here")) for one in sums]
+    head = (_("Legal entity"), _("Document"), _("Currency"), _("Month"), *sides, _("Documents here"))
+    return spreadsheet.table("agreement.csv", head, [[_cells(line) for line in lines]])
+
+
+@blueprint.post("/agreement")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def compare(account_id: UUID) -> ResponseReturnValue:
     """Compare now instead of tonight."""
@@ -83,6 +98,12 @@ def compare(account_id: UUID) -> ResponseReturnValue:
         connections.record(session, row, "ledger.compared")
     hub.trigger.notify("audit")
     return redirect(url_for(".show", account_id=account_id), 303)
+
+
+def _cells(line: Line) -> list[Any]:
+    sums = [cell for side in (line.theirs, line.ours) for cell in (side.count, side.gross, side.balance)]
+    numbers = ", ".join(number for _id, number in line.documents)
+    return [line.business, money_words.kind(line.kind), line.currency, line.month, *sums, numbers]
 
 
 def _streams(session: Session, row: Account) -> list[StreamState]:
