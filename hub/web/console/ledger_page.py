@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from hub.accounting import check
 from hub.accounting.check import Sums
 from hub.accounting.models import BusinessRecord, CheckState, DocumentRow, LedgerCheck
+from hub.accounting.money import digits
 from hub.intake.models import Account, StreamState
 from hub.records.document import ALLOCATION, DOCUMENT, PAYMENT
 from hub.security.models import Business
@@ -101,7 +103,11 @@ def compare(account_id: UUID) -> ResponseReturnValue:
 
 
 def _cells(line: Line) -> list[Any]:
-    sums = [cell for side in (line.theirs, line.ours) for cell in (side.count, side.gross, side.balance)]
+    def written(amount: Decimal | None) -> str:
+        return "" if amount is None else digits(amount, line.currency)
+
+    sides = (line.theirs, line.ours)
+    sums = [cell for side in sides for cell in (side.count, written(side.gross), written(side.balance))]
     numbers = ", ".join(number for _id, number in line.documents)
     return [line.business, money_words.kind(line.kind), line.currency, line.month, *sums, numbers]
 
