@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,7 +56,7 @@ class Known:
         return self.as_of is not None and not self.trouble and not self.is_reading and not self.is_late
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Owed:
     """What a customer owes one legal entity in one currency."""
 
@@ -63,10 +64,16 @@ class Owed:
     business: str
     currency: str
     aged: Aged
-    behaviour: Behaviour
+    invoices: Sequence[Invoice]  # that say how they pay
+    today: date  # of the legal entity
     last_payment: tuple[date, Decimal] | None = None
     is_first: bool = False  # something is overdue, and nothing ever was before
     as_of: datetime | None = None  # when the oldest of its figures was read; None: one of its ledgers never was
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How they pay: counted when somebody looks, which nobody does while a phone rings."""
+        return behaviour(self.invoices, self.today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +310,7 @@ def _owed(
         found.append(
             Owed(
                 business, eye.names[business], currency, aged.get(key) or ageing_of_nothing(business, currency),
-                behaviour(own, day), last.get(key), is_first=_is_first(own, day),
+                own, day, last.get(key), is_first=_is_first(own, day),
                 as_of=_oldest([one for one in told if one.knows and business in one.businesses]),
             )
         )  # fmt: skip
