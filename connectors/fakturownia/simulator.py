@@ -11,7 +11,6 @@ from hub.connector.simulated.wire import Answer, Request, json_answer
 from hub.connector.simulator import Faults
 
 __all__ = ["FAULTS", "STREAMS", "FakturowniaSimulator", "create"]
-READS_LIKE = "manifest"  # the same runner reads both
 STREAMS = (INVOICES,)
 _LISTS = {"/clients.json": CONTACTS, "/invoices.json": INVOICES, "/banking/payments.json": PAYMENTS}
 _ONE = re.compile(r"/(clients|invoices|banking/payment)/(\d+)\.(json|pdf)")

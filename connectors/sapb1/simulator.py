@@ -21,7 +21,6 @@ FAULTS = {
     "foreign_next": Fault("gives a next page at another host", Harm.CUT),
     "same_next": Fault("names the same next page twice", Harm.CUT),
 }
-READS_LIKE = "manifest"  # the same runner reads both
 STREAMS = (INVOICES,)
 _BASE = "/b1s/v1"
 _SETS = {"BusinessPartners": CONTACTS, "Invoices": INVOICES, "IncomingPayments": PAYMENTS}

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
@@ -53,22 +54,31 @@ def kinds(name: str) -> tuple[str, ...]:
     return listed
 
 
-READERS = [name for name in NAMES if connector(name).remote is not None and kinds(name)]
+def reads_like(name: str) -> str:
+    """The connector whose client this one shares, as its simulator says; most have their own."""
+    return str(getattr(import_module(f"connectors.{name}.simulator"), "READS_LIKE", name))
+
+
+# A client is met once; what is a connector's own in it (words, fields, pages) its end-to-end tests read.
+READERS = [name for name in NAMES if connector(name).remote is not None and reads_like(name) == name and kinds(name)]
 
 STREAMS = [(name, kind) for name in READERS for kind in kinds(name)]
 
 
-def reads_like(name: str) -> str:
-    """The connector whose client this one shares, as the simulator says; most have their own."""
-    return str(getattr(import_module(f"connectors.{name}.simulator"), "READS_LIKE", name))
+def record(name: str, kind: str) -> str:
+    """What the hub makes of a kind: mail, meeting, party, document."""
+    mapping = ROOT / "mappings" / name / f"{kind}.toml"
+    return str(tomllib.loads(mapping.read_text(encoding="utf-8"))["record"])
 
 
-# What databases do differently is the reader's business and not that of a kind, so one kind of each client meets both.
+# What databases do differently is the business of the reader and of what takes a record in, and not that of a remote:
+# the first kind of each record meets both.
+_FIRST = {record(name, kind): (name, kind) for name, kind in reversed(STREAMS)}
 LIVES = [
     (database, name, kind)
     for database in DATABASES
     for name, kind in STREAMS
-    if database == DATABASES[0] or (kind == kinds(name)[0] and reads_like(name) == name)
+    if database == DATABASES[0] or (name, kind) in _FIRST.values()
 ]
 
 

@@ -51,6 +51,7 @@ def audited(desk: LedgerDesk, stream: str) -> None:
     hub_app.run_audit(desk.hub, desk.claimed(stream))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # it is Odoo's business, not that of a database
 def test_an_administrator_sets_up_that_odoo_tells_us_of_changes(hub: Hub, odoo: OdooSimulator) -> None:
     with reached(hub) as near:
         desk = desk_of(near, odoo)
