@@ -176,6 +176,7 @@ def test_every_fault_that_streams_share_is_here() -> None:
 
 def test_every_fault_that_a_part_commits_is_listed() -> None:
     parts = [path for one in (simulated, common) for path in Path(one.__path__[0]).glob("*.py")]
+    parts = [path for path in parts if path.name != "ledger_site.py"]  # ledgers have faults of their own
     taken = {name for path in parts for name in re.findall(r'\btake\("(\w+)"\)', path.read_text("utf-8"))}
 
     assert len(taken) > 20

@@ -12,7 +12,6 @@ from flask_babel import Babel
 
 from hub.accounting.ageing import Aged, Row
 from hub.accounting.alerts import Alert, Word, alerts
-from hub.accounting.behaviour import Behaviour
 from hub.accounting.panel import Known, Owed, Panel, Terms
 from hub.accounting.queries import Document, Place
 from hub.errors import AuthError, ConnectorError, GoneError, LimitedError, RejectedError, RetryLaterError, ShapeError
@@ -24,7 +23,6 @@ from hub.web.frame import EXTENSION
 from hub.web.jinja import money_text
 
 AT = datetime(2026, 11, 23, 8, 42, tzinfo=UTC)
-NO_FIGURES = Behaviour(0, None, None, None, None, None, None, Decimal(0), None)
 INVOICE = Document(
     id=UUID(int=1), place=Place(None, 1), kind="invoice", side="sale", status="open", source_status="", number="7", issue_date=None,
     due_date=None, currency="ILS", gross=Decimal(100), balance=Decimal(100), is_overdue=False, is_gone=False, is_copy=False,
@@ -45,7 +43,7 @@ def page() -> object:
 def owed(currency: str = "ILS", business_id: int = 1, **rows: str) -> Owed:
     amounts = {row: Decimal(rows.get(row.name.lower(), "0")) for row in Row}
     return Owed(
-        business_id, f"Acme {business_id}", currency, Aged(business_id, currency, amounts), NO_FIGURES, as_of=AT
+        business_id, f"Acme {business_id}", currency, Aged(business_id, currency, amounts), (), AT.date(), as_of=AT
     )
 
 
