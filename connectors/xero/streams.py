@@ -74,7 +74,7 @@ class _Place:
     def and_then(self, listed: Listed, ids: Sequence[str]) -> "_Place":
         """Return the place behind this page."""
         shown, anchor = _mark(ids), self.anchor or listed.at.astimezone(UTC).isoformat()
-        return _Place(self.number + 1, anchor, shown, self.again + 1 if ids and shown == self.shown else 0)
+        return _Place(self.number + 1, anchor, shown, self.again + 1 if shown == self.shown else 0)
 
     @property
     def is_circle(self) -> bool:

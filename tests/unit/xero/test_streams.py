@@ -139,6 +139,17 @@ def test_pages_that_show_nothing_new_lead_back_to_the_first(xero: responses.Requ
         made().present(AT)
 
 
+def test_empty_pages_without_an_end_lead_back_too(xero: responses.RequestsMock) -> None:
+    gives(xero, page([], 1, 9_999, 0, size=2))
+    stream, cursor = made(), LATER
+    for _ in range(2 + PATIENCE):
+        found = stream.pull(cursor)
+        if found.next == cursor:
+            return
+        cursor = found.next
+    pytest.fail("it goes on for ever")
+
+
 def test_quotes_have_no_count_of_pages_and_end_with_an_empty_one(xero: responses.RequestsMock) -> None:
     gives(xero, {"Quotes": [{"QuoteID": "q", "Status": "SENT"}]}, {"Quotes": []}, path="Quotes")
     stream = streams.stream(client(), QUOTES)
