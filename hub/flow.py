@@ -46,7 +46,7 @@ from hub.messages import take as messages
 from hub.outbound import outbox
 from hub.outbound.plan import Subscriber, plan
 from hub.records.call import Call, Direction
-from hub.records.document import DOCUMENT
+from hub.records.document import DOCUMENT, PAYMENT
 from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
@@ -206,6 +206,10 @@ class Taker:
         """Follow that records are no more at the remote."""
         for kind, some in self._by_kind(account, raws).items():
             _KINDS[kind].lose(self.flow, session, account, some)
+
+    def is_careful(self, account: Account, records: str) -> bool:
+        """Say whether a person must agree before many records of a kind are gone: what somebody owes is."""
+        return self.flow.kind(account.connector, records) in {DOCUMENT, PAYMENT}
 
     def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Take back records that are not for the hub after all."""

@@ -10,7 +10,7 @@ that another source takes back would stay because our own copy still says it.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Text, cast, delete, func, literal, select
@@ -24,6 +24,7 @@ from hub.identity.models import Identifier, Link, Party, PartyKind, PartyStatus,
 from hub.identity.names import spoken_name
 from hub.identity.phone import PhoneContext, read
 from hub.intake.models import Account, AccountState, RawRecord, StreamState
+from hub.intake.vanishing import AGREED_FOR
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.transforms import TRUE_WORDS
 from hub.outbound import outbox
@@ -41,7 +42,6 @@ LISTS = ("emails", "phones", "addresses")
 FIELDS = ("name", "company", "job_title", *LISTS)
 POINTING = {"emails": EMAIL, "phones": PHONE}
 EARLIER = 10  # pushes whose late answers are known again
-RUN = timedelta(hours=1)  # deletions of one run, for the brake
 SOME = 500
 
 Fields = Mapping[str, Any]
@@ -422,7 +422,7 @@ def brake(session: Session, account: Account, raws: Sequence[RawRecord]) -> None
     """Stop where so many contacts are gone at once that it may be a fault.
 
     Raises:
-        BrakeError: a person must agree first (`let_go`).
+        BrakeError: a person must agree first (`intake.vanishing.let_go`).
     """
     for stream in {raw.stream for raw in raws}:
         agreed = select(StreamState.id).where(
@@ -432,19 +432,7 @@ def brake(session: Session, account: Account, raws: Sequence[RawRecord]) -> None
             continue
         here = select(func.count()).select_from(Link).where(Link.account_id == account.id, Link.stream == stream)
         present = session.scalar(here.where(Link.gone_at.is_(None))) or 0
-        before = session.scalar(here.where(Link.gone_at > now() - RUN)) or 0
+        before = session.scalar(here.where(Link.gone_at > now() - AGREED_FOR)) or 0
         gone = before + sum(raw.stream == stream for raw in raws)
         if mass_delete(gone, present + before):
             raise BrakeError(f"{gone} of {present + before} contacts were deleted there within an hour.")
-
-
-def let_go(session: Session, account: Account, stream: str) -> bool:
-    """Agree that many contacts are gone, and read on; False: the stream does not wait for that."""
-    state = session.scalar(
-        select(StreamState).where(StreamState.account_id == account.id, StreamState.stream == stream).with_for_update()
-    )
-    if state is None or state.trouble != "brake":
-        return False
-    state.may_lose_until = now() + RUN
-    state.due_at = state.audit_at = now()  # whichever of the two stopped
-    return True

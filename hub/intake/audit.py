@@ -33,6 +33,7 @@ from hub.intake.models import (
 )
 from hub.intake.read import LISTING, Reader
 from hub.intake.trouble import Trouble
+from hub.intake.vanishing import stop
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import Lease, LeaseLostError, release
@@ -45,8 +46,6 @@ DAYS = 30  # for which it is written down how many did not come
 NAMED = 50  # missing ids that are written down
 UNSEEN = (Reason.TRASH, Reason.SPAM)  # why records in places that no stream reads are filtered
 SOME = 500
-# So many vanished at once may be a restored backup, a list that was cut short, or a permission taken: a person looks first.
-FEW, MANY, SHARE = 5, 50, 50  # more than a fiftieth, 2 %
 _log = log.get(__name__)
 
 
@@ -164,7 +163,7 @@ def _found(
         with db.read() as session:
             unseen = sorted(present - _seen(session, account.id, state.records, present))
             vanished = sorted(_shown(session, state, before - present)) if before else []
-            _stop(session, state, len(vanished), len(before))
+            stop(session.get_one(StreamState, state.id), len(vanished), len(before))
         fetched = sum(reader.fetch(lease, unseen[begin : begin + SOME]) for begin in range(0, len(unseen), SOME))
         for begin in range(0, len(vanished), SOME):  # gone, or only missed by the list: each is asked for
             reader.fetch(lease, vanished[begin : begin + SOME])
@@ -195,22 +194,6 @@ def _shown(session: Session, state: StreamState, among: Collection[str] | None =
         some = RawRecord.remote_id.in_(wanted[begin : begin + SOME])
         found |= set(session.scalars(select(RawRecord.remote_id).where(*mine, some)))
     return frozenset(found)
-
-
-def _stop(session: Session, state: StreamState, vanished: int, total: int) -> None:
-    """Stop where so much vanished that a person must agree first.
-
-    Raises:
-        BrakeError: nobody did so far.
-    """
-    may_lose_until = session.get_one(StreamState, state.id).may_lose_until
-    if is_mass(vanished, total) and not (may_lose_until and may_lose_until > now()):
-        raise BrakeError(f"{vanished} of {total} records are no longer in the list that the other system gives.")
-
-
-def is_mass(vanished: int, total: int) -> bool:
-    """Say whether so many of all records vanished at once that it may be a fault. Pure."""
-    return vanished > MANY or (vanished > FEW and vanished * SHARE > total)
 
 
 def _counted(found: Audit, tally: Tally, ours: int) -> Audit:

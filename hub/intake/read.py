@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from hub import log
@@ -50,6 +50,7 @@ from hub.intake.models import (
 )
 from hub.intake.receive import Fate, Shown
 from hub.intake.trouble import Trouble, again, of_reading, said
+from hub.intake.vanishing import stop
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, LeaseLostError, fence, holds, release
@@ -74,6 +75,9 @@ class Taker(Protocol):
 
     def gone(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Follow that records are no more at the remote."""
+
+    def is_careful(self, account: Account, records: str) -> bool:
+        """Say whether a person must agree before many records of a kind are gone, because a list no longer has them."""
 
     def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Take back what turned out not to be for the hub: a label, a block. Nothing of its content stays."""
@@ -400,6 +404,15 @@ class Reader:
         )
         return session.scalars(query.order_by(RawRecord.id).limit(most)).all()
 
+    def _vanished(self, session: Session, run: Run) -> tuple[int, int]:
+        """Count the records that the pass from the beginning did not show, and all that there were."""
+        mine = (
+            RawRecord.account_id == run.account.id, RawRecord.container == run.stream.key, RawRecord.gone_at.is_(None),
+        )  # fmt: skip
+        unseen = func.count().filter(RawRecord.epoch < run.state.epoch)
+        vanished, total = session.execute(select(unseen, func.count()).select_from(RawRecord).where(*mine)).one()
+        return vanished, total
+
     def _prove(self, run: Run, cursor: Cursor) -> bool:
         """Ask what became of records that a pass of chosen ones did not show, a few at a time: gone, or as they were."""
         with self._db.read() as session:
@@ -445,6 +458,8 @@ class Reader:
         with self._db.write() as session:
             fence(session, StreamState, run.lease)
             unseen = self._unseen(session, run, SWEEP)
+            if unseen and self._taker.is_careful(run.account, run.stream.records):
+                stop(session.get_one(StreamState, run.lease.id), *self._vanished(session, run))
             self._mark_gone(session, run, unseen)
             if len(unseen) == SWEEP:
                 return True

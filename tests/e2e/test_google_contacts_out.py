@@ -15,6 +15,7 @@ from hub.context import Hub
 from hub.identity import conflicts, in_step, parties, write_back
 from hub.identity.models import Conflict, Link, SharedRecord
 from hub.identity.parties import Given
+from hub.intake import vanishing
 from hub.intake.models import Account, StreamState
 from hub.outbound.merge import Policy
 from hub.outbound.models import Outbox, OutboxState
@@ -566,7 +567,7 @@ def test_many_deletions_at_once_wait_for_a_person(desk: Desk, google: GoogleSimu
     assert all(link.gone_at is None for link in desk.links())
     with desk.hub.db.write() as session:
         account = session.get_one(Account, desk.account)
-        assert in_step.let_go(session, account, CONTACTS)
+        assert vanishing.let_go(session, account, CONTACTS)
     desk.read()
     assert desk.state().trouble == ""
     with desk.hub.db.read() as session:

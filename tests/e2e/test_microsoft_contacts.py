@@ -14,7 +14,7 @@ from hub import app as hub_app
 from hub.connector.simulated.picture import square
 from hub.connector.simulator import Faults
 from hub.context import Hub
-from hub.identity import in_step, parties, photos, write_back
+from hub.identity import parties, photos, write_back
 from hub.identity.models import (
     Conflict,
     ContactPhoto,
@@ -24,7 +24,7 @@ from hub.identity.models import (
     PhotoState,
 )
 from hub.identity.parties import Given
-from hub.intake import accounts
+from hub.intake import accounts, vanishing
 from hub.intake.models import Account, FilteredRecord, RawRecord, StreamState
 from hub.outbound.models import Outbox, OutboxState
 from hub.security import users
@@ -286,7 +286,7 @@ def test_many_deletions_at_once_wait_for_a_person(desk: Desk) -> None:
     assert desk.state(stream).trouble == "brake"
     assert all(desk.present().values())
     with desk.hub.db.write() as session:
-        assert in_step.let_go(session, session.get_one(Account, desk.account), stream)
+        assert vanishing.let_go(session, session.get_one(Account, desk.account), stream)
     desk.read()
     assert desk.state(stream).trouble == ""
     assert [name for name, is_there in desk.present().items() if not is_there] == names[:10]

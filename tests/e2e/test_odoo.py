@@ -12,7 +12,7 @@ from hub import app as hub_app
 from hub.accounting import check
 from hub.accounting.models import CheckState, DocumentRow
 from hub.context import Hub
-from hub.identity import in_step
+from hub.intake import vanishing
 from hub.intake.models import Account, Health
 from hub.security.models import Role
 from hub.store.base import now
@@ -100,7 +100,7 @@ def test_so_much_that_is_gone_at_once_is_asked_for_first(hub: Hub, odoo: OdooSim
     assert len(open_keys(desk)) == MANY + 1
     assert (desk.state("invoices").trouble, desk.row().health) == ("brake", Health.NEEDS_YOU)
     with hub.db.write() as session:
-        assert in_step.let_go(session, session.get_one(Account, desk.account), "invoices")
+        assert vanishing.let_go(session, session.get_one(Account, desk.account), "invoices")
     audited(desk, "invoices")
     assert len(open_keys(desk)) == 1
     desk.read("invoices")

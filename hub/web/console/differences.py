@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from hub.errors import NotFoundError, UserError
 from hub.identity import conflicts, in_step
 from hub.identity.models import Conflict, Link, Party
+from hub.intake import vanishing
 from hub.intake.models import Account
 from hub.outbound import outbox
 from hub.outbound.models import Outbox, OutboxState
@@ -120,7 +121,7 @@ def let_go(account_id: UUID) -> ResponseReturnValue:
     stream = request.form.get("stream", "")
     with current_hub().db.write() as session:
         row = account_page.account_of(session, account_id)
-        if not in_step.let_go(session, row, stream):
+        if not vanishing.let_go(session, row, stream):
             raise NotFoundError("Nothing waits for this any more.")
         connections.record(session, row, "account.deletions_agreed", stream=stream)
     current_hub().trigger.notify("streams")

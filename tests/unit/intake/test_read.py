@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.connector.stream import Cursor, Filtered, Lane, Left, Page, Phase, Upsert
 from hub.errors import AuthError, DisabledError, LimitedError, RetryLaterError, ScopeError, ShapeError
-from hub.intake import read
+from hub.intake import read, vanishing
 from hub.intake.models import Account, FilteredRecord, Health, RawRecord, RawState, Reading, StreamState
 from hub.intake.trouble import Trouble
 from hub.store.base import now
@@ -69,6 +69,31 @@ def test_a_lost_cursor_begins_anew_wipes_nothing_and_finds_what_is_gone(desk: De
     assert counts["gone"] == 1
     assert desk.notebook.lost == ["thing-05"]
     assert desk.state.epoch == 2
+
+
+def test_where_care_is_wanted_so_much_that_a_pass_did_not_show_waits_for_a_person(desk: Desk, shelf: Shelf) -> None:
+    desk.notebook.careful = True
+    desk.read()
+    for number in range(6):
+        shelf.take_away(f"thing-{number:02}")
+    shelf.forget()
+    desk.read()
+    assert (desk.notebook.lost, desk.state.trouble, desk.state.due_at) == ([], "brake", None)
+    assert "6 of 11" in desk.state.last_error
+    with desk.db.write() as session:
+        row = session.get_one(StreamState, desk.state_id)
+        assert vanishing.let_go(session, session.get_one(Account, desk.account_id), row.stream)
+    desk.read()
+    assert (len(desk.notebook.lost), desk.state.trouble, desk.known()) == (6, "", shelf.things)
+
+
+def test_where_care_is_wanted_a_few_may_go(desk: Desk, shelf: Shelf) -> None:
+    desk.notebook.careful = True
+    desk.read()
+    for number in range(5):
+        shelf.take_away(f"thing-{number:02}")
+    shelf.forget()
+    assert desk.read()["gone"] == 5
 
 
 def test_a_pass_that_is_not_complete_calls_nothing_gone(desk: Desk, shelf: Shelf) -> None:
