@@ -284,7 +284,7 @@ def _workers(hub: Hub) -> Workers:
             Turn("meetings", timedelta(minutes=5), partial(_look_at_meetings, hub)),
             Turn("contacts", timedelta(minutes=1), partial(keep_contacts, hub)),
             Turn("leads", timedelta(seconds=10), _advance_leads),
-            Turn("attachments", timedelta(minutes=2), partial(_take_attachments, hub)),
+            Turn("attachments", timedelta(minutes=2), then=partial(_take_attachments, hub)),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
         ],
         [
@@ -323,10 +323,10 @@ def _look_at_meetings(hub: Hub, session: Session) -> None:
     meetings.look_again(session, zone=hub.settings.hub.time_zone)
 
 
-def _take_attachments(hub: Hub, session: Session) -> None:
+def _take_attachments(hub: Hub) -> None:
     """Hand files of mails to the accounts that want them."""
     shelf, limits = files.shelf(hub.settings), files.limits(hub.settings)
-    attachments.Attachments(hub.remotes.open, shelf, limits).turn(session)
+    attachments.Attachments(hub.db, hub.remotes.open, shelf, limits).turn()
 
 
 def _advance_leads(session: Session) -> None:

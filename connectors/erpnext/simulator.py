@@ -120,7 +120,8 @@ class ErpNextSimulator(LedgerSite):
         if one.kind == CONTACTS:
             return {
                 **made, "customer_name": one.name, "customer_type": "Company", "tax_id": "512345678", "email_id": one.customer,
-                "mobile_no": "+972 50 234 5678", "customer_details": one.text, "disabled": 0, **one.facts,
+                "mobile_no": "+972 50 234 5678", "customer_details": one.text, "disabled": 0, "is_frozen": 0, "payment_terms": None,
+                **one.facts,
             }  # fmt: skip
         common = {"docstatus": 1, "company": _COMPANY, "posting_date": one.day.date().isoformat(), "remarks": one.text}
         if one.kind == PAYMENTS:

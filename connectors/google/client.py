@@ -57,9 +57,9 @@ class UnsupportedError(RejectedError):
 class Transport:
     """What googleapiclient sends with: requests, with a token (the part of httplib2.Http that it uses)."""
 
-    def __init__(self, session: requests.Session, token: Callable[[], str], timeout_s: float) -> None:
+    def __init__(self, session: requests.Session, token: str, timeout_s: float) -> None:
         self._session = session
-        self._token = token
+        self.token = token
         self._timeout_s = timeout_s
 
     def request(
@@ -70,7 +70,7 @@ class Transport:
         Raises:
             RetryLaterError: no answer, or half of one.
         """
-        sent = {**(headers or {}), "authorization": f"Bearer {self._token()}"}
+        sent = {**(headers or {}), "authorization": f"Bearer {self.token}"}
         try:
             with self._session.request(
                 method, uri, data=body, headers=sent, timeout=self._timeout_s, stream=True, allow_redirects=False
@@ -93,7 +93,7 @@ class Transport:
             HttpError: Google refused.
             RetryLaterError: no answer; while the blocks are read, half of one.
         """
-        sent = {"authorization": f"Bearer {self._token()}"}
+        sent = {"authorization": f"Bearer {self.token}"}
         try:
             answer = self._session.get(uri, headers=sent, timeout=self._timeout_s, stream=True, allow_redirects=False)
         except (requests.RequestException, OSError) as error:
@@ -187,14 +187,17 @@ class Client:
 
     def _answers(self, asked: Mapping[str, HttpRequest]) -> dict[str, dict[str, Any] | ConnectorError | ShapeError]:
         """Make one batch; parts whose token is refused although it should be good are asked once more with another."""
-        found = self._batch(asked)
+        found, token = self._batch(asked)
         refused = {name: asked[name] for name, answer in found.items() if isinstance(answer, AuthError)}
         if refused:
-            self._refused = self._token()
-            found |= self._batch(refused)
+            self._refused = token
+            found |= self._batch(refused)[0]
         return found
 
-    def _batch(self, asked: Mapping[str, HttpRequest]) -> dict[str, dict[str, Any] | ConnectorError | ShapeError]:
+    def _batch(
+        self, asked: Mapping[str, HttpRequest]
+    ) -> tuple[dict[str, dict[str, Any] | ConnectorError | ShapeError], str]:
+        """Return what each part was answered with, and the token that all were asked with."""
         names = list(asked)
         found: dict[str, dict[str, Any] | ConnectorError | ShapeError] = {}
 
@@ -211,8 +214,8 @@ class Client:
         for number, name in enumerate(names):
             # Numbers, because the library folds a longer Content-ID over two lines and cannot read its answer then.
             batch.add(asked[name], request_id=str(number))
-        self._execute(partial(_send_batch, batch))
-        return found
+        token = self._execute(partial(_send_batch, batch))
+        return found, token
 
     def blocks(self, request: HttpRequest, limits: Sequence[Limit], units: int = 1) -> Iterator[bytes]:
         """Make one request and return its answer's body as it arrives, for what is too large to hold twice.
@@ -235,13 +238,13 @@ class Client:
     def _execute(self, send: Callable[[Transport], Any]) -> Any:
         """Send; a token that is refused although it should be good is refreshed once."""
         for last in (False, True):
-            transport = Transport(self._session, self._token, self.settings.timeout_s)
+            transport = Transport(self._session, self._token(), self.settings.timeout_s)
             try:
                 return send(transport)
             except HttpError as error:
                 if error.resp.status != requests.codes.unauthorized or last:
                     raise _error(error) from None
-                self._refused = self._token()
+                self._refused = transport.token  # the one that was sent: another worker may have got a new one
             except (ValueError, UnicodeError) as error:
                 raise ShapeError(f"Google's answer is no JSON: {type(error).__name__}") from error
         raise AssertionError  # the loop returns or raises
@@ -259,8 +262,10 @@ class MailboxLimitedError(LimitedError):
     """The limit of one mailbox; the others of the project go on."""
 
 
-def _send_batch(batch: BatchHttpRequest, transport: Transport) -> None:
+def _send_batch(batch: BatchHttpRequest, transport: Transport) -> str:
+    """Send a batch, and return the token that it was sent with."""
     batch.execute(http=transport)
+    return transport.token
 
 
 class Named:

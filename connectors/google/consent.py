@@ -17,7 +17,7 @@ from google_auth_oauthlib.flow import Flow  # type: ignore[import-untyped]  # th
 
 from connectors.google import auth
 from connectors.google.settings import CALENDAR, CONTACTS, IDENTITY, MAIL, OTHER_CONTACTS, GoogleSettings
-from hub.connector.consent import ConsentError, Granted, Question, Refusal
+from hub.connector.consent import ConsentError, Granted, Question, Refusal, code_of
 from hub.connector.stream import Grant
 from hub.errors import RetryLaterError
 
@@ -52,13 +52,7 @@ class GoogleConsent:
 
     def finish(self, settings: GoogleSettings, question: Question, answer: Mapping[str, str]) -> Granted:
         """Change the code that came back for tokens."""
-        if error := answer.get("error", ""):
-            refusal = Refusal.DENIED if error == "access_denied" else Refusal.REFUSED
-            raise ConsentError(refusal, f"Google's page answered: {error[:200]}.")
-        code = answer.get("code", "")
-        if not code:
-            raise ConsentError(Refusal.REFUSED, "Google's page answered without a code.")
-        told = _exchanged(settings, question, code)
+        told = _exchanged(settings, question, code_of(answer, "Google"))
         address = _address(settings, told)
         refresh_token = told.get("refresh_token")
         if not isinstance(refresh_token, str) or not refresh_token:

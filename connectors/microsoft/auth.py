@@ -10,8 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msal  # type: ignore[import-untyped]  # the package ships no types
@@ -20,13 +19,13 @@ import requests
 from connectors.microsoft.errors import told_of
 from connectors.microsoft.settings import IDENTITY, MicrosoftSettings
 from connectors.microsoft.signin_words import refused
+from hub.connector import oauth
 from hub.connector.http import Session, blocks, retry_after_of
 from hub.connector.stream import Grant
 from hub.errors import DisabledError, LimitedError, RetryLaterError
 
 LARGEST = 1 << 20  # bytes of an answer
 KEPT_S = 86_400.0  # where everything is of a tenant is asked for once a day
-USUALLY_S, LONGEST_S = 600.0, 86_400.0  # how long a token lives where that is not said; and no longer, whatever is said
 OPENID = (frozenset(IDENTITY) | {"email"}) - {"User.Read"}  # what is no permission; msal asks for it by itself
 _SERVICE = "Microsoft's sign-in service"
 # It writes answers that it cannot read, tokens among them; what went wrong our own errors say.
@@ -183,14 +182,7 @@ def asked(settings: MicrosoftSettings, ask: Callable[[Any], Any]) -> Mapping[str
 
 def granted(told: Mapping[str, Any], before: Grant) -> Grant:
     """Return what came back; a refresh token that did not come stays the one of before."""
-    given, seconds = told.get("refresh_token"), str(told.get("expires_in"))
-    lives_s = float(seconds) if seconds.isdecimal() else USUALLY_S
-    return Grant(
-        refresh_token=given if isinstance(given, str) and given else before.refresh_token,
-        access_token=str(told["access_token"]),
-        expires_at=datetime.now(UTC) + timedelta(seconds=min(lives_s, LONGEST_S)),
-        scopes=scopes_of(told.get("scope")) or before.scopes,
-    )
+    return replace(oauth.granted(told, before), scopes=scopes_of(told.get("scope")) or before.scopes)
 
 
 def scopes_of(said: Any) -> tuple[str, ...]:

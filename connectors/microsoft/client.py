@@ -173,21 +173,22 @@ class Client:
 
     def _answers(self, asked: Mapping[str, Asked]) -> dict[str, Answer | ConnectorError | ShapeError]:
         """Make one batch; parts whose token is refused although it should be good are asked once more with another."""
-        found = self._batch(asked)
+        found, token = self._batch(asked)
         refused = {name: asked[name] for name, answer in found.items() if isinstance(answer, AuthError)}
         if refused:
-            self._refused = self._token()
-            found |= self._batch(refused)
+            self._refused = token
+            found |= self._batch(refused)[0]
         return found
 
-    def _batch(self, asked: Mapping[str, Asked]) -> dict[str, Answer | ConnectorError | ShapeError]:
+    def _batch(self, asked: Mapping[str, Asked]) -> tuple[dict[str, Answer | ConnectorError | ShapeError], str]:
+        """Return what each part was answered with, and the token that all were asked with."""
         # Numbers, because Graph does not tell ids apart that differ only in case.
         names = {str(number): name for number, name in enumerate(asked)}
         body = {"requests": [self._part(number, asked[name]) for number, name in names.items()]}
         self.tools.spend(self.limits, len(names))
         content = json.dumps(body).encode()
-        told = self._decoded(self._sent("POST", f"{self._base}{VERSION}/$batch", _headers(content_type=JSON), content))
-        parts = told.get("responses")
+        answer = self._sent("POST", f"{self._base}{VERSION}/$batch", _headers(content_type=JSON), content)
+        token, parts = _token_of(answer), self._decoded(answer).get("responses")
         if not isinstance(parts, list):
             raise ShapeError("Microsoft's answer to a batch has no parts")
         found: dict[str, Answer | ConnectorError | ShapeError] = {
@@ -196,7 +197,7 @@ class Client:
         for part in parts:
             if isinstance(part, dict) and (name := names.get(str(part.get("id")))) is not None:
                 found[name] = _of_part(part)
-        return found
+        return found, token
 
     def _part(self, number: str, one: Asked) -> Answer:
         url = self._url(one.path, one.params).removeprefix(f"{self._base}{VERSION}")
@@ -249,7 +250,7 @@ class Client:
             said = b"".join(blocks(answer, LARGEST_REFUSAL, _WHOSE))
             if answer.status_code != requests.codes.unauthorized or last:
                 raise error_of(answer.status_code, answer.headers, told_of(said))
-            self._refused = self._token()
+            self._refused = _token_of(answer)  # the one that was sent: meanwhile another worker may have got a new one
         raise AssertionError  # the loop returns or raises
 
     def _once(self, verb: str, url: str, headers: Mapping[str, str], content: bytes | None) -> requests.Response:
@@ -300,6 +301,11 @@ def _headers(
     if content_type:
         headers["Content-Type"] = content_type
     return headers
+
+
+def _token_of(answer: requests.Response) -> str:
+    """Return the token that an answer was asked for with."""
+    return str(answer.request.headers["Authorization"]).removeprefix("Bearer ")
 
 
 def _of_part(part: Mapping[str, Any]) -> Answer | ConnectorError | ShapeError:

@@ -5,7 +5,6 @@ https://learn.microsoft.com/entra/identity-platform/scopes-oidc,
 https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
 """
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +13,7 @@ from urllib.parse import urlencode
 from connectors.microsoft import auth
 from connectors.microsoft.settings import CALENDAR, CONTACTS, IDENTITY, MAIL, SEND, SHARED, MicrosoftSettings
 from connectors.microsoft.signin_words import ADMIN_CONSENT, DECLINED, numbers, refused
-from hub.connector.consent import ConsentError, Granted, Question, Refusal
+from hub.connector.consent import ConsentError, Granted, Question, Refusal, code_of
 from hub.connector.stream import Grant
 from hub.errors import AuthError, DisabledError
 
@@ -47,7 +46,7 @@ class MicrosoftConsent:
             "scope": " ".join(_scopes(settings)),
             "state": question.state,
             "nonce": _hash(_nonce(question)),
-            "code_challenge": _challenge(question.verifier),
+            "code_challenge": question.challenge,
             "code_challenge_method": "S256",
             **({"login_hint": address} if address else {"prompt": "select_account"}),
         }
@@ -57,9 +56,7 @@ class MicrosoftConsent:
         """Change the code that came back for tokens."""
         if answer.get("error", ""):
             raise _said_no(answer)
-        if not answer.get("code", ""):
-            raise ConsentError(Refusal.REFUSED, "Microsoft's page answered without a code.")
-        told = _exchanged(settings, question, answer["code"])
+        told = _exchanged(settings, question, code_of(answer, "Microsoft"))
         address = _address(settings, told)
         grant = auth.granted(told, Grant(""))
         if not grant.refresh_token:
@@ -146,8 +143,3 @@ def _nonce(question: Question) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _challenge(verifier: str) -> str:
-    """Return the verifier's hash, as https://datatracker.ietf.org/doc/html/rfc7636#section-4.2 wants it."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

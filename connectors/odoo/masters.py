@@ -1,7 +1,8 @@
 """Legal entities and contacts.
 
 Sources: https://github.com/odoo/odoo/blob/19.0/odoo/addons/base/models/res_company.py,
-https://github.com/odoo/odoo/blob/19.0/odoo/addons/base/models/res_partner.py
+https://github.com/odoo/odoo/blob/19.0/odoo/addons/base/models/res_partner.py,
+https://github.com/odoo/odoo/blob/19.0/addons/account/models/partner.py
 """
 
 from collections.abc import Sequence
@@ -65,6 +66,9 @@ CONTACTS = Kind(
         "name", "is_company", "type", "parent_id", "commercial_partner_id", "commercial_company_name", "email", "phone", "mobile",
         "street", "street2", "city", "zip", "state_id", "country_id", "country_code", "vat", "website", "function", "comment",
         "category_id", "lang", "ref", "active", "company_id", "customer_rank", "supplier_rank", "write_date",
+        # As a debtor. To block somebody went with Odoo 19; a limit counts where its company wants any.
+        "property_payment_term_id", "credit_limit", "show_credit_limit", "currency_id", "invoice_warn", "invoice_warn_msg",
+        "sale_warn", "sale_warn_msg",
     ),
     domain=wanted_companies,
     refused=_refused_contact,

@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 
 from connectors.quickbooks import auth
 from connectors.quickbooks.settings import SCOPE, QuickBooksSettings
-from hub.connector.consent import ConsentError, Granted, Question, Refusal
+from hub.connector.consent import ConsentError, Granted, Question, Refusal, code_of
+from hub.connector.oauth import granted
 from hub.connector.stream import Grant
+from hub.errors import AuthError, DisabledError
 
 _LONGEST_REALM = 30
 
@@ -34,12 +36,7 @@ class QuickBooksConsent:
 
     def finish(self, settings: QuickBooksSettings, question: Question, answer: Mapping[str, str]) -> Granted:
         """Change the code that came back for tokens. Whose books they open, `realmId` says beside the code."""
-        if said := answer.get("error", ""):
-            refusal = Refusal.DENIED if said == "access_denied" else Refusal.REFUSED
-            raise ConsentError(refusal, f"Intuit's page answered: {said[:200]}.")
-        code, realm = answer.get("code", ""), answer.get("realmId", "").strip()
-        if not code:
-            raise ConsentError(Refusal.REFUSED, "Intuit's page answered without a code.")
+        code, realm = code_of(answer, "Intuit"), answer.get("realmId", "").strip()
         if not realm.isascii() or not realm.isdecimal() or len(realm) > _LONGEST_REALM:
             raise ConsentError(
                 Refusal.NO_ADDRESS, "Intuit's page did not say which company it is. Press Connect again."
@@ -49,9 +46,12 @@ class QuickBooksConsent:
             raise ConsentError(Refusal.REFUSED, text)
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": question.redirect}
         try:
-            return Granted(auth.asked(settings, form), realm)
-        except auth.RefusedError as error:
+            grant = granted(auth.service(settings).ask(form), Grant(""))
+        except (AuthError, DisabledError) as error:
             raise ConsentError(Refusal.REFUSED, str(error)) from error
+        if not grant.refresh_token:
+            raise ConsentError(Refusal.NOTHING_LASTING, "Intuit gave access for an hour and no more: no refresh token.")
+        return Granted(grant, realm)
 
     def missing(self, settings: QuickBooksSettings, grant: Grant) -> tuple[str, ...]:
         """Return nothing: there is one scope, for all."""

@@ -52,9 +52,7 @@ class QuickBooksPush:
     def hinted(self, hook: Hook, channels: Sequence[Channel], address: str) -> Hinted:
         """Return the streams of what a post says changed."""
         del channels, address
-        key = self._settings.verifier_token.get_secret_value()
-        given = hook.headers.get(SIGNATURE, "")
-        if not key or not given or not proof.same(proof.in_base64(key.encode(), hook.body), [given]):
+        if not proof.of_body(self._settings.verifier_token.get_secret_value(), hook, SIGNATURE):
             raise HookError("The post is not signed with the verifier token of the settings.")
         named, odd = _read(hook.body)
         return Hinted(tuple(dict.fromkeys(named)), answer=RECEIVED, odd=odd)

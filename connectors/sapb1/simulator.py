@@ -134,7 +134,8 @@ class SapB1Simulator(LedgerSite):
             return {
                 "CardCode": self.remote_id(one), "CardName": one.name, "CardType": "cCustomer", "EmailAddress": one.customer or None,
                 "Phone1": "03-1234567", "Cellular": "050-2345678", "FederalTaxID": "512345678", "Notes": one.text, "Currency": "ILS",
-                "Country": "IL", "UpdateDate": changed, "ContactEmployees": [], **one.facts,
+                "Country": "IL", "Frozen": "tNO", "FrozenFrom": None, "FrozenTo": None, "FrozenRemarks": None, "CreditLimit": 0.0,
+                "PayTermsGrpCode": -1, "UpdateDate": changed, "ContactEmployees": [], **one.facts,
             }  # fmt: skip
         made = {
             "DocEntry": one.number, "DocNum": 500 + one.number, "Cancelled": "tNO", "DocDate": one.day.date().isoformat(),

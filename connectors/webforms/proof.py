@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from connectors.webforms.settings import Proof, WebFormsSettings
 from hub.connector.fields import read_json
 from hub.connector.hook import Hook
-from hub.connector.proof import in_base64, plain_hmac, same, standard
+from hub.connector.proof import in_base64, of_body, plain_hmac, same, standard
 from hub.errors import HookError
 
 _Signed = Callable[[str, Hook, int], bool]  # with a secret, at most so many seconds old
@@ -37,7 +37,7 @@ def _typeform(secret: str, hook: Hook, _: int) -> bool:
 
 
 def _tally(secret: str, hook: Hook, _: int) -> bool:
-    return same(in_base64(secret.encode(), hook.body), [hook.headers.get("tally-signature", "")])
+    return of_body(secret, hook, "tally-signature")
 
 
 def _google(secret: str, hook: Hook, _: int) -> bool:

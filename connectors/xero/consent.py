@@ -4,15 +4,14 @@ Source: https://developer.xero.com/documentation/guides/oauth2/auth-flow,
 https://developer.xero.com/documentation/guides/oauth2/pkce-flow
 """
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from connectors.xero import auth
 from connectors.xero.client import connections, only
 from connectors.xero.settings import OFFLINE, XeroSettings
-from hub.connector.consent import ConsentError, Granted, Question, Refusal
+from hub.connector.consent import ConsentError, Granted, Question, Refusal, code_of
+from hub.connector.oauth import granted
 from hub.connector.stream import Grant
 from hub.errors import AuthError, DisabledError, RejectedError, ScopeError
 
@@ -41,26 +40,21 @@ class XeroConsent:
             "redirect_uri": question.redirect,
             "scope": " ".join((OFFLINE, *settings.permissions)),
             "state": question.state,
-            "code_challenge": _challenge(question.verifier),
+            "code_challenge": question.challenge,
             "code_challenge_method": "S256",
         }
         return f"{settings.authorize_url}?{urlencode(asked)}"
 
     def finish(self, settings: XeroSettings, question: Question, answer: Mapping[str, str]) -> Granted:
         """Change the code that came back for tokens, and see which organisation they open."""
-        if said := answer.get("error", ""):
-            refusal = Refusal.DENIED if said == "access_denied" else Refusal.REFUSED
-            raise ConsentError(refusal, f"Xero's page answered: {said[:200]}.")
-        if not answer.get("code", ""):
-            raise ConsentError(Refusal.REFUSED, "Xero's page answered without a code.")
         form = {
             "grant_type": "authorization_code",
-            "code": answer["code"],
+            "code": code_of(answer, "Xero"),
             "redirect_uri": question.redirect,
             "code_verifier": question.verifier,
         }
         try:
-            grant = auth.granted(auth.exchanged(settings, form), Grant(""))
+            grant = granted(auth.service(settings).ask(form), Grant(""))
             named = connections(settings, grant.access_token)
             tenant = settings.wanted_tenant or only(named)
         except (AuthError, DisabledError, ScopeError, RejectedError) as error:
@@ -79,8 +73,3 @@ class XeroConsent:
         if not grant.scopes:
             return ()
         return tuple(_WHAT.get(one, one) for one in settings.permissions if one not in grant.scopes)
-
-
-def _challenge(verifier: str) -> str:
-    """Return the verifier's hash, as https://datatracker.ietf.org/doc/html/rfc7636#section-4.2 wants it."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

@@ -23,7 +23,6 @@ from hub.errors import (
 )
 
 MINUTE_S, MOMENT_S, DAY_S = 60.0, 2.0, 3_600.0  # of silence, where a refusal does not say how much it wants
-LONGEST_S = 86_400.0
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 CONNECT = "Press Connect and choose the organisation again."
 
@@ -72,7 +71,7 @@ def _throttled(headers: Mapping[str, str], text: str) -> ThrottledError:
     problem = headers.get("x-rate-limit-problem", "").strip().lower()
     said = retry_after_of(headers)
     usual = {"day": DAY_S, "concurrent": MOMENT_S}.get(problem, MINUTE_S if problem else MOMENT_S)
-    wait_s = min(usual if said is None else said, LONGEST_S)
+    wait_s = usual if said is None else said
     return ThrottledError(f"{text} (limit: {problem or 'not said'})", retry_after=wait_s, problem=problem)
 
 

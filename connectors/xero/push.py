@@ -7,15 +7,12 @@ every account of this connector due, whose account it is cannot be told from her
 Source: https://developer.xero.com/documentation/guides/webhooks/overview, xero-webhooks.yaml 12.0.2
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.xero.settings import XeroSettings
+from hub.connector import proof
 from hub.connector.hook import Hook
 from hub.connector.stream import Channel, Fetched, Hinted, Stream
 from hub.errors import HookError
@@ -54,7 +51,8 @@ class XeroPush:
     def hinted(self, hook: Hook, channels: Sequence[Channel], address: str) -> Hinted:
         """Return which streams changed; of the intent to receive, none."""
         del channels, address
-        check_signature(hook, self._settings.webhook_key.get_secret_value())
+        if not proof.of_body(self._settings.webhook_key.get_secret_value(), hook, HEADER):
+            raise HookError("The signature is not that of the webhook key in the settings.")
         return _read(hook.body)
 
     def fetch(self) -> Fetched:
@@ -64,17 +62,6 @@ class XeroPush:
     def acknowledge(self, receipts: Sequence[str]) -> None:
         """Acknowledge nothing: there is no queue."""
         del receipts
-
-
-def check_signature(hook: Hook, key: str) -> None:
-    """Raises HookError: nobody with the key signed this body."""
-    try:
-        given = base64.b64decode(hook.headers.get(HEADER, ""), validate=True)
-    except (binascii.Error, ValueError):
-        given = b""
-    right = hmac.new(key.encode(), hook.body, hashlib.sha256).digest()
-    if not key or not hmac.compare_digest(given, right):
-        raise HookError("The signature is not that of the webhook key in the settings.")
 
 
 def _read(body: bytes) -> Hinted:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from hub.accounting import said
@@ -55,13 +55,13 @@ def replace(session: Session, account: Account, listed: Sequence[Listed]) -> Non
     """Keep what payments or credits list, and forget what they listed before."""
     rows = [
         {
-            **_row(account, one.raw, part, f"{one.key}/{part.remote_id or place}", one.key),
+            **_row(account, one.raw, part, f"{one.key}/{place}", one.key),
             "said_by": one.key, "is_payment": one.is_payment,
         }
         for one in listed
         for place, part in enumerate(one.allocations)
     ]  # fmt: skip
-    mine = (AllocationRow.account_id == account.id, AllocationRow.said_by.in_([one.key for one in listed]))
+    mine = _listed_by(account, [one.key for one in listed])
     before = set(session.scalars(select(AllocationRow.remote_id).where(*mine))) if listed else set[str]()
     if gone := before - {row["remote_id"] for row in rows}:
         session.execute(delete(AllocationRow).where(*mine, AllocationRow.remote_id.in_(sorted(gone))))
@@ -70,9 +70,13 @@ def replace(session: Session, account: Account, listed: Sequence[Listed]) -> Non
 
 def drop(session: Session, account: Account, keys: Sequence[str]) -> None:
     """Forget what payments or credits listed that are no more."""
-    session.execute(
-        delete(AllocationRow).where(AllocationRow.account_id == account.id, AllocationRow.said_by.in_(list(keys)))
-    )
+    session.execute(delete(AllocationRow).where(*_listed_by(account, keys)))
+
+
+def _listed_by(account: Account, keys: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    """Return what says that these payments or credits list an allocation; there is an index by the source alone."""
+    by_source = AllocationRow.source_key.in_(list(keys))
+    return AllocationRow.account_id == account.id, by_source, AllocationRow.said_by == AllocationRow.source_key
 
 
 def _row(account: Account, raw: RawRecord, one: Allocation, remote_id: str, source: str) -> dict[str, Any]:

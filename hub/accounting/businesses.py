@@ -17,9 +17,11 @@ from hub.identity.tax_id import read as read_tax_id
 from hub.intake.models import Account, RawRecord, RawState
 from hub.records.document import Business as Told
 from hub.records.document import Side
+from hub.security import businesses as sight
 from hub.security.models import Business
 from hub.store.base import now
 from hub.store.turn import in_turn
+from hub.timeline.models import Interaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def _known(session: Session, account_id: int, remote_ids: Iterable[str]) -> dict
         select(BusinessRecord.remote_id, Business)
         .join(Business, Business.id == BusinessRecord.business_id)
         .where(BusinessRecord.account_id == account_id, BusinessRecord.remote_id.in_(list(remote_ids)))
+        .with_for_update(read=True, of=BusinessRecord)  # what is moved meanwhile waits, and takes these documents along
     )
     return dict(rows.all())
 
@@ -103,9 +106,9 @@ def _own(session: Session, account: Account) -> Business | None:
 
 def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> None:
     record = session.scalar(
-        select(BusinessRecord).where(
-            BusinessRecord.account_id == account.id, BusinessRecord.remote_id == told.remote_id
-        )
+        select(BusinessRecord)
+        .where(BusinessRecord.account_id == account.id, BusinessRecord.remote_id == told.remote_id)
+        .with_for_update()
     )
     same = _same(session, told)
     if record is None:
@@ -124,7 +127,7 @@ def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> Non
 def _join_unnamed(session: Session, account: Account, business: Business) -> None:
     """Give documents that name no legal entity to the one that the account turned out to be of."""
     mine = (BusinessRecord.account_id == account.id, BusinessRecord.remote_id == "")
-    unnamed = session.scalar(select(BusinessRecord).where(*mine, BusinessRecord.is_told.is_(False)))
+    unnamed = session.scalar(select(BusinessRecord).where(*mine, BusinessRecord.is_told.is_(False)).with_for_update())
     own = _own(session, account) if unnamed is not None else None
     if unnamed is not None and own is business and unnamed.business_id != business.id:
         _move(session, account, unnamed, business)
@@ -156,7 +159,7 @@ def _fill(session: Session, business: Business, told: Told) -> None:
         select(func.count()).where(BusinessRecord.business_id == business.id, BusinessRecord.is_told)
     ) in (0, 1)
     if is_only and business.name != told.name:
-        business.name = _free_name(session, told.name)
+        business.name = _free_name(session, told.name, business.id)
     had = business.tax_id
     business.tax_id = business.tax_id or told.tax_id
     business.currency = business.currency or told.currency
@@ -171,40 +174,48 @@ def know_twins(session: Session, business: Business) -> None:
     """Let sales documents be compared with other accounts, now that it is known who issued them."""
     if not (key := tax_key(business.tax_id, business.region)):
         return
+    twins.begin(session)
+    written = literal(f"{key}|") + DocumentRow.number + "|" + cast(DocumentRow.issue_date, Text)
     theirs = (
-        DocumentRow.business_id == business.id, DocumentRow.side == Side.SALE, DocumentRow.twin_key == "",
+        DocumentRow.business_id == business.id, DocumentRow.side == Side.SALE, DocumentRow.twin_key != written,
         DocumentRow.number != "", DocumentRow.issue_date.is_not(None), twins.COMPARED,
     )  # fmt: skip
-    written = literal(f"{key}|") + DocumentRow.number + "|" + cast(DocumentRow.issue_date, Text)
+    former = session.scalars(select(DocumentRow.twin_key).where(*theirs, DocumentRow.twin_key != "")).all()
     session.execute(
-        update(DocumentRow).where(*theirs).values(twin_key=written).execution_options(synchronize_session=False)
+        update(DocumentRow)
+        .where(*theirs)
+        .values(twin_key=written, twin_of_id=None)
+        .execution_options(synchronize_session=False)
     )
+    twins.settle(session, former)
     twins.settle_business(session, business.id)
 
 
 def _move(session: Session, account: Account, record: BusinessRecord, to: Business) -> None:
     """Give what stood under a name of ours to the legal entity that it is."""
     former = record.business_id
+    twins.begin(session)
     for table in (DocumentRow, PaymentRow):
-        session.execute(
-            update(table)
-            .where(table.account_id == account.id, table.business_id == former)
-            .where(table.business_remote_id == record.remote_id)
-            .values(business_id=to.id)
-            .execution_options(synchronize_session=False)
-        )
+        theirs = (
+            table.account_id == account.id, table.business_id == former, table.business_remote_id == record.remote_id
+        )  # fmt: skip
+        shown = Interaction.id.in_(select(table.interaction_id).where(*theirs))  # of none, everybody would see them
+        for of, where in ((Interaction, (shown,)), (table, theirs)):
+            moved = update(of).where(*where).values(business_id=to.id)
+            session.execute(moved.execution_options(synchronize_session=False))
     record.business_id = to.id
     session.flush()
     used = select(BusinessRecord.id).where(BusinessRecord.business_id == former).limit(1)
     if session.scalar(used) is None and account.business_id != former:
+        sight.become(session, former, to.id)
         session.delete(session.get_one(Business, former))
         session.flush()
 
 
-def _free_name(session: Session, wanted: str) -> str:
-    """Return a name that no other legal entity has."""
+def _free_name(session: Session, wanted: str, but: int = 0) -> str:
+    """Return a name that no legal entity has but this one."""
     name, number = wanted, 1
-    while session.scalar(select(Business.id).where(Business.name == name)) is not None:
+    while session.scalar(select(Business.id).where(Business.name == name, Business.id != but)) is not None:
         number += 1
         name = f"{wanted} ({number})"
     return name
@@ -213,8 +224,11 @@ def _free_name(session: Session, wanted: str) -> str:
 def known_by(session: Session, account: Account) -> dict[str, int]:
     """Return our legal entities by their tax keys, each known to the account under that key."""
     found = {key: one.id for one in session.scalars(select(Business)) if (key := tax_key(one.tax_id, one.region))}
-    known = set(session.scalars(select(BusinessRecord.remote_id).where(BusinessRecord.account_id == account.id)))
-    for key in found.keys() - known:
+    known = select(BusinessRecord.remote_id).where(BusinessRecord.account_id == account.id)
+    if found.keys() <= set(session.scalars(known)):
+        return found
+    in_turn(session, Business.__tablename__)
+    for key in found.keys() - set(session.scalars(known)):
         session.add(BusinessRecord(account_id=account.id, remote_id=key, business_id=found[key]))
     session.flush()
     return found

@@ -12,7 +12,7 @@ from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Table, bindparam, delete, select, update
+from sqlalchemy import Table, bindparam, case, delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.accounting import allocations, businesses, said, sides, twins, whose
@@ -53,6 +53,7 @@ class _Work:
     party_id: int | None = None
     contact_id: int | None = None
     interaction_id: int | None = None
+    former_twin_key: str = ""
 
     @property
     def key(self) -> str:
@@ -82,9 +83,10 @@ def take(
     for one, interaction in zip(works, add(session, entries, account_id=account.id), strict=True):
         one.interaction_id = interaction.id
     rows = [_row(account, one) for one in works]
+    twins.begin(session)
     ids = _write(session, rows)
     _write_instalments(session, {ids[one.key]: one.document for one in works})
-    twins.settle(session, [row["twin_key"] for row in rows])
+    twins.settle(session, [row["twin_key"] for row in rows] + [one.former_twin_key for one in works])
     allocations.replace(
         session, account, [Listed(one.raw, one.key, one.document.allocations, is_payment=False) for one in works]
     )
@@ -95,6 +97,7 @@ def lose(session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
     """Strike documents through that the ledger has no more; they owe nothing then."""
     keys = [key_of(raw) for raw in raws]
     mine = (DocumentRow.account_id == account.id, DocumentRow.key.in_(keys))
+    twins.begin(session)
     values: dict[str, Any] = {"gone_at": now(), "is_open": False, "open_due_date": None, "twin_of_id": None}
     session.execute(update(DocumentRow).where(*mine).values(**values).execution_options(synchronize_session="fetch"))
     rows = session.execute(select(DocumentRow.interaction_id, DocumentRow.twin_key).where(*mine)).all()
@@ -108,8 +111,12 @@ def lose(session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
 def withdraw(session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
     """Forget documents that are none for the hub after all."""
     keys = [key_of(raw) for raw in raws]
+    mine = (DocumentRow.account_id == account.id, DocumentRow.key.in_(keys))
+    twins.begin(session)
     allocations.drop(session, account, keys)
-    session.execute(delete(DocumentRow).where(DocumentRow.account_id == account.id, DocumentRow.key.in_(keys)))
+    twin_keys = session.scalars(select(DocumentRow.twin_key).where(*mine)).all()
+    session.execute(delete(DocumentRow).where(*mine))
+    twins.settle(session, twin_keys)
 
 
 def key_of(raw: RawRecord) -> str:
@@ -139,13 +146,13 @@ def _tax_key(values: Mapping[str, Any], who: str) -> str:
 
 
 def _know(session: Session, account: Account, works: Sequence[_Work]) -> None:
-    """Give documents that are there already the ids that they have."""
+    """Give documents that are there already the ids that they have, and what their twins knew them by."""
     by_key = {one.key: one for one in works}
-    query = select(DocumentRow.key, DocumentRow.public_id).where(
+    query = select(DocumentRow.key, DocumentRow.public_id, DocumentRow.twin_key).where(
         DocumentRow.account_id == account.id, DocumentRow.key.in_(by_key)
     )
-    for key, public_id in session.execute(query):
-        by_key[key].public_id = public_id
+    for key, public_id, twin_key in session.execute(query):
+        by_key[key].public_id, by_key[key].former_twin_key = public_id, twin_key
 
 
 # --- the timeline -------------------------------------------------------------------------------------------------
@@ -273,7 +280,9 @@ def _twin_key(document: Document, business: Business) -> str:
 def _write(session: Session, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Insert or update documents; returns their numbers by key."""
     statement = insert(session, _TABLE)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in _KEPT}
+    changed: dict[str, Any] = {name: statement.excluded[name] for name in rows[0] if name not in _KEPT}
+    is_same = _TABLE.c.twin_key == statement.excluded.twin_key
+    changed["twin_of_id"] = case((is_same, _TABLE.c.twin_of_id), else_=None)
     upsert = statement.on_conflict_do_update(index_elements=["account_id", "key"], set_=changed)
     return {row.key: row.id for row in session.execute(upsert.returning(_TABLE.c.key, _TABLE.c.id), list(rows))}
 

@@ -4,6 +4,8 @@ The browser goes to the remote's page with a question (`ask`) and comes back to 
 answer (`finish`). The hub keeps the question's secrets meanwhile; the connector remembers nothing.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +24,12 @@ class Question:
     redirect: str  # where the browser comes back to; the remote knows it beforehand
     state: str  # comes back unchanged: the answer is to our question
     verifier: str  # secret of this visit (PKCE): a stolen code is worth nothing without it
+
+    @property
+    def challenge(self) -> str:
+        """The verifier's hash, as https://datatracker.ietf.org/doc/html/rfc7636#section-4.2 wants it (S256)."""
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,23 @@ class ConsentError(AuthError):
     def __init__(self, refusal: Refusal, message: str) -> None:
         super().__init__(message)
         self.refusal = refusal
+
+
+def code_of(answer: Mapping[str, str], whose: str) -> str:
+    """Return the code that a page of consent sent back.
+
+    Args:
+        whose: such as "Google".
+
+    Raises:
+        ConsentError: the person said no, or something went wrong there.
+    """
+    if said := answer.get("error", ""):
+        refusal = Refusal.DENIED if said == "access_denied" else Refusal.REFUSED
+        raise ConsentError(refusal, f"{whose}'s page answered: {said[:200]}.")
+    if not answer.get("code", ""):
+        raise ConsentError(Refusal.REFUSED, f"{whose}'s page answered without a code.")
+    return answer["code"]
 
 
 class Consent(Protocol[SettingsT_contra]):

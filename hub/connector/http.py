@@ -10,6 +10,7 @@ import requests
 from hub.errors import RetryLaterError
 
 BLOCK = 1 << 16  # bytes of a body read at once
+LONGEST_SILENCE_S = 86_400.0  # whoever wants more, or for ever (`inf`), is asked again after a day
 _PLAIN = re.compile(r"[!-\[\]-~]*")  # ASCII without spaces, line breaks and backslashes
 
 
@@ -58,8 +59,8 @@ def place_of(address: str) -> tuple[str, str]:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds of `retry-after`; None where none are said."""
+    """Return the seconds of `retry-after`, at most a day; None where none are said."""
     try:
-        return max(0.0, float(headers.get("retry-after", "")))
+        return min(max(0.0, float(headers.get("retry-after", ""))), LONGEST_SILENCE_S)
     except ValueError:
         return None

@@ -47,6 +47,11 @@ def plain_hmac(secret: str, hook: Hook, tolerance_s: int) -> bool:
     return same(wanted, [hook.headers.get("x-signature", ""), hook.headers.get("x-hub-signature-256", "")])
 
 
+def of_body(secret: str, hook: Hook, header: str) -> bool:
+    """`HEADER: BASE64` over the body, as Intuit, Tally and Xero sign; without a secret nothing is proven."""
+    return bool(secret) and same(in_base64(secret.encode(), hook.body), [hook.headers.get(header, "")])
+
+
 def in_base64(key: bytes, signed: bytes) -> str:
     """Return the HMAC-SHA256 of something in base64."""
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from hub.security.models import UserBusiness
@@ -19,6 +19,17 @@ def allowed(session: Session, person: Person) -> frozenset[int] | None:
 def of_user(session: Session, user_id: int) -> frozenset[int]:
     """Return the legal entities that somebody's sight is limited to; none: it is not."""
     return frozenset(session.scalars(_OF, {"user": user_id}))
+
+
+def become(session: Session, former: int, now_is: int) -> None:
+    """Let who sees the money of one legal entity only see that of the one which it turned out to be.
+
+    When the former is deleted, a limit to it alone would be gone with it, and who had it would see everything.
+    """
+    seen = UserBusiness.business_id
+    known = select(UserBusiness.user_id).where(seen == now_is)
+    both = UserBusiness.user_id.in_(session.scalars(known).all())
+    session.execute(update(UserBusiness).where(seen == former, ~both).values(business_id=now_is))
 
 
 def allow(session: Session, user_id: int, business_ids: Collection[int]) -> None:

@@ -34,13 +34,20 @@ class Job:
     first: Callable[[], Sequence[Any]] | None = None  # which of them go first; else the oldest row
 
 
+def _nothing(_: Session) -> None:
+    """Do nothing: all there is to do comes after the transaction."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Something to be done once every so often, by whoever comes first."""
 
     name: str
     every: timedelta
-    run: Callable[[Session], None]
+    run: Callable[[Session], None] = _nothing  # in one transaction with the turn: a crash gives the turn back
+    then: Callable[[], object] | None = (
+        None  # behind it, in transactions of its own: a crash leaves it to the next turn
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +242,9 @@ class Workers:
             if not schedule.take(session, turn.name, moment, turn.every, self.owner):
                 return 0
             self._call_another()
-            turn.run(session)  # in the same transaction: a crash gives the turn back
+            turn.run(session)
+        if turn.then is not None:
+            turn.then()
         return 1
 
     def _hold(self, table: type[Base], lease: Lease) -> None:

@@ -7,15 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from connectors.einvoice import remote as einvoice_remote
+from connectors.einvoice.records import record_of
 from connectors.google.simulator import GoogleSimulator
 from hub import app as hub_app
 from hub import flow
+from hub.accounting import attachments as mail_invoices
 from hub.accounting.attachments import Attachments
 from hub.accounting.models import DocumentRow
+from hub.connector.contract import Delivered
 from hub.connector.simulated.mime import Attachment
 from hub.context import Hub
-from hub.intake import accounts
-from hub.intake.models import FilteredRecord, RawRecord
+from hub.intake import accounts, receive
+from hub.intake.models import Account, AccountState, FilteredRecord, RawRecord
 from hub.mail import files
 from hub.mail.models import MailFile
 from hub.security.models import Business
@@ -34,7 +38,7 @@ class Desk(MailOffice):
 
     def __init__(self, hub: Hub, google: GoogleSimulator) -> None:
         super().__init__(hub, google, visibility="all")
-        self.looks = Attachments(hub.remotes.open, files.shelf(hub.settings), files.limits(hub.settings))
+        self.looks = Attachments(hub.db, hub.remotes.open, files.shelf(hub.settings), files.limits(hub.settings))
 
     def wants(self, ends: str) -> int:
         with self.hub.db.write() as session:
@@ -51,8 +55,7 @@ class Desk(MailOffice):
             return made.id
 
     def look(self) -> int:
-        with self.hub.db.write() as session:
-            return self.looks.turn(session)
+        return self.looks.turn()
 
     def fetch(self) -> int:
         """Fetch what was asked for, as workers do."""
@@ -141,22 +144,80 @@ def test_mail_of_strangers_and_mail_that_not_everybody_may_see_is_left(
     assert (desk.look(), desk.count(MailFile)) == (0, 0)
 
 
-def test_what_dies_before_its_end_looks_again(desk: Desk, google: GoogleSimulator) -> None:
+def test_what_dies_before_its_end_looks_again(
+    desk: Desk, google: GoogleSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.wants(".xml")
     come(desk, google, [XML])
     desk.look()
     desk.fetch()
 
-    def dies() -> None:
-        with desk.hub.db.write() as session:
-            assert desk.looks.turn(session) == 1
-            raise RuntimeError
+    def dies(*_: Any) -> None:
+        raise RuntimeError
 
-    with pytest.raises(RuntimeError):
-        dies()
+    with monkeypatch.context() as patch:
+        patch.setattr(receive, "filter_out", dies)
+        with pytest.raises(RuntimeError):
+            desk.look()
     assert desk.documents() == {}
     assert desk.look() == 1
     assert desk.documents() == {"FV 7/03/2026": Decimal("1338.00")}
+
+
+def test_others_write_while_a_file_is_read(
+    desk: Desk, google: GoogleSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account_id = desk.wants(".xml")
+    come(desk, google, [XML])
+    desk.look()
+    desk.fetch()
+
+    def paused_meanwhile(data: bytes) -> Delivered:
+        with desk.hub.db.write() as session:
+            session.get_one(Account, account_id).state = AccountState.PAUSED
+        return record_of(data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(einvoice_remote, "record_of", paused_meanwhile)
+        desk.look()
+    assert desk.documents() == {}, "what was taken back meanwhile is not kept"
+    with desk.hub.db.write() as session:
+        session.get_one(Account, account_id).state = AccountState.ACTIVE
+    assert desk.look() == 1
+    assert desk.documents() == {"FV 7/03/2026": Decimal("1338.00")}
+
+
+def test_a_mail_that_became_private_while_its_file_was_read_is_left(
+    desk: Desk, google: GoogleSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.wants(".xml")
+    come(desk, google, [XML])
+    desk.look()
+    desk.fetch()
+    [row] = desk.threads()
+
+    def hidden_meanwhile(data: bytes) -> Delivered:
+        with desk.hub.db.write() as session:
+            session.get_one(type(row), row.id).visibility = "owner"
+        return record_of(data)
+
+    monkeypatch.setattr(einvoice_remote, "record_of", hidden_meanwhile)
+    desk.look()
+    assert desk.documents() == {}
+    assert desk.count(FilteredRecord) == 0
+
+
+def test_only_so_many_files_are_asked_for_at_once(
+    desk: Desk, google: GoogleSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.wants(".xml .pdf")
+    monkeypatch.setattr(mail_invoices, "MOST_ASKED", 2)
+    monkeypatch.setattr(mail_invoices, "SOME", 1)
+    come(desk, google, [XML, OFFER, PDF])
+    desk.look()
+    assert desk.count(MailFile) == 2
+    desk.look()
+    assert desk.count(MailFile) == 3
 
 
 def test_a_file_that_is_no_more_is_looked_at_once(desk: Desk, google: GoogleSimulator) -> None:

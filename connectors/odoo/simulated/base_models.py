@@ -53,6 +53,26 @@ def _commercial_company(view: View, row: Row) -> str | None:
     return found
 
 
+def _company(view: View, row: Row) -> Row | None:
+    """The company that a partner is of, else the first there is: whoever asks works for that one."""
+    return view.get("res.company", row["company_id"] or next(iter(view.tables["res.company"].ids), None))
+
+
+def _currency(view: View, row: Row) -> int | None:
+    company = _company(view, row)
+    return company["currency_id"] if company is not None else None
+
+
+def _shows_limit(view: View, row: Row) -> bool:
+    company = _company(view, row)
+    return company is not None and bool(company["account_use_credit_limit"])
+
+
+def _has_own_limit(_view: View, row: Row) -> bool:
+    """Whether its limit is another one than everybody's, which is none here."""
+    return bool(row["credit_limit"])
+
+
 def _children(view: View, row: Row) -> Any:
     return tuple(view.lookup("res.partner", "parent_id", row["id"]))
 
@@ -100,6 +120,7 @@ COMPANY = model(
         "parent_id": one("res.company", "Parent Company"), "partner_id": one("res.partner", "Partner"),
         "currency_id": one("res.currency", "Currency"), "vat": char("Tax ID"), "email": char("Email"),
         "phone": char("Phone"), "website": char("Website"), "company_registry": char("Company ID"), **_ADDRESS,
+        "account_use_credit_limit": boolean("Sales Credit Limit"),
         "country_code": counted("char", "Country Code", _country_code),
     },
     order="sequence,name",
@@ -147,7 +168,10 @@ PARTNER = model(
         "lang": char("Language", "en_US"), "tz": char("Timezone"), "category_id": many("res.partner.category", "Tags"),
         "user_id": one("res.users", "Salesperson"), "customer_rank": integer("Customer Rank"),
         "supplier_rank": integer("Supplier Rank"), "credit_limit": number("Credit Limit"),
-        "use_partner_credit_limit": boolean("Partner Limit"), "sale_warn_msg": text("Message for Sales Order"),
+        "use_partner_credit_limit": counted("boolean", "Partner Limit", _has_own_limit),
+        "show_credit_limit": counted("boolean", "Show Credit Limit", _shows_limit),
+        "currency_id": counted("many2one", "Currency", _currency, "res.currency"),
+        "sale_warn_msg": text("Message for Sales Order"),
         "property_payment_term_id": one("account.payment.term", "Customer Payment Terms"), **_ADDRESS,
         "country_code": counted("char", "Country Code", _country_code),
         "credit": counted("monetary", "Total Receivable", _credit), "debit": counted("monetary", "Total Payable", _debit),

@@ -77,6 +77,8 @@ def contact(books: Books, one: Contact, detail: Detail) -> Json:
         return found
     found |= {"Addresses": _addresses(one), "Phones": _phones(one), "ContactGroups": [], "ContactPersons": []}
     if detail >= Detail.PAGED:
+        if one.sales_terms:
+            found["PaymentTerms"] = {"Sales": dict(zip(("Day", "Type"), one.sales_terms, strict=True))}
         found["Balances"] = {
             name: dict(zip(("Outstanding", "Overdue"), books.outstanding(one, kind), strict=True))
             for name, kind in (("AccountsReceivable", "ACCREC"), ("AccountsPayable", "ACCPAY"))

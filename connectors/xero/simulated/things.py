@@ -37,6 +37,7 @@ class Contact:
     is_supplier: bool = False
     is_customer: bool = True
     currency: str = ""
+    sales_terms: tuple[int, str] | None = None  # day, and what it is counted from
     odd: dict[str, Any] = field(default_factory=dict)  # what the reference does not know
 
 

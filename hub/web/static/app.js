@@ -321,6 +321,7 @@ function tabBus() {
   const heard = new Set(); // who claimed since we asked
   let shown = null; // the last `show` of our own worker
   let timer = 0;
+  let asked = 0;
   const mine = () => (pinned.size ? Infinity : usedAt);
   const claim = () => channel.postMessage({ tab: me, seen: mine(), user: page.user });
   const elsewhere = () => [...claims.values()].some((seen) => seen > mine());
@@ -330,15 +331,17 @@ function tabBus() {
     else told.show(shown);
   };
   // A tab that was killed said no bye: who has only the badge asks whether the one with the card is still there.
-  setInterval(() => {
+  const ask = (patience) => {
     if (!shown?.calls.length || !elsewhere()) return;
     heard.clear();
     channel.postMessage({ ask: true, user: page.user });
-    setTimeout(() => {
+    clearTimeout(asked);
+    asked = setTimeout(() => {
       for (const tab of claims.keys()) if (!heard.has(tab)) claims.delete(tab);
       decide();
-    }, 1500);
-  }, 3000);
+    }, patience);
+  };
+  setInterval(() => ask(1500), 3000);
   near.onmessage = ({ data }) => {
     if (!pop) return;
     if (data.t !== "show") {
@@ -348,8 +351,8 @@ function tabBus() {
     const news = data.calls.some((call) => !shown?.calls.some((old) => old.call === call.call));
     shown = data;
     if (news) {
-      claims.clear(); // a tab that is no more makes no new claim
       claim();
+      ask(500); // until then the claims that are known hold: tabs hear of one call at different moments
     }
     clearTimeout(timer);
     timer = setTimeout(decide, news ? 60 : 0);

@@ -133,6 +133,10 @@ def tell_the_recorded_story(made: OdooSimulator) -> None:
     supplier = made.add_partner("Azure Interior", is_company=True, country="US")
     bought = made.purchase(supplier, [Item("Office Chair Black", Decimal("250.5"), Decimal(10))])
     made.confirm_purchase(bought)
+    made.change("res.company", made.company, account_use_credit_limit=True)
+    made.add_partner("Terms Ltd", is_company=True, credit_limit=Decimal("5000.5"),
+                     property_payment_term_id=made.add_term("30 Days", ("100", 30)))  # fmt: skip
+    made.add_partner("No Terms Ltd", is_company=True)
 
 
 @pytest.fixture

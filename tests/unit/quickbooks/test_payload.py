@@ -231,6 +231,9 @@ def test_customers_and_suppliers_have_ids_of_their_own() -> None:
     assert [mail.value for mail in party.emails] == ["Birds@intuit.example", "amy@birds.example"]
     assert [(phone.value, phone.label) for phone in party.phones] == [("(650) 555-3311", "work")]
     assert [place.value for place in party.addresses] == ["4581 Finch St., Bayshore, 94326"]
+    assert "payment_terms" not in party.more
+    termed = said_of(values("contacts", entities.CUSTOMER, {**one, "SalesTermRef": {"value": "3", "name": "Net 30"}}))
+    assert termed.more == {"payment_terms": "Net 30"}
     supplier = said_of(values("contacts", entities.VENDOR, {"DisplayName": "Bob"}))
     assert (supplier.remote_id, supplier.is_company, supplier.name) == ("vendor:17", False, "Bob")
 

@@ -236,6 +236,22 @@ def test_a_contact_is_a_company_unless_its_name_is_a_persons() -> None:
     assert (person["given"], person["family"]) == ("Sam", "Sonne")
 
 
+@pytest.mark.parametrize(
+    ("terms", "days", "text"),
+    [
+        ({"Sales": {"Day": 30, "Type": "DAYSAFTERBILLDATE"}, "Bills": {"Day": 7, "Type": "OFCURRENTMONTH"}}, 30, None),
+        ({"Sales": {"Day": 14, "Type": "DAYSAFTERBILLMONTH"}}, None, "14 days after the end of the invoice month"),
+        ({"Sales": {"Day": 20, "Type": "OFFOLLOWINGMONTH"}}, None, "20 of the following month"),
+        ({"Sales": {"Day": 28, "Type": "OFCURRENTMONTH"}}, None, "28 of the current month"),
+        ({"Bills": {"Day": 7, "Type": "DAYSAFTERBILLDATE"}}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_what_a_customer_is_to_pay_by(terms: dict[str, Any], days: int | None, text: str | None) -> None:
+    told = said_of(values("contacts", {**WHO, "UpdatedDateUTC": CHANGED, "PaymentTerms": terms})).more
+    assert (told.get("payment_terms_days"), told.get("payment_terms")) == (days, text)
+
+
 def test_the_organisation() -> None:
     told = {
         "OrganisationID": "o", "Name": "Acme", "LegalName": "Acme Ltd", "BaseCurrency": "NZD", "CountryCode": "NZ",
