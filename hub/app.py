@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, delete
 from sqlalchemy.orm import Session
 
 from hub import flow as flows
-from hub import log
+from hub import log, replays
 from hub.accounting import attachments, check
 from hub.connector.contract import Connector
 from hub.connector.stream import Lane, Remote
@@ -42,6 +42,7 @@ from hub.live.events import Live
 from hub.mail import blocks, files, write
 from hub.mail.deliver import MailKind
 from hub.mail.models import MailBlock, MailFile
+from hub.mapping.models import Replay
 from hub.meetings import book
 from hub.meetings import take as meetings
 from hub.meetings.deliver import MeetingKind
@@ -63,10 +64,12 @@ from hub.outbound.models import Outbox
 from hub.records.document import DOCUMENT
 from hub.records.mail import Attachment
 from hub.remotes import Remotes
+from hub.replays import Replayer
 from hub.security import sessions
 from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
 from hub.settings import Settings
+from hub.sources import Watcher
 from hub.store.base import now
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
@@ -271,11 +274,12 @@ def _workers(hub: Hub) -> Workers:
             Job("outbox", Outbox, outgoing.due, outgoing.deliver, first=outgoing.first),
             Job("photos", ContactPhoto, photos.due, photo_fetcher(hub).fetch, first=photos.first),
             Job("media", MessageMedia, message_media.due, media_fetcher(hub).fetch, first=message_media.first),
+            Job("replays", Replay, replays.due, replayer(hub).run),
             *([Job("notices", Notice, told.due, told.tell, first=told.first)] if told else []),
         ],
         [
             Turn("nightly", timedelta(days=1), nightly),
-            Turn("health", timedelta(minutes=1), health.refresh_all),
+            Turn("health", timedelta(minutes=1), partial(health.refresh_all, posted=health.posted(hub.connectors))),
             Turn("notices", timedelta(minutes=1), partial(follow_incidents, hub, can_tell=told is not None)),
             Turn("files", timedelta(days=1), partial(_purge_files, hub)),
             Turn("audits", timedelta(hours=1), audit.plan),
@@ -285,6 +289,7 @@ def _workers(hub: Hub) -> Workers:
             Turn("contacts", timedelta(minutes=1), partial(keep_contacts, hub)),
             Turn("leads", timedelta(seconds=10), _advance_leads),
             Turn("attachments", timedelta(minutes=2), then=partial(_take_attachments, hub)),
+            Turn("sources", timedelta(minutes=2), then=Watcher(hub.db, hub.flow).turn),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
         ],
         [
@@ -389,12 +394,20 @@ def _catalog(language: str) -> NullTranslations:
 
 def fetcher(hub: Hub) -> files.Fetcher:
     """Return what fetches the files of mails."""
-    return files.Fetcher(hub.db, hub.remotes.open, partial(_attachments_of, hub.flow), files.shelf(hub.settings))
+    return files.Fetcher(hub.db, hub.remotes.open, partial(_attachments_of, hub), files.shelf(hub.settings))
 
 
-def _attachments_of(flow: Flow, account: Account, raw: RawRecord) -> Sequence[Attachment]:
+def _attachments_of(hub: Hub, account: Account, raw: RawRecord) -> Sequence[Attachment]:
     """Return the files of a mail as one mailbox has it: providers number them each in their own way."""
-    return files.attachments(flows.values_of(flow, account, raw.stream, raw.payload, raw.remote_id))
+    return files.attachments(_values_of(hub, account, raw.stream, raw.payload, raw.remote_id))
+
+
+def _values_of(
+    hub: Hub, account: Account, stream: str, payload: Mapping[str, Any], remote_id: str
+) -> Mapping[str, Any]:
+    """Return what the mapping that counts makes of a payload that was just read."""
+    with hub.db.read() as session:
+        return flows.values_of(hub.flow, session, account, stream, payload, remote_id)
 
 
 def take_back(hub: Hub, lease: Lease) -> None:
@@ -424,6 +437,11 @@ def reader(hub: Hub, progress: Progress | None = None) -> Reader:
     return Reader(hub.db, hub.remotes.open, flows.Taker(hub.flow), progress=progress)
 
 
+def replayer(hub: Hub) -> Replayer:
+    """Return what runs mappings again over history."""
+    return Replayer(hub.db, hub.flow, lease_s=hub.settings.work.lease_s)
+
+
 def finder(hub: Hub) -> named.Finder:
     """Return what asks remotes for the records that their notifications named."""
     return named.Finder(hub.db, hub.remotes.open, flows.Taker(hub.flow))
@@ -434,7 +452,7 @@ def deliverer(hub: Hub) -> Deliverer:
     arrived, general = partial(flows.take_written, hub.flow), hub.settings.hub
     kinds: Mapping[str, Kind] = {
         write.KIND: MailKind(hub.db, arrived, general.language, general.time_zone),
-        book.KIND: MeetingKind(hub.db, arrived, partial(flows.values_of, hub.flow), general.time_zone),
+        book.KIND: MeetingKind(hub.db, arrived, partial(_values_of, hub), general.time_zone),
         in_step.KIND: contact_kind(hub),
         message_write.KIND: MessageKind(hub.db, arrived, general.region),
         feedback.KIND: StageKind(hub.db),
@@ -445,7 +463,7 @@ def deliverer(hub: Hub) -> Deliverer:
 def contact_kind(hub: Hub) -> ContactKind:
     """Return what brings contacts in step."""
     take = partial(flows.take_shared, hub.flow)
-    return ContactKind(hub.db, hub.flow.mapping, take, hub.settings.hub.region, hub.settings.hub.time_zone)
+    return ContactKind(hub.db, hub.flow.present, take, hub.settings.hub.region, hub.settings.hub.time_zone)
 
 
 def run_audit(hub: Hub, lease: Lease, *, lane: Lane = Lane.BACKFILL) -> audit.Audit:

@@ -4,19 +4,23 @@ Every step is safe to repeat, and all of them are one transaction. A record that
 its reason (its own savepoint rolls back) and the next one goes on; `hub replay`, or a retry, takes it again.
 """
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.accounting import allocations, businesses, payments, whose
+from hub.accounting import allocations, businesses, payments, sides, twins, whose
+from hub.accounting import said as accounting_said
 from hub.accounting import take as documents
 from hub.accounting.models import DocumentRow, PaymentRow
 from hub.connector.contract import Delivered
@@ -25,28 +29,38 @@ from hub.cti import missed
 from hub.cti.models import CallRow, LegRow
 from hub.cti.payload import CALLS, to_payload
 from hub.errors import MappingError, RecordError
+from hub.fields import incoming
+from hub.fields.incoming import Incoming
+from hub.fields.models import Of
 from hub.identity import in_step, link
 from hub.identity.callers import PHONE
 from hub.identity.models import NumberRule
-from hub.identity.said import said
+from hub.identity.said import PartyFields, said
 from hub.identity.transforms import TRANSFORMS
-from hub.intake import receive
+from hub.intake import accounts, receive
 from hub.intake.models import Account, RawRecord, RawState, StreamState
 from hub.intake.receive import NOWHERE, Shown
+from hub.leads import said as leads_said
 from hub.leads import spend
 from hub.leads import take as leads
 from hub.mail import take as mails
+from hub.mapping import preview, versions
 from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.load import read_folder
+from hub.mapping.targets import Target
+from hub.mapping.targets import targets as targets_of
 from hub.mapping.transforms import Context, Function, Registry
+from hub.mapping.trial import State, Stored, Tried, tried
 from hub.meetings import take as meetings
+from hub.meetings.copies import MeetingFields
 from hub.meetings.transforms import TRANSFORMS as MEETING_TRANSFORMS
+from hub.messages import said as messages_said
 from hub.messages import take as messages
 from hub.outbound import outbox
 from hub.outbound.plan import Subscriber, plan
 from hub.records.call import Call, Direction
-from hub.records.document import DOCUMENT, PAYMENT
+from hub.records.document import DOCUMENT, PAYMENT, Side
 from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
@@ -56,6 +70,8 @@ from hub.timeline.models import Interaction, Kind, Note, Participant, Task
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 HUB = "hub"  # folder of mappings for what the hub itself writes
 PAGE = 500  # records of one transaction in a replay
+SOME = 50  # records that a mapping is tried on before it is said how they fared
+MOST_KNOWN = 500  # mappings of administrators that a process remembers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,10 @@ class Flow:
     mappings: Mapping[tuple[str, str], RecordMapping]
     subscribers: Sequence[Subscriber] = ()
     _ledgers: frozenset[str] = field(init=False, default=frozenset())
+    # What administrators' versions make of a shipped mapping, or why they make nothing: read once, for they never change.
+    _written: dict[tuple[str, versions.Counting], RecordMapping | str] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         documents = ((of, mapping) for (of, _), mapping in self.mappings.items() if mapping.record == DOCUMENT)
@@ -76,7 +96,7 @@ class Flow:
         return self._ledgers
 
     def mapping(self, connector: str, stream: str) -> RecordMapping:
-        """Return the active mapping of a stream.
+        """Return the mapping of a stream as it is shipped; what its records become never changes.
 
         Raises:
             MappingError: nobody wrote one.
@@ -86,6 +106,44 @@ class Flow:
         if found is None:
             raise MappingError(f"There is no mapping mappings/{connector}/{kind}.toml.")
         return found
+
+    def present(self, session: Session, account: Account, stream: str) -> RecordMapping:
+        """Return the mapping that counts for an account's records of a stream: see `docs/decisions/0027-mappings.md`.
+
+        Raises:
+            MappingError: there is none, or what an administrator wrote no longer fits.
+        """
+        found = self.present_ones(session, account, [stream])[stream]
+        if isinstance(found, str):
+            raise MappingError(found)
+        return found
+
+    def present_ones(
+        self, session: Session, account: Account, streams: Collection[str]
+    ) -> dict[str, RecordMapping | str]:
+        """Return the mapping that counts for each of some streams, or why there is none; one look at the database."""
+        kinds = {stream: stream.partition(":")[0] for stream in streams}
+        counting = versions.counting(session, account.connector, set(kinds.values()), account.id) if kinds else {}
+        return {
+            stream: self._counts(session, account, stream, counting.get(kind, versions.NOTHING))
+            for stream, kind in kinds.items()
+        }
+
+    def _counts(
+        self, session: Session, account: Account, stream: str, counts: versions.Counting
+    ) -> RecordMapping | str:
+        try:
+            shipped = self.mapping(account.connector, stream)
+            if counts == versions.NOTHING:
+                return shipped
+            key = (f"{account.connector} {shipped.sha256}", counts)
+            if key not in self._written:
+                if len(self._written) >= MOST_KNOWN:
+                    self._written.clear()
+                self._written[key] = _read_counting(session, counts, shipped)
+            return self._written[key]
+        except MappingError as error:
+            return str(error)
 
     def contact_streams(self, connector: str) -> frozenset[str]:
         """Return which streams of a connector are contacts."""
@@ -98,6 +156,13 @@ class Flow:
             return self.mapping(connector, stream).record
         except MappingError:
             return ""
+
+
+def _read_counting(session: Session, counts: versions.Counting, shipped: RecordMapping) -> RecordMapping | str:
+    try:
+        return versions.read_counting(session, counts, shipped)
+    except MappingError as error:
+        return str(error)
 
 
 def open_flow(
@@ -168,28 +233,46 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
         How many were taken; the others are set aside, the reason is in their rows.
     """
     kinds: dict[str, list[Mapped]] = defaultdict(list)
+    mappings, context = flow.present_ones(session, account, {raw.stream for raw in raws}), _context(flow, account)
+    defined = incoming.load(session)
     for raw in raws:
         try:
-            mapping = flow.mapping(account.connector, raw.stream)
+            mapping = mappings[raw.stream]
+            if isinstance(mapping, str):
+                raise MappingError(mapping)
             if mapping.record not in _KINDS:
                 raise RecordError(f"no kind of record is called {mapping.record!r}")
-            values = values_of(flow, account, raw.stream, raw.payload, raw.remote_id)
+            made = apply(mapping, raw.payload, context, record_id=raw.remote_id)
+            values, fields = _split(defined, mapping, made, context, raw.remote_id)
         except RecordError as error:
             _set_aside(raw, str(error))
         else:
-            kinds[mapping.record].append(Mapped(raw, values, mapping.sha256))
+            kinds[mapping.record].append(Mapped(raw, values, mapping, fields, defined))
     return sum(_take(flow, session, account, kind, batch) for kind, batch in kinds.items())
 
 
+def _split(
+    defined: Incoming | None, mapping: RecordMapping, values: Mapping[str, Any], context: Context, record_id: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Part what a mapping made: the hub's own fields, and those that administrators defined, as they are kept.
+
+    Raises:
+        RecordError: one of these does not take its value.
+    """
+    if defined is None:
+        return values, incoming.NOTHING
+    return defined.split(mapping.record, values, region=context.region or "", record_id=record_id)
+
+
 def values_of(
-    flow: Flow, account: Account, stream: str, payload: Mapping[str, Any], remote_id: str
+    flow: Flow, session: Session, account: Account, stream: str, payload: Mapping[str, Any], remote_id: str
 ) -> Mapping[str, Any]:
-    """Return what the active mapping makes of a payload.
+    """Return what the mapping that counts makes of a payload.
 
     Raises:
         MappingError: there is no mapping, or it cannot be mapped.
     """
-    return apply(flow.mapping(account.connector, stream), payload, _context(flow, account), record_id=remote_id)
+    return apply(flow.present(session, account, stream), payload, _context(flow, account), record_id=remote_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +315,9 @@ class Mapped:
 
     raw: RawRecord
     values: Mapping[str, Any]
-    mapping_hash: str
+    mapping: RecordMapping
+    fields: Mapping[str, Any] = field(default_factory=dict)  # that administrators defined; None: it has nothing there
+    defined: Incoming | None = None  # how they are read; None: there are none
 
 
 def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequence[Mapped]) -> int:
@@ -250,7 +335,7 @@ def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequ
         return 0
     settled: dict[tuple[RawState, str], list[RawRecord]] = defaultdict(list)
     for one, state in zip(batch, states, strict=True):
-        settled[state, one.mapping_hash].append(one.raw)
+        settled[state, one.mapping.sha256].append(one.raw)
     for (state, mapping_hash), some in settled.items():
         receive.settle(session, some, state, mapping_hash)
     return len(batch)
@@ -266,10 +351,14 @@ def _calls(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
     query = select(CallRow).where(
         CallRow.account_id == account.id, CallRow.key.in_([one.raw.remote_id for one in batch])
     )
+    if defined := _defined(batch, Of.CALL):  # somebody may be filling a field in at this moment
+        query = query.order_by(CallRow.id).with_for_update().execution_options(populate_existing=True)
     rows = {row.key: row for row in session.scalars(query)}
     for one in batch:
         if one.raw.remote_id not in rows:
             raise RecordError(f"record {one.raw.remote_id}: its call is no longer there")
+        if defined is not None:
+            _fill(rows[one.raw.remote_id], one, defined)
     members = _members(session, account.id, list(rows.values()))
     ignored = _ignored(session, {row.number for row in rows.values()})
     missed.settle(session, [call for call in rows.values() if call.number not in ignored], members)
@@ -286,6 +375,20 @@ def _calls(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
         call.interaction_id = entry.id
         _tell_others(flow, session, account, one.raw, entry)
     return states
+
+
+def _defined(batch: Sequence[Mapped], of: Of) -> Incoming | None:
+    """Return how the fields of a kind of record come in, where there are any."""
+    defined = batch[0].defined
+    return defined if defined is not None and defined.has(of) else None
+
+
+def _fill(call: CallRow, one: Mapped, defined: Incoming) -> None:
+    """Give a call what its exchange says of the fields that administrators defined."""
+    defaults, is_new = defined.defaults(Of.CALL), call.interaction_id is None
+    after = incoming.merged(call.fields, call.fields_here, one.fields, defaults, is_new=is_new)
+    if after != call.fields:
+        call.fields = after
 
 
 def _is_shown(flow: Flow, session: Session, call: CallRow) -> bool:
@@ -313,12 +416,24 @@ class CallFields(BaseModel):
     name: object = Field(default=None, exclude=True)
 
 
-def _interaction(call: CallRow, values: Mapping[str, Any], members: Sequence[int]) -> Record:
+def _call(values: Mapping[str, Any]) -> CallFields:
+    """Read what a mapping made of a call.
+
+    Raises:
+        RecordError: it made something else of it.
+    """
     try:
-        fields = CallFields.model_validate(values)
+        return CallFields.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
-        raise RecordError(f"record {call.key}: what the mapping makes of it is no call: {wrong}") from error
+        raise RecordError(f"what the mapping makes of it is no call: {wrong}") from error
+
+
+def _interaction(call: CallRow, values: Mapping[str, Any], members: Sequence[int]) -> Record:
+    try:
+        fields = _call(values)
+    except RecordError as error:
+        raise RecordError(f"record {call.key}: {error}") from error
     talk_s = fields.talk_s or 0.0
     # What the shipped mapping does not know an administrator may add: it goes into the detail as it is.
     extra = {key: value for key, value in (fields.model_extra or {}).items() if value is not None}
@@ -445,8 +560,8 @@ def _withdraw_mails(flow: Flow, session: Session, account: Account, raws: Sequen
 
 def _leads(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
     """Put leads into the inbox, and on the timelines of whoever they are from."""
-    given = [leads.Given(one.raw, one.values) for one in batch]
-    return leads.take(session, account, given, region=_region(flow, account))
+    given = [leads.Given(one.raw, one.values, one.fields) for one in batch]
+    return leads.take(session, account, given, region=_region(flow, account), defined=batch[0].defined)
 
 
 def _ad_spend(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
@@ -493,9 +608,9 @@ def _lose_businesses(flow: Flow, session: Session, account: Account, raws: Seque
 
 def _documents(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
     """Put documents on the timelines of whoever they are for."""
-    given = [documents.Given(one.raw, one.values) for one in batch]
-    contacts = _contacts_of(flow, session, account)
-    return documents.take(session, account, given, contacts=contacts, zone=_zone(flow, account))
+    given = [documents.Given(one.raw, one.values, one.fields) for one in batch]
+    contacts, defined = _contacts_of(flow, session, account), _defined(batch, Of.DOCUMENT)
+    return documents.take(session, account, given, contacts=contacts, zone=_zone(flow, account), defined=defined)
 
 
 def _lose_documents(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
@@ -551,10 +666,13 @@ def _contacts_of(flow: Flow, session: Session, account: Account) -> whose.Contac
 
 def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
     """Say whose contacts are: of customers who are there already, or of new ones."""
-    given = [link.Given(one.raw, one.values) for one in batch]
-    both_ways = _both_ways(flow, account, batch[0].raw.stream)
+    given = [link.Given(one.raw, one.values, one.fields) for one in batch]
+    both_ways = _both_ways(account, batch[0].mapping)
     first = in_step.is_first_pass(session, account, batch[0].raw.container or batch[0].raw.stream)
-    states = link.take(session, account, given, region=_region(flow, account), both_ways=both_ways, first=first)
+    states = link.take(
+        session, account, given, region=_region(flow, account), both_ways=both_ways, first=first,
+        more=incoming.of_parties(batch[0].defined),
+    )  # fmt: skip
     streams = flow.contact_streams(account.connector)
     whose.adopt(session, account, [one.raw.remote_id for one in batch], streams)
     return states
@@ -566,23 +684,29 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
     shown = _shown(session, account, records, written.remote_id)
     [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
-    mapping, region = flow.mapping(account.connector, records), _region(flow, account)
-    values = apply(mapping, raw.payload, _context(flow, account), record_id=raw.remote_id)
-    both_ways, raw.error = _both_ways(flow, account, records), ""
+    mapping, region = flow.present(session, account, records), _region(flow, account)
+    context, defined = _context(flow, account), incoming.load(session)
+    made = apply(mapping, raw.payload, context, record_id=raw.remote_id)
+    values, fields = _split(defined, mapping, made, context, raw.remote_id)
+    both_ways, raw.error = _both_ways(account, mapping), ""
     [raw.state] = link.take(
-        session, account, [link.Given(raw, values)], region=region, both_ways=both_ways, writing=True
-    )
+        session, account, [link.Given(raw, values, fields)], region=region, both_ways=both_ways, writing=True,
+        more=incoming.of_parties(defined),
+    )  # fmt: skip
     raw.mapping_hash, raw.applied_at = mapping.sha256, now()
 
 
 def keep_in_step(flow: Flow, session: Session, account: Account, stream: str) -> None:
     """Begin to keep the contacts of an address book in step, as they are now; those that are already stay as they are."""
     context, after = _context(flow, account), 0
+    mapping = flow.present_ones(session, account, [stream])[stream]
+    if isinstance(mapping, str):
+        return  # whoever wrote it is told by the records that wait
     while strangers := in_step.strangers(session, account, stream, after=after):
         ours = in_step.of_parties(session, {party for _, _, party in strangers})
         for one, raw, party in strangers:
             try:
-                values = apply(flow.mapping(account.connector, raw.stream), raw.payload, context)
+                values = apply(mapping, raw.payload, context)
                 in_step.begin(session, one, said(values), ours[party.id])
             except RecordError:
                 continue  # it waits, visibly, and is kept in step when it could be read
@@ -590,11 +714,11 @@ def keep_in_step(flow: Flow, session: Session, account: Account, stream: str) ->
         after = strangers[-1][0].id
 
 
-def _both_ways(flow: Flow, account: Account, stream: str) -> AbstractSet[str]:
+def _both_ways(account: Account, mapping: RecordMapping) -> AbstractSet[str]:
     """Return the fields of contacts that an account also writes to."""
     if not in_step.writes(account):
         return frozenset()
-    return in_step.policies(flow.mapping(account.connector, stream), "").keys()
+    return in_step.policies(mapping, "").keys()
 
 
 def _region(flow: Flow, account: Account) -> str:
@@ -641,29 +765,180 @@ def _nothing(flow: Flow, session: Session, account: Account, raws: Sequence[RawR
     """What is made of such a record stays."""
 
 
+Reader = Callable[[Mapping[str, Any]], object]
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What is done with records of one kind: new or changed, gone at the remote, not for the hub after all."""
+    """What is done with records of one kind: new or changed, gone at the remote, not for the hub after all.
+
+    Attributes:
+        read: what the next step begins with, and what it refuses (RecordError) before it looks at anything else; pure.
+        model: names the hub's fields of such a record.
+    """
 
     take: Take
     lose: Lose = _nothing
     withdraw: Lose = _nothing
+    read: Reader = field(kw_only=True)
+    model: type[BaseModel] = field(kw_only=True)
 
+
+def _document(values: Mapping[str, Any]) -> object:
+    """Read a document; whose side of it is ours, where it does not say so, decides only who knows our legal entities."""
+    is_undecided = sides.is_undecided(values)
+    return accounting_said.document({**values, "side": str(Side.SALE)} if is_undecided else values)
+
+
+# Where a source says no moment, the one that it came at counts; for reading alone any will do.
+_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
 _KINDS = {
-    "ad_spend": Steps(_ad_spend),
-    "allocation": Steps(_allocations, _lose_allocations, _lose_allocations),
-    "business": Steps(_businesses, _lose_businesses),
-    "call": Steps(_calls),
-    "document": Steps(_documents, _lose_documents, _withdraw_documents),
-    "lead": Steps(_leads),
-    "mail": Steps(_mails, _lose_mails, _withdraw_mails),
-    "meeting": Steps(_meetings, _lose_meetings, _lose_meetings),
-    "message": Steps(_messages, withdraw=_withdraw_messages),
-    "message_status": Steps(_message_statuses),
-    "party": Steps(_parties, _lose_parties, _withdraw_parties),
-    "payment": Steps(_payments, _lose_payments, _withdraw_payments),
-}
+    "ad_spend": Steps(_ad_spend, read=spend.said, model=spend.SpendFields),
+    "allocation": Steps(
+        _allocations, _lose_allocations, _lose_allocations,
+        read=accounting_said.allocation, model=accounting_said.AllocationFields,
+    ),
+    "business": Steps(
+        _businesses, _lose_businesses, read=accounting_said.business, model=accounting_said.BusinessFields
+    ),
+    "call": Steps(_calls, read=_call, model=CallFields),
+    "document": Steps(
+        _documents, _lose_documents, _withdraw_documents, read=_document, model=accounting_said.DocumentFields
+    ),
+    "lead": Steps(_leads, read=partial(leads_said.said, received_at=_ONCE), model=leads_said.LeadFields),
+    "mail": Steps(_mails, _lose_mails, _withdraw_mails, read=mails.said, model=mails.MailFields),
+    "meeting": Steps(_meetings, _lose_meetings, _lose_meetings, read=meetings.said, model=MeetingFields),
+    "message": Steps(
+        _messages, withdraw=_withdraw_messages,
+        read=partial(messages_said.said, received_at=_ONCE), model=messages_said.MessageFields,
+    ),
+    "message_status": Steps(
+        _message_statuses,
+        read=partial(messages_said.said_status, received_at=_ONCE), model=messages_said.StatusFields,
+    ),
+    "party": Steps(_parties, _lose_parties, _withdraw_parties, read=said, model=PartyFields),
+    "payment": Steps(
+        _payments, _lose_payments, _withdraw_payments,
+        read=accounting_said.payment, model=accounting_said.PaymentFields,
+    ),
+}  # fmt: skip
+
+
+# --- Trying a mapping ---------------------------------------------------------------------------------------------
+
+
+def targets(record: str) -> tuple[Target, ...]:
+    """Return the hub's own fields of a kind of record; none where there is no such kind."""
+    return targets_of(_KINDS[record].model) if record in _KINDS else ()
+
+
+def candidate(
+    flow: Flow, session: Session, scope: versions.Scope, document: Any, account: Account | None = None
+) -> RecordMapping:
+    """Return the mapping that would count if a document were published.
+
+    Args:
+        account: for whose records; of a version of the whole connector, its overlay stands on top. None: without one.
+
+    Raises:
+        versions.UnfitError: it does not fit.
+        MappingError: nothing is shipped for the stream.
+    """
+    shipped = flow.mapping(scope.connector, scope.stream)
+    return versions.fitting(session, scope, document, shipped=shipped, account_id=account.id if account else None)
+
+
+def try_out(
+    flow: Flow,
+    session: Session,
+    account: Account,
+    stream: str,
+    candidate: RecordMapping,
+    *,
+    limit: int,
+    after: int = 0,
+) -> Iterator[list[Tried]]:
+    """Try a mapping on stored records of an account, newest first, beside the one that counts; nothing is written.
+
+    Whoever asks goes on from page to page for as long as somebody waits for it.
+
+    Args:
+        stream: kind of records, all its containers with it, or one container's.
+        limit: so many records at most.
+        after: id of the last raw record of an earlier try, to go on behind it.
+
+    Raises:
+        MappingError: there is no mapping of such records.
+    """
+    steps = _KINDS.get(candidate.record)
+    if steps is None:
+        raise MappingError(f"no kind of record is called {candidate.record!r}")
+    live, context = flow.present_ones(session, account, [stream])[stream], _context(flow, account)
+    read = _reader(incoming.load(session), candidate, context, steps.read)
+    which, left = again(flow, account, stream), limit
+    while left > 0:
+        ids = _newest(session, which, after, min(SOME, left))
+        if not ids:
+            return
+        rows = {raw.id: raw for raw in session.scalars(select(RawRecord).where(RawRecord.id.in_(ids)))}
+        yield [tried(_stored_record(rows[one]), live, candidate, context, read) for one in ids if one in rows]
+        for raw in rows.values():
+            session.expunge(raw)  # a payload may be large, and nobody needs it twice
+        after, left = ids[-1], left - len(ids)
+
+
+def _reader(defined: Incoming | None, mapping: RecordMapping, context: Context, read: Reader) -> Reader:
+    """Return what reads a record as `process` does: the fields that administrators defined, then the rest."""
+    if defined is None:
+        return read
+    return lambda values: read(_split(defined, mapping, values, context, str(values.get("remote_id") or ""))[0])
+
+
+def look(flow: Flow, account: Account, mapping: RecordMapping, payload: Any) -> dict[str, preview.Shown]:
+    """Show what a mapping makes of one record of an account, field by field, however many of them fail."""
+    return preview.look(mapping, payload, _context(flow, account))
+
+
+def refusal(record: str, values: Mapping[str, Any]) -> str:
+    """Return why the next step would not take what a mapping made; empty: it takes it."""
+    steps = _KINDS.get(record)
+    if steps is None:
+        return f"no kind of record is called {record!r}"
+    try:
+        steps.read(values)
+    except RecordError as error:
+        return str(error)
+    return ""
+
+
+def _newest(session: Session, which: ColumnElement[bool], after: int, limit: int) -> Sequence[int]:
+    """Return the ids of a page of records, those that came last first."""
+    query = select(RawRecord.id).where(which)
+    behind = session.execute(select(RawRecord.received_at).where(RawRecord.id == after)).scalar() if after else None
+    if behind is not None:
+        is_older = (RawRecord.received_at == behind) & (RawRecord.id < after)
+        query = query.where(is_older | (RawRecord.received_at < behind))
+    return session.scalars(query.order_by(RawRecord.received_at.desc(), RawRecord.id.desc()).limit(limit)).all()
+
+
+def _stored_record(raw: RawRecord) -> Stored:
+    state = {RawState.APPLIED: State.APPLIED, RawState.FILTERED: State.FILTERED}.get(RawState(raw.state), State.WAITING)
+    if state is State.FILTERED and raw.error == link.EMPTY:
+        state = State.EMPTY
+    return Stored(raw.id, str(raw.public_id), raw.remote_id, raw.payload, state)
+
+
+# --- Never again --------------------------------------------------------------------------------------------------
+
+
+def remove(session: Session, account: Account) -> None:
+    """Forget a connection and its secrets (`accounts.remove`); of debts that another one knows too, that one's count now."""
+    twins.begin(session)
+    accounts.remove(session, account)
+    versions.let_go(session, account.id)
+    session.flush()
+    twins.settle_account(session, account.id)
 
 
 # --- Again --------------------------------------------------------------------------------------------------------
@@ -706,13 +981,80 @@ def replay(flow: Flow, session: Session, account: Account, stream: str | None, *
     Returns:
         (id of the last record, applied, set aside); an id of 0: there are no more.
     """
-    query = select(RawRecord).where(
-        RawRecord.account_id == account.id, RawRecord.id > after, RawRecord.gone_at.is_(None)
-    )
-    query = query.where(RawRecord.stream == stream) if stream else query.where(_is_mapped(flow))
-    rows = session.scalars(query.order_by(RawRecord.id).limit(PAGE)).all()
+    ids = stored(session, again(flow, account, stream or ""), after=after)
+    applied, aside = take_again(flow, session, account, ids)
+    return (ids[-1] if ids else 0), applied, aside
+
+
+def again(flow: Flow, account: Account, stream: str = "", since: datetime | None = None) -> ColumnElement[bool]:
+    """Say which stored records a mapping is run over again.
+
+    Args:
+        stream: kind of records, all its containers with it, or one container's; empty: all of which there is a mapping.
+        since: only what was received from then on.
+    """
+    which = (RawRecord.account_id == account.id) & RawRecord.gone_at.is_(None)
+    one = or_(RawRecord.stream == stream, RawRecord.stream.startswith(f"{stream}:", autoescape=True))
+    which &= one if stream else _is_mapped(flow)
+    return which if since is None else which & (RawRecord.received_at >= since)
+
+
+def streams(session: Session, account_id: int) -> list[str]:
+    """Return the streams that an account ever sent records of; by an index, however many records there are."""
+    found: list[str] = []
+    while True:
+        query = select(func.min(RawRecord.stream)).where(RawRecord.account_id == account_id)
+        following = session.scalar(query.where(RawRecord.stream > found[-1]) if found else query)
+        if following is None:
+            return found
+        found.append(following)
+
+
+def mapped_otherwise(flow: Flow, session: Session, account: Account, before: datetime) -> ColumnElement[bool]:
+    """Say which records another mapping made what they are than the one that counts: they came while one was published.
+
+    Args:
+        before: of records that were set aside it is not known which mapping did; those received until then count too.
+    """
+    kinds = {kind for of, kind in flow.mappings if of in {account.connector, HUB}}
+    aside = (RawRecord.state == RawState.SET_ASIDE) & (RawRecord.received_at <= before)
+    found: list[ColumnElement[bool]] = [aside]
+    for kind, mapping in flow.present_ones(session, account, kinds).items():
+        if not isinstance(mapping, str):
+            one = or_(RawRecord.stream == kind, RawRecord.stream.startswith(f"{kind}:", autoescape=True))
+            found.append(one & (RawRecord.state != RawState.SET_ASIDE) & (RawRecord.mapping_hash != mapping.sha256))
+    return or_(*found)
+
+
+def stored(session: Session, which: ColumnElement[bool], *, after: int, limit: int = PAGE) -> Sequence[int]:
+    """Return the ids of the next page of stored records, oldest first; finding them needs no right to write."""
+    query = select(RawRecord.id).where(RawRecord.id > after, which)
+    return session.scalars(query.order_by(RawRecord.id).limit(limit)).all()
+
+
+def take_again(flow: Flow, session: Session, account: Account, ids: Sequence[int]) -> tuple[int, int]:
+    """Run the present mapping over stored records.
+
+    They are locked first: whoever takes a new payload of one in at this moment is waited for, and counts.
+
+    Returns:
+        How many were applied, and how many set aside.
+    """
+    query = select(RawRecord).where(RawRecord.id.in_(ids), RawRecord.gone_at.is_(None))
+    rows = session.scalars(query.order_by(RawRecord.id).with_for_update()).all()
     applied = process(flow, session, account, rows)
-    return (rows[-1].id if rows else 0), applied, len(rows) - applied
+    return applied, len(rows) - applied
+
+
+def fingerprint(flow: Flow, session: Session, account: Account) -> str:
+    """Hash what the hub's fields of an account's records depend on, besides the records."""
+    kinds = {kind for of, kind in flow.mappings if of in {account.connector, HUB}}
+    counting = flow.present_ones(session, account, kinds)
+    mappings = {kind: one if isinstance(one, str) else one.sha256 for kind, one in counting.items()}
+    context = _context(flow, account)
+    account_says = (context.region, context.time_zone, sorted(context.private_labels))
+    said = repr((sorted(mappings.items()), *account_says, incoming.mark(session)))
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def retry(session: Session, raw: RawRecord) -> None:

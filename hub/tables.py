@@ -2,10 +2,12 @@
 
 from hub.accounting import models as accounting
 from hub.cti import models as cti
+from hub.fields import models as fields
 from hub.identity import models as identity
 from hub.intake import models as intake
 from hub.leads import models as leads
 from hub.mail import models as mail
+from hub.mapping import models as mapping
 from hub.meetings import models as meetings
 from hub.messages import models as messages
 from hub.notice import models as notice
@@ -17,10 +19,12 @@ from hub.work import models as work
 __all__ = [
     "accounting",
     "cti",
+    "fields",
     "identity",
     "intake",
     "leads",
     "mail",
+    "mapping",
     "meetings",
     "messages",
     "notice",

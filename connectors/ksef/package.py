@@ -12,6 +12,7 @@ import re
 import secrets
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -25,6 +26,9 @@ from hub.connector.einvoice.safe import LARGEST
 from hub.errors import RetryLaterError
 
 MOST_PARTS, MOST_ENTRIES = 200, 10_100  # KSeF: 10,000 invoices, 1 GB, in parts of 50 MB
+LARGEST_PACKAGE = 2 * 2**30  # bytes
+AT_ONCE = 128 * 2**20  # bytes of invoices that are held at once, and the last one
+_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _LARGEST_LIST = 64 * 2**20  # bytes of _metadata.json
 _LIST = "_metadata.json"
 _BITS = 128  # of a block of AES
@@ -82,6 +86,8 @@ def assembled(parts: Sequence[Any], secret: Secret, download: Callable[[str], by
             if hash_of(sealed) != part["encryptedPartHash"]:
                 raise RetryLaterError(f"{_BROKEN}: a part has another hash")
             whole.write(secret.opened(sealed))
+            if whole.tell() > LARGEST_PACKAGE:
+                raise RetryLaterError(f"{_BROKEN}: it is larger than any")
     except (KeyError, TypeError, ValueError) as error:
         whole.close()
         raise RetryLaterError(f"{_BROKEN}: a part cannot be decrypted or is not described") from error
@@ -103,6 +109,10 @@ class Packed:
 def invoices(whole: IO[bytes], begin: int, most: int) -> tuple[list[Packed], int]:
     """Return some invoices of a package, in the order of their numbers, and how many there are in all.
 
+    Args:
+        begin: how many to pass over.
+        most: how many, or fewer: as many as fit into `AT_ONCE`, at least one.
+
     Raises:
         RetryLaterError: it is no such package.
     """
@@ -111,11 +121,14 @@ def invoices(whole: IO[bytes], begin: int, most: int) -> tuple[list[Packed], int
             files = _files(archive)
             listed = _list_of(archive)
             names = sorted(files)
-            found = [
-                Packed(name, _content(archive, files[name]), listed.get(name, ("", ""))[1])
-                for name in names[begin : begin + most]
-            ]
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            found: list[Packed] = []
+            left = AT_ONCE
+            for name in names[begin : begin + most]:
+                if left <= 0:
+                    break
+                found.append(Packed(name, _content(archive, files[name]), listed.get(name, ("", ""))[1]))
+                left -= len(found[-1].data)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
         raise RetryLaterError(f"{_BROKEN}: {type(error).__name__}") from error
     for one in found:
         if one.number in listed and listed[one.number][0] != hash_of(one.data):
@@ -140,6 +153,8 @@ def _files(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, largest: int = LARGEST) -> bytes:
     """Unpack a file; what is larger than any invoice is cut, and refused by whoever reads it."""
+    if entry.compress_type not in _PACKED:
+        raise ValueError("it is packed in another way")
     with archive.open(entry) as file:
         return file.read(largest + 1)
 

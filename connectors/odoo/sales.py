@@ -7,6 +7,7 @@ https://github.com/odoo/odoo/blob/19.0/addons/stock/models/stock_picking.py
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from connectors.odoo.client import Client, Domain, Row
 from connectors.odoo.joined import companies, is_unwanted, parties, wanted_companies
@@ -45,17 +46,10 @@ def _refused_delivery(settings: OdooSettings, row: Row) -> str:
     return _refused(settings, row) or ("" if row.get("picking_type_code") in {"incoming", "outgoing"} else "internal")
 
 
-def _order_joined(client: Client, rows: Sequence[Row]) -> None:
+def _order_joined(client: Client, rows: Sequence[Row], *, lines: str) -> None:
     parties(client, rows)
     companies(client, rows)
-    with_texts(client, rows, "order_line", "sale.order.line")
-    _with_invoices(client, rows)
-
-
-def _purchase_joined(client: Client, rows: Sequence[Row]) -> None:
-    parties(client, rows)
-    companies(client, rows)
-    with_texts(client, rows, "order_line", "purchase.order.line")
+    with_texts(client, rows, "order_line", lines)
     _with_invoices(client, rows)
 
 
@@ -96,7 +90,7 @@ ORDERS = Kind(
     ),
     domain=_orders,
     refused=_refused_order,
-    joined=_order_joined,
+    joined=partial(_order_joined, lines="sale.order.line"),
 )  # fmt: skip
 PURCHASES = Kind(
     records="purchases",
@@ -110,7 +104,7 @@ PURCHASES = Kind(
     ),
     domain=wanted_companies,
     refused=_refused,
-    joined=_purchase_joined,
+    joined=partial(_order_joined, lines="purchase.order.line"),
 )  # fmt: skip
 DELIVERIES = Kind(
     records="deliveries",

@@ -5,6 +5,7 @@ https://www.odoo.com/documentation/18.0/developer/reference/external_api.html
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -113,7 +114,7 @@ class Json2:
         return Answer(told, posted.asked_at)
 
 
-class _Rpc:
+class _Rpc(ABC):
     """What the two older protocols share: who is let in has a number, and methods are called by `execute_kw`."""
 
     def __init__(self, door: Door, key: str = "", uid: int = 0) -> None:
@@ -141,8 +142,9 @@ class _Rpc:
     def _execute(self, model: str, *arguments: Any) -> Answer:
         return self._service("object", "execute_kw", model, *arguments)
 
+    @abstractmethod
     def _service(self, service: str, method: str, model: str, *arguments: Any) -> Answer:
-        raise NotImplementedError
+        """Call a service; the model is the one that an error is about."""
 
 
 class JsonRpc(_Rpc):

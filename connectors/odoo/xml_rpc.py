@@ -46,7 +46,7 @@ def decoded(content: bytes) -> Any:
     reader = _Exact()
     try:
         text = content.decode()
-        if "<!" in text.partition("<methodResponse")[0]:
+        if "<!DOCTYPE" in text:  # in a text of an answer it would be written with &lt;
             raise ValueError("a document type")
         parser = xml.ExpatParser(reader)
         parser.feed(text)

@@ -108,9 +108,10 @@ class Client:
         # Names of our own, and digits; the language of these queries can only read.
         return self.query(f"select {what} from {entity}{condition}{place} maxresults {most}")  # noqa: S608 - see above
 
-    def count(self, entity: str) -> int:
-        """Ask how many there are. Raises as `query`."""
-        total = self.query(f"select count(*) from {entity}")["QueryResponse"].get("totalCount", 0)  # noqa: S608 - a name of ours
+    def count(self, entity: str, where: str = "") -> int:
+        """Ask how many there are, `where` as of `select`. Raises as `query`."""
+        condition = f" where {where}" if where else ""
+        total = self.query(f"select count(*) from {entity}{condition}")["QueryResponse"].get("totalCount", 0)  # noqa: S608 - see above
         if not isinstance(total, int) or isinstance(total, bool):
             raise ShapeError(f"{_WHOSE} has no count")
         return total

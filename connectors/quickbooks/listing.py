@@ -7,7 +7,7 @@ where nothing new comes and QuickBooks counts as many as there are positions; an
 Source: https://developer.intuit.com/app/developer/qbo/docs/learn/explore-the-quickbooks-online-api/data-queries#pagination
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,8 @@ class Part:
     time: str = ""  # the server's clock when it answered
 
 
-def part(client: Client, entity: str, place: Place, *, what: str = "*", size: int = SIZE) -> Part:
-    """Ask for the page at a place.
+def part(client: Client, entity: str, place: Place, *, what: str = "*", where: str = "", size: int = SIZE) -> Part:
+    """Ask for the page at a place; `where` as of `Client.select`.
 
     Raises:
         CursorExpired: more was deleted meanwhile than two pages have in common.
@@ -60,14 +60,14 @@ def part(client: Client, entity: str, place: Place, *, what: str = "*", size: in
     """
     known, start, is_lost = frozenset(place.known), place.start, False
     for attempt in range(1, ASKS + 1):
-        answer = client.select(entity, what, start=start, most=size)
+        answer = client.select(entity, what, where=where, start=start, most=size)
         found = objects_of(answer["QueryResponse"], entity)
         ids = [id_of(one) for one in found]
         if answer["QueryResponse"].get("startPosition", start) != start:
             continue
         is_lost = bool(known) and start > 1 and known.isdisjoint(ids)
         if is_lost:
-            start = _before(client, entity, place, start) if attempt >= SAME else start
+            start = _before(client.count(entity, where), place, start) if attempt >= SAME else start
             continue
         new = [one for one, remote_id in zip(found, ids, strict=True) if remote_id not in known]
         time = str(answer.get("time", ""))
@@ -77,7 +77,7 @@ def part(client: Client, entity: str, place: Place, *, what: str = "*", size: in
             return Part(new, Place(start + len(ids) - again, seen, again, len(ids)), time)
         # More that is known than two pages share is an older page; else it is the end, if there are no more than so many.
         is_old = len(ids) > place.again + place.start - start
-        if not is_old and client.count(entity) == start - 1 + len(ids):
+        if not is_old and client.count(entity, where) == start - 1 + len(ids):
             return Part((), None, time)
         start += len(ids) - 1 if start < place.start else 0
     if is_lost:
@@ -87,21 +87,23 @@ def part(client: Client, entity: str, place: Place, *, what: str = "*", size: in
     )
 
 
-def _before(client: Client, entity: str, place: Place, start: int) -> int:
+def _before(total: int, place: Place, start: int) -> int:
     """Return where what is known may stand now: at the end of a list that became shorter, or further up."""
-    total = client.count(entity)
     return max(1, total - place.again + 1 if total < start else start - max(1, place.shown - place.again))
 
 
 def ids(client: Client, entity: str) -> frozenset[str]:
     """Return the ids of all there are. Raises as `part`."""
-    found: set[str] = set()
+    return frozenset(id_of(one) for one in every(client, entity, what="Id"))
+
+
+def every(client: Client, entity: str, *, what: str = "*", where: str = "") -> Iterator[Mapping[str, Any]]:
+    """Yield all there are. Raises as `part`."""
     place: Place | None = Place()
     while place is not None:
-        page = part(client, entity, place, what="Id", size=MOST)
-        found |= {id_of(one) for one in page.objects}
+        page = part(client, entity, place, what=what, where=where, size=MOST)
+        yield from page.objects
         place = page.following
-    return frozenset(found)
 
 
 def objects_of(response: Mapping[str, Any], entity: str) -> list[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ what is void: https://github.com/intuit/QuickBooks-V3-PHP-SDK/issues/167
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -55,7 +55,7 @@ def change(entity: Entity, one: Object, settings: QuickBooksSettings, parents: P
     if is_void(one):
         hub["void"] = True
     if entity in (PAYMENT, BILL_PAYMENT):
-        if not hub.get("void") and _decimal(one.get("TotalAmt")) == 0:
+        if not hub.get("void") and number(one.get("TotalAmt")) == 0:
             return Filtered(key, "no_money")  # only a credit was settled with a debt
         hub["allocations"] = list(_allocations(one))
         return Upsert(key, {**one, "hub": hub}, _version(one))
@@ -69,7 +69,7 @@ def change(entity: Entity, one: Object, settings: QuickBooksSettings, parents: P
 def is_void(one: Object) -> bool:
     """Say whether a transaction was made void: nothing is left of its amount, and its note says so."""
     note = one.get("PrivateNote")
-    return _decimal(one.get("TotalAmt")) == 0 and isinstance(note, str) and _VOID.search(note) is not None
+    return number(one.get("TotalAmt")) == 0 and isinstance(note, str) and _VOID.search(note) is not None
 
 
 def needs_home_currency(one: Object) -> bool:
@@ -77,7 +77,7 @@ def needs_home_currency(one: Object) -> bool:
     return "CurrencyRef" not in one or "ExchangeRate" in one
 
 
-def parents_of(listed: Sequence[Object]) -> dict[str, str]:
+def parents_of(listed: Iterable[Object]) -> dict[str, str]:
     """Return whose part each customer is, of those that are a part of another one."""
     found = {}
     for one in listed:
@@ -114,7 +114,7 @@ def _document(entity: Entity, one: Object) -> dict[str, Any]:
         "references": list(_references(one)),
     }  # fmt: skip
     detail = one.get("TxnTaxDetail")
-    total, tax = _decimal(one.get("TotalAmt")), _decimal(detail.get("TotalTax")) if isinstance(detail, dict) else None
+    total, tax = number(one.get("TotalAmt")), number(detail.get("TotalTax")) if isinstance(detail, dict) else None
     if total is not None and tax is not None:
         found["net"] = str(total - tax)
     return found
@@ -163,7 +163,7 @@ def _applied(one: Object) -> Iterator[tuple[str, str, Decimal]]:
     """Yield what each line of a payment is for: kind and id of the other transaction, and how much of it."""
     listed = one.get("Line")
     for line in listed if isinstance(listed, list) else ():
-        amount = _decimal(line.get("Amount")) if isinstance(line, dict) else None
+        amount = number(line.get("Amount")) if isinstance(line, dict) else None
         if amount is None:
             continue
         for kind, remote_id in _links(line):
@@ -196,7 +196,7 @@ def _version(one: Object) -> str:
     return token if isinstance(token, str) else ""
 
 
-def _decimal(value: Any) -> Decimal | None:
+def number(value: Any) -> Decimal | None:
     """Return an amount, which comes as digits; None: it is none."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None

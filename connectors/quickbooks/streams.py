@@ -7,7 +7,6 @@ owes nothing by itself, and who is above it must be known before the document is
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from connectors.quickbooks import changes, listing, payload
@@ -100,7 +99,12 @@ class Records:
         return [found.get(one, Gone(one)) for one in remote_ids]
 
     def _found(self, entity: Entity, ids: Sequence[str]) -> dict[str, Change]:
-        answer = self._client.select(entity.name, where=ids_in(ids))
+        there = self._objects(entity, ids_in(ids), ids)
+        parents = self._parents_of(list(there.values()))
+        return {entity.key(name): self._change(entity, one, parents) for name, one in there.items()}
+
+    def _objects(self, entity: Entity, where: str, ids: Sequence[str]) -> dict[str, payload.Object]:
+        answer = self._client.select(entity.name, where=where)
         listed = listing.objects_of(answer["QueryResponse"], entity.name)
         there = {payload.id_of(one): one for one in listed}
         for missing in ids:
@@ -109,8 +113,7 @@ class Records:
                     there[missing] = self._client.read(entity.name, missing)
                 except GoneError:
                     continue
-        parents = self._parents_of([one for name in ids if (one := there.get(name)) is not None])
-        return {entity.key(name): self._change(entity, one, parents) for name, one in there.items() if name in ids}
+        return {name: there[name] for name in ids if name in there}
 
     def present(self, since: datetime) -> frozenset[str]:
         """Return the ids of all records, also of those before."""
@@ -138,14 +141,7 @@ class Records:
 
     def _all_parents(self) -> dict[str, str]:
         """Return whose part each job and sub-customer is, of all of them."""
-        found: dict[str, str] = {}
-        start = 1
-        while True:
-            listed = self._customers(f"Job = true and {_ALSO_INACTIVE}", start)
-            found |= payload.parents_of(listed)
-            if not listed:
-                return found
-            start += len(listed)
+        return payload.parents_of(listing.every(self._client, CUSTOMER.name, where=f"Job = true and {_ALSO_INACTIVE}"))
 
     def _parents_of(self, listed: Sequence[payload.Object]) -> dict[str, str]:
         """Return whose part the customers of some documents are, and whose part those are."""
@@ -158,13 +154,10 @@ class Records:
                 break
             asked |= set(some)
             for ids in _chunks(some):
-                found |= payload.parents_of(self._customers(f"{ids_in(ids)} and {_ALSO_INACTIVE}"))
+                named = self._objects(CUSTOMER, f"{ids_in(ids)} and {_ALSO_INACTIVE}", ids)
+                found |= payload.parents_of(named.values())
             waiting = set(found.values())
         return found
-
-    def _customers(self, where: str, start: int | None = None) -> Sequence[payload.Object]:
-        answer = self._client.select(CUSTOMER.name, where=where, start=start)
-        return listing.objects_of(answer["QueryResponse"], CUSTOMER.name)
 
 
 class Documents(Records):
@@ -275,14 +268,7 @@ def _line(one: payload.Object) -> Line:
     told = detail if isinstance(detail, dict) else {}
     return Line(
         payload.text_of(one),
-        _number(told.get("Qty")),
-        price=_number(told.get("UnitPrice")),
-        net=_number(one.get("Amount")),
+        payload.number(told.get("Qty")),
+        price=payload.number(told.get("UnitPrice")),
+        net=payload.number(one.get("Amount")),
     )
-
-
-def _number(value: Any) -> Decimal | None:
-    try:
-        return Decimal(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    except InvalidOperation:
-        return None

@@ -281,10 +281,10 @@ def _moment(text: str) -> datetime:
     """Read the header Date; without one it is our own clock's time."""
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.now(UTC)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdecimal() else None
+    return int(text) if text is not None and len(text) <= 12 and text.strip().isdecimal() else None

@@ -13,7 +13,7 @@ Source: https://developer.xero.com/documentation/api/accounting/requests-and-res
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,13 +130,26 @@ class XeroStream:
         found: list[Answer] = []
         if self.kind.takes_ids:
             for begin in range(0, len(remote_ids), SOME):
-                asked = {**self.kind.asked, "IDs": ",".join(remote_ids[begin : begin + SOME]), "page": "1"}
-                found += entries(self._client.get(self.kind.path, asked)[0], self.kind.name)
+                found += self._named(remote_ids[begin : begin + SOME])
         else:
             found = [one for remote_id in remote_ids if (one := self._one(remote_id)) is not None]
         changes = self._changes(found, facts(self._client) if found else Facts())
         there = {one.remote_id for one in changes if isinstance(one, Upsert | Gone)}
         return [*changes, *(Gone(one) for one in remote_ids if one not in there)]
+
+    def _named(self, ids: Sequence[str]) -> list[Answer]:
+        """Return what is listed of some ids.
+
+        Raises:
+            RetryLaterError: there are more pages than ids.
+        """
+        found: list[Answer] = []
+        for number in range(1, len(ids) + 1):
+            listed = self._sound(number, None, {"IDs": ",".join(ids)})
+            found += listed.records
+            if listed.pages is None or listed.is_last:
+                return found
+        raise RetryLaterError(f"Xero sends us round in a circle: {self.kind.name} by their ids have no end.")
 
     def present(self, since: datetime) -> frozenset[str]:
         """Return the ids of all records that changed since a moment and are not deleted.
@@ -158,15 +171,15 @@ class XeroStream:
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
-    def _sound(self, number: int, since: datetime | None) -> Listed:
-        """Return a page that can be believed.
+    def _sound(self, number: int, since: datetime | None, only: Mapping[str, str] | None = None) -> Listed:
+        """Return a page that can be believed; `only` are the filters that it is of.
 
         Raises:
             RetryLaterError: there is none, however often it is asked for.
         """
         wrong = ""
         for _ in range(1 + PATIENCE):
-            answer, at = self._client.get(self.kind.path, self._params(number), since=since)
+            answer, at = self._client.get(self.kind.path, {**self._params(number), **(only or {})}, since=since)
             listed, wrong = self._listed(answer, at, number)
             if not wrong:
                 return listed

@@ -1,7 +1,8 @@
 """Legal entities of the group: which one of ours an account means. The same tax id in two accounts is the same entity.
 
 A document never waits for its legal entity: one that only documents spoke of so far stands there under the account's name,
-and becomes what the ledger says of it as soon as that is read.
+and becomes what the ledger says of it as soon as that is read. Whoever looks one up for what it takes in has begun
+(`twins.begin`) before, so that none is moved meanwhile and none is made twice.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +21,6 @@ from hub.records.document import Side
 from hub.security import businesses as sight
 from hub.security.models import Business
 from hub.store.base import now
-from hub.store.turn import in_turn
 from hub.timeline.models import Interaction
 
 
@@ -38,7 +38,7 @@ def take(session: Session, account: Account, given: Sequence[Given]) -> list[Raw
     Raises:
         RecordError: one of them is none.
     """
-    in_turn(session, Business.__tablename__)
+    twins.begin(session)
     told = [(one.raw, said.business(one.values)) for one in given]
     for raw, business in told:
         _tell(session, account, raw, business)
@@ -59,11 +59,7 @@ def of_documents(session: Session, account: Account, remote_ids: Iterable[str]) 
     wanted = set(remote_ids)
     found = _known(session, account.id, wanted)
     if missing := sorted(wanted - found.keys()):
-        in_turn(session, Business.__tablename__)
-        found |= _known(session, account.id, missing)
-        for remote_id in missing:
-            if remote_id not in found:
-                found[remote_id] = _placeholder(session, account, remote_id)
+        found |= {remote_id: _placeholder(session, account, remote_id) for remote_id in missing}
     return found
 
 
@@ -78,7 +74,6 @@ def _known(session: Session, account_id: int, remote_ids: Iterable[str]) -> dict
         select(BusinessRecord.remote_id, Business)
         .join(Business, Business.id == BusinessRecord.business_id)
         .where(BusinessRecord.account_id == account_id, BusinessRecord.remote_id.in_(list(remote_ids)))
-        .with_for_update(read=True, of=BusinessRecord)  # what is moved meanwhile waits, and takes these documents along
     )
     return dict(rows.all())
 
@@ -106,9 +101,9 @@ def _own(session: Session, account: Account) -> Business | None:
 
 def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> None:
     record = session.scalar(
-        select(BusinessRecord)
-        .where(BusinessRecord.account_id == account.id, BusinessRecord.remote_id == told.remote_id)
-        .with_for_update()
+        select(BusinessRecord).where(
+            BusinessRecord.account_id == account.id, BusinessRecord.remote_id == told.remote_id
+        )
     )
     same = _same(session, told)
     if record is None:
@@ -127,7 +122,7 @@ def _tell(session: Session, account: Account, raw: RawRecord, told: Told) -> Non
 def _join_unnamed(session: Session, account: Account, business: Business) -> None:
     """Give documents that name no legal entity to the one that the account turned out to be of."""
     mine = (BusinessRecord.account_id == account.id, BusinessRecord.remote_id == "")
-    unnamed = session.scalar(select(BusinessRecord).where(*mine, BusinessRecord.is_told.is_(False)).with_for_update())
+    unnamed = session.scalar(select(BusinessRecord).where(*mine, BusinessRecord.is_told.is_(False)))
     own = _own(session, account) if unnamed is not None else None
     if unnamed is not None and own is business and unnamed.business_id != business.id:
         _move(session, account, unnamed, business)
@@ -171,10 +166,9 @@ def _fill(session: Session, business: Business, told: Told) -> None:
 
 
 def know_twins(session: Session, business: Business) -> None:
-    """Let sales documents be compared with other accounts, now that it is known who issued them."""
+    """Let sales documents be compared with other accounts, now that it is known who issued them; the caller has begun."""
     if not (key := tax_key(business.tax_id, business.region)):
         return
-    twins.begin(session)
     written = literal(f"{key}|") + DocumentRow.number + "|" + cast(DocumentRow.issue_date, Text)
     theirs = (
         DocumentRow.business_id == business.id, DocumentRow.side == Side.SALE, DocumentRow.twin_key != written,
@@ -194,7 +188,6 @@ def know_twins(session: Session, business: Business) -> None:
 def _move(session: Session, account: Account, record: BusinessRecord, to: Business) -> None:
     """Give what stood under a name of ours to the legal entity that it is."""
     former = record.business_id
-    twins.begin(session)
     for table in (DocumentRow, PaymentRow):
         theirs = (
             table.account_id == account.id, table.business_id == former, table.business_remote_id == record.remote_id
@@ -206,7 +199,8 @@ def _move(session: Session, account: Account, record: BusinessRecord, to: Busine
     record.business_id = to.id
     session.flush()
     used = select(BusinessRecord.id).where(BusinessRecord.business_id == former).limit(1)
-    if session.scalar(used) is None and account.business_id != former:
+    chosen = select(Account.id).where(Account.business_id == former).limit(1)  # by a person, for any account
+    if session.scalar(used) is None and session.scalar(chosen) is None:
         sight.become(session, former, to.id)
         session.delete(session.get_one(Business, former))
         session.flush()
@@ -224,11 +218,8 @@ def _free_name(session: Session, wanted: str, but: int = 0) -> str:
 def known_by(session: Session, account: Account) -> dict[str, int]:
     """Return our legal entities by their tax keys, each known to the account under that key."""
     found = {key: one.id for one in session.scalars(select(Business)) if (key := tax_key(one.tax_id, one.region))}
-    known = select(BusinessRecord.remote_id).where(BusinessRecord.account_id == account.id)
-    if found.keys() <= set(session.scalars(known)):
-        return found
-    in_turn(session, Business.__tablename__)
-    for key in found.keys() - set(session.scalars(known)):
+    known = set(session.scalars(select(BusinessRecord.remote_id).where(BusinessRecord.account_id == account.id)))
+    for key in found.keys() - known:
         session.add(BusinessRecord(account_id=account.id, remote_id=key, business_id=found[key]))
     session.flush()
     return found

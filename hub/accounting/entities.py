@@ -7,9 +7,10 @@ from decimal import Decimal, InvalidOperation
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.accounting import alerts, businesses, money
+from hub.accounting import alerts, businesses, twins
 from hub.errors import NotFoundError, UserError
 from hub.identity.said import line
+from hub.records import money
 from hub.records.zone import iana
 from hub.security.models import Business, Choice
 
@@ -51,6 +52,7 @@ def write(session: Session, business: Business | None, draft: Draft) -> Business
     Raises:
         UserError: a field of it is wrong, or another one has its name or tax id.
     """
+    twins.begin(session)
     name = line(draft.name)[:LONGEST_NAME]
     if not name:
         raise UserError("Write a name.", error_id="business_name", field="name")

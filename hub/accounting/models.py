@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, Money, PublicId, now
@@ -25,6 +25,9 @@ class BusinessRecord(Base):
     gone_at: Mapped[datetime | None]
 
 
+_IS_COPY = text("twin_of_id IS NOT NULL")
+
+
 class DocumentRow(PublicId, Base):
     """A document as its ledger has it now. What is owed counts up, credits count down; overdue is computed, never kept."""
 
@@ -35,6 +38,8 @@ class DocumentRow(PublicId, Base):
         Index(None, "account_id", "party_remote_id"),
         Index(None, "business_id", "kind", "issue_date"),
         Index(None, "twin_key"),
+        # Most are no copies: SQLite would look for those among all, before it looks for a customer's.
+        Index(None, "twin_of_id", sqlite_where=_IS_COPY, postgresql_where=_IS_COPY),
         Index(None, "issue_date", "id"),
         Index(None, "open_due_date", "id"),
     )
@@ -75,9 +80,13 @@ class DocumentRow(PublicId, Base):
     ksef_no: Mapped[str] = mapped_column(default="")
     url: Mapped[str] = mapped_column(default="")
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what only one document's own page shows
+    fields: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # that an administrator defined
+    fields_here: Mapped[list[Any]] = mapped_column(
+        default=list, server_default="[]"
+    )  # those of them that people filled
     # What the same document of another account is known by: issuer, number, day. Empty: it cannot be compared.
     twin_key: Mapped[str] = mapped_column(default="")
-    twin_of_id: Mapped[int | None] = mapped_column(ForeignKey("document.id", ondelete="SET NULL"), index=True)
+    twin_of_id: Mapped[int | None] = mapped_column(ForeignKey("document.id", ondelete="SET NULL"))
     ext_updated_at: Mapped[datetime | None]
     first_seen_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now)

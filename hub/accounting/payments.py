@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.orm import Session
 
-from hub.accounting import allocations, businesses, said, whose
+from hub.accounting import allocations, businesses, said, twins, whose
 from hub.accounting.allocations import Listed
 from hub.accounting.models import PaymentRow
 from hub.accounting.take import Given, key_of, noon
@@ -55,6 +55,7 @@ def take(
         RecordError: one of them is no payment.
     """
     told = [(one.raw, said.payment(one.values)) for one in given]
+    twins.begin(session)
     owners = businesses.of_documents(session, account, {payment.business for _, payment in told})
     parties = whose.found(session, account, [payment for _, payment in told], contacts)
     known = _known(session, account, [raw for raw, _ in told])

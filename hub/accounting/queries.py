@@ -82,6 +82,7 @@ class Wanted:
     nobody: bool = False  # it is nobody's whom we know
     gone: bool = False  # what the ledger has no more, instead of what it has
     copies: bool = False  # also what another account has too, where that one counts
+    more: tuple[ColumnElement[bool], ...] = ()  # what else must hold, of documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class Document:
     account_id: int
     url: str
     changed_at: datetime
+    fields: Mapping[str, Any]  # that administrators defined; whoever shows them asks who sees which
 
     @property
     def is_struck(self) -> bool:
@@ -181,7 +183,7 @@ class Total:
 _DOCUMENTS: Select[Any] = select(
     _D.id, _D.public_id, _D.kind, _D.side, _D.status, _D.source_status, _D.number, _D.issue_date, _D.due_date,
     _D.currency, _D.gross, _D.balance, _D.is_open, _D.open_due_date, _D.twin_of_id, _D.business_id, _D.party_id,
-    _D.party_name, _D.account_id, _D.url, _D.changed_at, _D.gone_at, _A.name.label("account"),
+    _D.party_name, _D.account_id, _D.url, _D.changed_at, _D.gone_at, _D.fields, _A.name.label("account"),
 ).join_from(DocumentRow.__table__, Account.__table__, _A.id == _D.account_id)  # fmt: skip
 _BY_ID = _DOCUMENTS.where(_D.public_id.in_(bindparam("ids", expanding=True)))
 
@@ -233,7 +235,7 @@ def _of_documents(eye: Eyes, wanted: Wanted) -> list[ColumnElement[bool]]:
         where.append(_D.status == wanted.status)
     if not wanted.copies and wanted.account_id is None:
         where.append(_D.twin_of_id.is_(None))
-    return where
+    return [*where, *wanted.more]
 
 
 def _lines(session: Session, eye: Eyes, rows: Sequence[Row[Any]]) -> list[Document]:
@@ -252,7 +254,7 @@ def _document(row: Row[Any], eye: Eyes, party: Owner | None) -> Document:
         is_overdue=row.is_open and row.balance > 0 and is_late and row.twin_of_id is None,
         is_gone=row.gone_at is not None, is_copy=row.twin_of_id is not None, business=eye.names[row.business_id],
         business_id=row.business_id, party=party, party_name=row.party_name, account=row.account,
-        account_id=row.account_id, url=row.url, changed_at=row.changed_at,
+        account_id=row.account_id, url=row.url, changed_at=row.changed_at, fields=row.fields,
     )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from babel import Locale
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
 
-from hub.accounting.money import quantize
 from hub.errors import RecordError
 from hub.identity.said import line
 from hub.records.document import (
@@ -33,6 +32,7 @@ from hub.records.document import (
     Side,
     Status,
 )
+from hub.records.money import quantize
 from hub.records.zone import iana
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200  # a document of another year is a mistake; due in the year 9999 is not

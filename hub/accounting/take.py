@@ -5,7 +5,7 @@ ledger has no more stays, struck through; it may come back.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -20,6 +20,8 @@ from hub.accounting.ageing import Open, first_due
 from hub.accounting.allocations import Listed
 from hub.accounting.models import DocumentRow, InstalmentRow
 from hub.accounting.whose import Contacts
+from hub.fields.incoming import Incoming, merged
+from hub.fields.models import Of
 from hub.intake.models import Account, RawRecord, RawState
 from hub.records.document import DEBTS, BalanceSource, Document, Side, Status
 from hub.records.interaction import Interaction as Record
@@ -40,6 +42,9 @@ class Given:
 
     raw: RawRecord
     values: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # that administrators defined, as they are kept; None: nothing
 
 
 @dataclass(slots=True)
@@ -47,6 +52,7 @@ class _Work:
     """A document on its way."""
 
     raw: RawRecord
+    said: Mapping[str, Any]  # of the fields that administrators defined
     document: Document
     public_id: UUID
     business: Business | None = None
@@ -54,6 +60,8 @@ class _Work:
     contact_id: int | None = None
     interaction_id: int | None = None
     former_twin_key: str = ""
+    fields: Mapping[str, Any] | None = None  # as they were; None: it is new
+    fields_here: Sequence[str] = ()
 
     @property
     def key(self) -> str:
@@ -61,18 +69,26 @@ class _Work:
 
 
 def take(
-    session: Session, account: Account, given: Sequence[Given], *, contacts: Contacts, zone: str
+    session: Session,
+    account: Account,
+    given: Sequence[Given],
+    *,
+    contacts: Contacts,
+    zone: str,
+    defined: Incoming | None = None,
 ) -> list[RawState]:
     """Keep documents as they are now and bring timelines up to date; safe to repeat.
 
     Args:
         zone: IANA name, for legal entities that have none of their own.
+        defined: how fields that administrators defined come in; None: documents have none.
 
     Raises:
         RecordError: one of them is no document.
     """
-    works = [_Work(one.raw, document, new_public_id()) for one, document in _read(session, account, given)]
-    _know(session, account, works)
+    twins.begin(session)
+    works = [_Work(one.raw, one.fields, document, new_public_id()) for one, document in _read(session, account, given)]
+    _know(session, account, works, defined)
     owners = businesses.of_documents(session, account, {one.document.business for one in works})
     parties = whose.found(session, account, [one.document for one in works], contacts)
     for one in works:
@@ -82,8 +98,8 @@ def take(
     entries = [_entry(account, one, zone) for one in works]
     for one, interaction in zip(works, add(session, entries, account_id=account.id), strict=True):
         one.interaction_id = interaction.id
-    rows = [_row(account, one) for one in works]
-    twins.begin(session)
+    defaults = defined.defaults(Of.DOCUMENT) if defined is not None else None
+    rows = [{**_row(account, one), **_filled(one, defaults)} for one in works]
     ids = _write(session, rows)
     _write_instalments(session, {ids[one.key]: one.document for one in works})
     twins.settle(session, [row["twin_key"] for row in rows] + [one.former_twin_key for one in works])
@@ -145,14 +161,24 @@ def _tax_key(values: Mapping[str, Any], who: str) -> str:
     return businesses.tax_key(str(values.get(f"{who}_tax_id") or ""), str(values.get(f"{who}_country") or ""))
 
 
-def _know(session: Session, account: Account, works: Sequence[_Work]) -> None:
-    """Give documents that are there already the ids that they have, and what their twins knew them by."""
+def _know(session: Session, account: Account, works: Sequence[_Work], defined: Incoming | None) -> None:
+    """Give documents that are there already the ids that they have, and what their twins knew them by.
+
+    Where they have fields of administrators they are locked: somebody may be filling one in at this moment.
+    """
     by_key = {one.key: one for one in works}
-    query = select(DocumentRow.key, DocumentRow.public_id, DocumentRow.twin_key).where(
-        DocumentRow.account_id == account.id, DocumentRow.key.in_(by_key)
-    )
+    mine = (DocumentRow.account_id == account.id, DocumentRow.key.in_(by_key))
+    query = select(DocumentRow.key, DocumentRow.public_id, DocumentRow.twin_key).where(*mine)
+    if defined is not None:
+        query = query.order_by(DocumentRow.id).with_for_update()
     for key, public_id, twin_key in session.execute(query):
         by_key[key].public_id, by_key[key].former_twin_key = public_id, twin_key
+    if defined is None:
+        return
+    for key, fields, here in session.execute(
+        select(DocumentRow.key, DocumentRow.fields, DocumentRow.fields_here).where(*mine)
+    ):
+        by_key[key].fields, by_key[key].fields_here = fields, here
 
 
 # --- the timeline -------------------------------------------------------------------------------------------------
@@ -235,6 +261,14 @@ def _row(account: Account, work: _Work) -> dict[str, Any]:
         "changed_at": now(),
         "gone_at": None,
     }
+
+
+def _filled(work: _Work, defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the column of administrators' fields; none where there are no such fields: then nothing is asked or written."""
+    if defaults is None:
+        return {}
+    is_new = work.fields is None
+    return {"fields": merged(work.fields or {}, work.fields_here, work.said, defaults, is_new=is_new)}
 
 
 _SAME = (

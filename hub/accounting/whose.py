@@ -5,6 +5,7 @@ is: it becomes a record of a contact like any other (`OWN`), so that the rules o
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,23 +88,31 @@ def of_links(
 
 
 def adopt(session: Session, account: Account, remote_ids: Iterable[str], streams: Collection[str]) -> None:
-    """Give documents and payments that wait for these contacts to whoever they are now linked to."""
+    """Give documents and payments of these contacts to whoever they are now linked to.
+
+    They may have waited for nobody known, or be somebody else's: a contact that was taken back and came again is a new customer.
+    """
     asked = sorted(set(remote_ids))
-    waiting: set[str] = set()
+    given: dict[str, set[int | None]] = defaultdict(set)
     for begin in range(0, len(asked), SOME):
         for table in (DocumentRow, PaymentRow):
             some = table.party_remote_id.in_(asked[begin : begin + SOME])
-            query = select(table.party_remote_id).where(table.account_id == account.id, table.party_id.is_(None), some)
-            waiting |= set(session.scalars(query.distinct()))
-    for remote_id, party_id in of_links(session, account, waiting, streams).items():
+            query = select(table.party_remote_id, table.party_id).where(table.account_id == account.id, some).distinct()
+            for remote_id, party_id in session.execute(query):
+                given[remote_id].add(party_id)
+    for remote_id, party_id in of_links(session, account, given, streams).items():
+        if not (formers := given[remote_id] - {party_id}):
+            continue
         for table in (DocumentRow, PaymentRow):
+            is_other = table.party_id.is_distinct_from(party_id)
             session.execute(
                 update(table)
-                .where(table.account_id == account.id, table.party_remote_id == remote_id, table.party_id.is_(None))
+                .where(table.account_id == account.id, table.party_remote_id == remote_id, is_other)
                 .values(party_id=party_id)
                 .execution_options(synchronize_session=False)
             )
-        timeline.adopt(session, party_id, POINTER, pointer(account.id, remote_id))
+        for former in formers:
+            timeline.adopt(session, party_id, POINTER, pointer(account.id, remote_id), former=former)
 
 
 def pointer(account_id: int, remote_id: str) -> str:

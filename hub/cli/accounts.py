@@ -7,6 +7,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from hub import flow
 from hub.cli.output import as_json, opened, show
 from hub.connector.contract import Connector, Finding, Level
 from hub.context import Hub
@@ -195,7 +196,7 @@ def resume(name: str) -> None:
 @click.confirmation_option(prompt="Its secrets are forgotten; what it brought stays on the timelines. Remove it?")
 def remove(name: str) -> None:
     """Forget a connection and its secrets."""
-    _change(name, "remove", lambda _hub, session, row: accounts.remove(session, row))
+    _change(name, "remove", lambda _hub, session, row: flow.remove(session, row))
 
 
 @click.group()

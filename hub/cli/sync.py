@@ -21,7 +21,7 @@ from hub.context import Hub
 from hub.cti import backfill
 from hub.errors import ConnectorError, NotFoundError, RetryLaterError
 from hub.intake import accounts, read
-from hub.intake.models import Account, StreamState
+from hub.intake.models import LISTING, Account, StreamState
 from hub.store.base import now
 from hub.work.lease import Lease, claim, new_owner
 
@@ -94,9 +94,9 @@ def _streams(hub: Hub, row: Account, only: str, *, full: bool, json_: bool) -> N
     bar = Bar(quiet=json_)
     reading = reader(hub, bar)
     with hub.db.write() as session:
-        if _find(session, row.id, read.LISTING) is None:
+        if _find(session, row.id, LISTING) is None:
             read.begin(session, row.id)
-    _, error = _read_now(hub, reading, bar, row.id, read.LISTING)
+    _, error = _read_now(hub, reading, bar, row.id, LISTING)
     with hub.db.read() as session:
         names = [state.stream for state in read.wanted(session, row.id)]
     chosen = [name for name in names if only in ("", name)]

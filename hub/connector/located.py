@@ -35,6 +35,8 @@ def locate(text: str, location: Sequence[str]) -> tuple[int, int]:
             if part.isdecimal():  # an entry of a list that is written in one place
                 outer.pop()
                 continue
+            if any(re.match(rf"\s*\[\[?\s*{table}\s*\.", line) for line in lines[start:end]):
+                continue  # only tables inside it have a heading
             break
         start = found[0]
         place = (start + 1, found[1].end() + 1)

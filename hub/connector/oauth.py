@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
+from requests.auth import HTTPBasicAuth
 
 from hub.connector.http import Session, blocks, retry_after_of
 from hub.connector.stream import Grant
@@ -50,7 +51,7 @@ class TokenService:
             RetryLaterError: it cannot be asked just now, or something else answers in its place.
         """
         # An app with a secret proves itself in the header; one without (PKCE) is only named.
-        proof = (self.client_id, self.secret) if self.secret else None
+        proof = HTTPBasicAuth(self.client_id.encode(), self.secret.encode()) if self.secret else None
         sent = dict(form) if self.secret else {**form, "client_id": self.client_id}
         try:
             with Session(self.ca) as session:
@@ -63,8 +64,7 @@ class TokenService:
             raise RetryLaterError(f"The certificate of {self.whose} is not trusted.") from error
         except (requests.RequestException, OSError) as error:  # OSError: the CA file is not there
             raise RetryLaterError(f"{self.whose} cannot be reached: {type(error).__name__}.") from error
-        token = told.get("access_token")
-        if answer.status_code == requests.codes.ok and isinstance(token, str) and token:
+        if answer.status_code == requests.codes.ok and _is_token(told.get("access_token")):
             return told
         headers = {name.lower(): value for name, value in answer.headers.items()}
         raise self._refusal(answer.status_code, headers, told.get("error"))
@@ -91,6 +91,14 @@ def granted(told: Mapping[str, Any], before: Grant) -> Grant:
         expires_at=datetime.now(UTC) + timedelta(seconds=min(lives_s, LONGEST_S)),
         scopes=tuple(sorted(scope.split())) if isinstance(scope, str) and scope else before.scopes,
     )
+
+
+def _is_token(told: Any) -> bool:
+    """Say whether it can stand in a header.
+
+    Source: https://www.rfc-editor.org/rfc/rfc6749#appendix-A.12
+    """
+    return isinstance(told, str) and bool(told) and told.isascii() and told.isprintable()
 
 
 def _read(content: bytes) -> Mapping[str, Any]:

@@ -90,6 +90,7 @@ class Filter:
     number: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    more: tuple[ColumnElement[bool], ...] = ()  # what else must hold
 
 
 ALL = Filter()
@@ -198,7 +199,7 @@ def _matches(which: Filter) -> ColumnElement[bool]:
         where.append(CallRow.started_at >= which.since)
     if which.until is not None:
         where.append(CallRow.started_at < which.until)
-    return and_(*where)
+    return and_(*where, *which.more)
 
 
 @lru_cache(maxsize=1)

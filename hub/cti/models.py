@@ -105,6 +105,10 @@ class CallRow(PublicId, Base):
     disposition: Mapped[str] = mapped_column(default="")  # what the agent chose
     interaction_id: Mapped[int | None] = mapped_column(ForeignKey("interaction.id", ondelete="SET NULL"))
     state: Mapped[dict[str, Any] | None]
+    fields: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # that an administrator defined
+    fields_here: Mapped[list[Any]] = mapped_column(
+        default=list, server_default="[]"
+    )  # those of them that people filled
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 

@@ -9,7 +9,7 @@ somebody tidied an address book. A record that turned out not to be for the hub 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -40,6 +40,20 @@ class Given:
 
     raw: RawRecord
     values: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # that administrators defined, as they are kept; None: nothing
+    record: Record | None = None  # what `said` makes of the values, for whoever knows it already
+
+
+class More(Protocol):
+    """What a layer above knows of the fields that administrators defined."""
+
+    def defaults(self, *, is_company: bool) -> Mapping[str, Any]:
+        """Return what fields of a new person or company begin with; nobody said it, so whoever says something counts."""
+
+    def archived(self, *, is_company: bool) -> Collection[str]:
+        """Return the fields of which everything stays as it is, whatever a source says no more."""
 
 
 @dataclass(slots=True)
@@ -80,6 +94,7 @@ def take(  # noqa: PLR0913 - how a source is to be read
     writing: bool = False,
     first: bool = False,
     apart: bool = True,
+    more: More | None = None,
 ) -> list[RawState]:
     """Link records to parties, keep what they say and bring the parties up to date; safe to repeat.
 
@@ -91,6 +106,7 @@ def take(  # noqa: PLR0913 - how a source is to be read
         writing: these are answers to writes of ours.
         first: the account has not been read to its end yet: nobody is told of what is older than its connection.
         apart: two records of this source are two people, as in an address book; else one may have left several.
+        more: of fields that administrators defined; None: there are none.
 
     Raises:
         RecordError: one of them is no person or company.
@@ -107,7 +123,7 @@ def take(  # noqa: PLR0913 - how a source is to be read
     states = [_state(session, card, own, parties) for card in cards]
     taken = [card for card, state in zip(cards, states, strict=True) if state is None]
     if taken:
-        _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first, apart))
+        _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first, apart, more))
     return [state or RawState.APPLIED for state in states]
 
 
@@ -184,9 +200,12 @@ def erase(session: Session, party_ids: Collection[int]) -> None:
 
 def _card(given: Given, region: str, own: Ours) -> _Card:
     try:
-        record = said(given.values)
+        record = given.record or said(given.values)
     except RecordError as error:
         raise RecordError(f"record {given.raw.remote_id}: {error}") from error
+    if given.fields:
+        fields = {name: value for name, value in given.fields.items() if value is not None}
+        record = replace(record, more={**record.more, **fields})
     made_by = given.values.get("made_by")
     return _Card(
         given.raw, record, points(record, region, own), region, made_by=made_by if isinstance(made_by, str) else ""
@@ -292,6 +311,7 @@ class _Step:
     writing: bool
     first: bool
     apart: bool
+    more: More | None
 
 
 def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Step) -> None:
@@ -299,7 +319,7 @@ def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Ste
     by_party: dict[int, list[_Card]] = defaultdict(list)
     for card in cards:
         by_party[card.number].append(card)
-    fresh = {number: _fresh(some[0]) for number, some in by_party.items() if number < 0}
+    fresh = {number: _fresh(some[0], step.more) for number, some in by_party.items() if number < 0}
     session.add_all(fresh.values())
     session.flush()
     works = _works(session, by_party, fresh)
@@ -308,11 +328,11 @@ def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Ste
         _compare(session, works.values(), step)
     before = in_step.standing(session, [number for number in works if number > 0]) if step.first else []
     for work in works.values():
-        _hear(work)
+        _hear(work, step.more)
     _store_claims(session, works.values())
     photos.plan(session, account.id, _pictures(works.values()))
     touched = _point(session, works.values())
-    _settle(session, works.values())
+    _settle(session, works.values(), step.more)
     changed = _finish(session, works.values(), touched)
     if step.fields:
         _agree(session, works.values())
@@ -385,15 +405,16 @@ def _agree(session: Session, works: Iterable[_Work]) -> None:
     in_step.plan(session, waiting)
 
 
-def _fresh(card: _Card) -> Party:
+def _fresh(card: _Card, more: More | None) -> Party:
     """Make a party of its first record; where others speak of it on the same page, it is settled again."""
     said_now = [
         Said(name, value, 0, card.raw.received_at) for name, value in claims.claims(card.record, card.points).items()
     ]
+    begun = dict(more.defaults(is_company=card.record.is_company)) if more is not None else {}
     return Party(
         kind=PartyKind.COMPANY if card.record.is_company else PartyKind.PERSON,
         name=claims.display(said_now),
-        fields=claims.fields({}, said_now, [one.field for one in said_now]),
+        fields=claims.fields(begun, said_now, [one.field for one in said_now]),
     )
 
 
@@ -433,7 +454,7 @@ def _link(session: Session, account: Account, works: Iterable[_Work]) -> None:
     session.flush()
 
 
-def _hear(work: _Work) -> None:
+def _hear(work: _Work, more: More | None) -> None:
     """Compare what the records say now with what they said before."""
     for card in work.cards:
         assert card.link is not None, "it was made before"
@@ -451,9 +472,11 @@ def _hear(work: _Work) -> None:
             else:
                 continue
             work.changed.add(name)
+        archived = more.archived(is_company=card.record.is_company) if more is not None else ()
         for name, old in mine.items():
-            old.value = {}  # said no more
-            work.changed.add(name)
+            if name not in archived:
+                old.value = {}  # said no more
+                work.changed.add(name)
 
 
 def _hear_shared(work: _Work, card: _Card, wanted: dict[str, dict[str, Any]], mine: dict[str, Said]) -> frozenset[str]:
@@ -595,7 +618,7 @@ def _identifier(party_id: int, link_id: int, point: Point) -> Identifier:
 # --- what counts --------------------------------------------------------------------------------------------------
 
 
-def _settle(session: Session, works: Iterable[_Work]) -> None:
+def _settle(session: Session, works: Iterable[_Work], more: More | None = None) -> None:
     """Make the fields of parties anew where something else is said of them."""
     changed = [work for work in works if work.changed]
     for work in changed:
@@ -606,7 +629,7 @@ def _settle(session: Session, works: Iterable[_Work]) -> None:
         if "kind" in work.changed:
             _settle_kind(session, work)
     session.flush()
-    _settle_companies(session, [work for work in changed if "company" in work.changed])
+    _settle_companies(session, [work for work in changed if "company" in work.changed], more)
 
 
 def _settle_kind(session: Session, work: _Work) -> None:
@@ -618,19 +641,20 @@ def _settle_kind(session: Session, work: _Work) -> None:
         work.party.kind = kinds.pop()
 
 
-def _settle_companies(session: Session, works: Sequence[_Work]) -> None:
+def _settle_companies(session: Session, works: Sequence[_Work], more: More | None) -> None:
     """Say where people work: at the company of exactly this name, which is made where there is none."""
     open_ones = [work for work in works if not claims.is_said_here(work.said, "company")]
     wanted = {work.party.id: str(claims.golden(work.said, "company") or "") for work in open_ones}
-    known = _companies(session, set(wanted.values()) - {""})
+    begun = more.defaults(is_company=True) if more is not None else {}
+    known = _companies(session, set(wanted.values()) - {""}, begun)
     for work in open_ones:
         name = wanted[work.party.id]
         is_person = work.party.kind == PartyKind.PERSON
         _set(work.party, "company_id", known[name] if name and is_person else None)
 
 
-def _companies(session: Session, names: Collection[str]) -> dict[str, int]:
-    """Return the companies of these names, the oldest where several have one.
+def _companies(session: Session, names: Collection[str], begun: Mapping[str, Any]) -> dict[str, int]:
+    """Return the companies of these names, the oldest where several have one; `begun` are the fields of a new one.
 
     One that is made has no claim of its own: its name is what people's claims say, and a source that knows more of it
     takes it over (`whose.Known.expect_companies`).
@@ -643,7 +667,8 @@ def _companies(session: Session, names: Collection[str]) -> dict[str, int]:
         .group_by(Party.name)
     )
     found = {row.name: int(row.id) for row in session.execute(query)}
-    made = [Party(kind=PartyKind.COMPANY, name=name) for name in sorted(set(names) - found.keys())]
+    new = sorted(set(names) - found.keys())
+    made = [Party(kind=PartyKind.COMPANY, name=name, fields=dict(begun)) for name in new]
     session.add_all(made)
     session.flush()
     search.refresh_all(session, [party.id for party in made])

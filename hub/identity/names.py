@@ -89,9 +89,12 @@ def fold(text: str) -> str:
 
 def clean_name(raw: str) -> str:
     """Return a name fit to be shown: no control or direction characters, single spaces; empty for a placeholder."""
+    if not raw:
+        return ""
     text = unicodedata.normalize("NFC", raw[:LONGEST_NAME])
-    text = "".join(" " if unicodedata.category(c) in {"Cc", "Zs", "Zl", "Zp"} else c for c in text)
-    text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
+    if not text.isprintable():  # nearly every one is, and then has none of these
+        text = "".join(" " if unicodedata.category(c) in {"Cc", "Zs", "Zl", "Zp"} else c for c in text)
+        text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
     text = " ".join(text.split())
     words = _words(text)
     if not any(c.isalpha() for word in words for c in word) or "".join(words) in _PLACEHOLDERS:

@@ -1,12 +1,14 @@
 """People and companies as a person keeps them: made, renamed, given numbers; every word of a person is a claim."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, literal, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
@@ -20,7 +22,7 @@ from hub.identity.phone import Phone, PhoneContext, PhoneKind, PhoneVerdict, rea
 from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Person
-from hub.store.base import now
+from hub.store.base import UtcDateTime, now
 
 EMAIL = EMAIL_KIND
 TAX_ID = tax_id.KIND
@@ -49,6 +51,7 @@ _HOLDING = (
     )
     .order_by(Identifier.id)
 )  # fmt: skip
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MERGES = 50  # steps from a merged party to the one it is now; a chain is shortened at each merge
 
 
@@ -79,15 +82,16 @@ def create(  # noqa: PLR0913 - the fields of a new customer
     region: str,
     company: Party | None = None,
     owner_id: int | None = None,
+    begun: Mapping[str, Any] = NOTHING,
 ) -> Party:
-    """Make a person or a company.
+    """Make a person or a company; `begun` is what administrators' fields of a new one begin with.
 
     Raises:
         UserError: no name, or an identifier that is none; `field` says which.
     """
     if kind not in set(PartyKind):
         raise UserError("A customer is a person or a company.", field="kind")
-    party = Party(kind=kind, name=_name(name))
+    party = Party(kind=kind, name=_name(name), fields=dict(begun))
     session.add(party)
     session.flush()
     _claim(session, person, party, "name", party.name)
@@ -243,7 +247,25 @@ def edit(
         _touched(session, person, party, "party.changed", fields=changed)
 
 
-def company_named(session: Session, person: Person | None, name: str) -> Party | None:
+def say(session: Session, person: Person | None, party: Party, values: Mapping[str, Any]) -> None:
+    """Keep what a person says of fields that administrators defined; None: there is nothing. No source changes it then.
+
+    Args:
+        values: as they are kept (`hub.fields` reads them); all of them are other than now.
+    """
+    after = dict(party.fields)
+    for name, value in values.items():
+        _claim(session, person, party, name, value)
+        after.pop(name, None)
+        if value is not None:
+            after[name] = value
+    party.fields = after
+    _touched(session, person, party, "party.changed", fields=sorted(values))
+
+
+def company_named(
+    session: Session, person: Person | None, name: str, begun: Mapping[str, Any] = NOTHING
+) -> Party | None:
     """Return the company of exactly this name; make it where there is none. An empty name is no company."""
     if not name.strip():
         return None
@@ -254,15 +276,25 @@ def company_named(session: Session, person: Person | None, name: str) -> Party |
         .order_by(Party.id)
         .limit(1)
     ).first()
-    return known or create(session, person, PartyKind.COMPANY, wanted, region="")
+    return known or create(session, person, PartyKind.COMPANY, wanted, region="", begun=begun)
 
 
-def recent(session: Session, *, limit: int = 30) -> Sequence[Party]:
-    """Return the customers that were changed last."""
-    where = Party.status == PartyStatus.ACTIVE
-    return session.scalars(
-        select(Party).where(where).order_by(Party.changed_at.desc(), Party.id.desc()).limit(limit)
-    ).all()
+def recent(
+    session: Session,
+    *,
+    limit: int = 30,
+    more: Sequence[ColumnElement[bool]] = (),
+    before: tuple[datetime, int] | None = None,
+) -> Sequence[Party]:
+    """Return the customers that were changed last, as far as they fulfil what is asked beside.
+
+    Args:
+        before: when the last one of the page before was changed, and its number.
+    """
+    query = select(Party).where(Party.status == PartyStatus.ACTIVE, *more)
+    if before is not None:
+        query = query.where(tuple_(Party.changed_at, Party.id) < tuple_(literal(before[0], UtcDateTime()), before[1]))
+    return session.scalars(query.order_by(Party.changed_at.desc(), Party.id.desc()).limit(limit)).all()
 
 
 def _name(raw: str) -> str:
@@ -430,7 +462,7 @@ def _set_job_title(session: Session, person: Person | None, party: Party, title:
     _claim(session, person, party, "job_title", title)
 
 
-def _claim(session: Session, person: Person | None, party: Party, field: str, value: str) -> None:
+def _claim(session: Session, person: Person | None, party: Party, field: str, value: Any) -> None:
     """Keep one row per field for what people said; the last word counts and is locked by who said it."""
     claim = session.scalars(
         select(Claim).where(Claim.party_id == party.id, Claim.field == field, Claim.link_id.is_(None))

@@ -93,7 +93,9 @@ def typed(raw: str, home: str) -> TaxId | None:
 def of_key(key: str) -> TaxId:
     """Return the tax id of a stored key. One from before keys had countries is no country's."""
     country = key[:2] if key[:2] in _COUNTRIES else ""
-    found = read(key, country) if country else None
+    # With its country's letters in front a number may have too many letters; without them it may lose its own.
+    read_again = (read(one, country) for one in (key, key[2:]) if country)
+    found = next((one for one in read_again if one is not None and one.key == key), None)
     return found or TaxId(key, "", key, is_valid=False)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from hub.connector.stream import Change, Findable, Gone, Remote, Upsert, Written
-from hub.errors import ConflictError, GoneError, NotFoundError, RejectedError, RetryLaterError
+from hub.errors import ConflictError, GoneError, MappingError, NotFoundError, RejectedError, RetryLaterError
 from hub.identity import in_step
 from hub.identity.models import Claim, Conflict, Identifier, Link, Party, PartyStatus, SharedRecord
 from hub.identity.said import said
@@ -59,6 +59,7 @@ class _Sides:
     round_trips: tuple[datetime, ...]
     answered: bool
     region: str
+    mapping: RecordMapping
     policies: Mapping[str, Policy]
 
 
@@ -88,13 +89,13 @@ class ContactKind:
     """Contacts of parties (`outbound.deliver.Kind`).
 
     Attributes:
-        mapping: of a connector's records.
+        mapping: that counts for an account's records of a stream.
         take: takes in a record that we wrote ourselves, as the reader of its stream would.
         region, time_zone: of accounts that have none of their own.
     """
 
     db: Database
-    mapping: Callable[[str, str], RecordMapping]
+    mapping: Callable[[Session, Account, str], RecordMapping]
     take: Take
     region: str
     time_zone: str
@@ -163,7 +164,8 @@ class ContactKind:
             if party.status != PartyStatus.ACTIVE or not in_step.writes(account):
                 return None
             region = account.region or self.region
-            policies = in_step.policies(self.mapping(account.connector, link.stream), region)
+            mapping = self._counting(session, account, link.stream)
+            policies = in_step.policies(mapping, region)
             ours = in_step.of_parties(session, [party])[party.id]
             if not in_step.difference(shared.ours, ours, {}) & policies.keys():
                 return None
@@ -173,14 +175,21 @@ class ContactKind:
                 base=shared.base, before=shared.ours, ours=ours,
                 ours_at={name: _aware(at) for name, at in session.execute(claims.group_by(Claim.field))},
                 round_trips=tuple(datetime.fromisoformat(one) for one in shared.round_trips), answered=shared.answered,
-                region=region, policies=policies,
+                region=region, mapping=mapping, policies=policies,
             )  # fmt: skip
+
+    def _counting(self, session: Session, account: Account, stream: str) -> RecordMapping:
+        """Return the mapping that counts; while an administrator's no longer fits, what is to be written waits for it."""
+        try:
+            return self.mapping(session, account, stream)
+        except MappingError as error:
+            raise RetryLaterError(str(error)) from error
 
     def _read(self, sides: _Sides, remote_id: str, payload: dict[str, Any]) -> Record:
         """Return what a record of the remote says, as its mapping reads it."""
         account = sides.account
         context = Context(sides.region, account.time_zone or self.time_zone)
-        return said(apply(self.mapping(account.connector, sides.stream), payload, context, record_id=remote_id))
+        return said(apply(sides.mapping, payload, context, record_id=remote_id))
 
     def _values(self, sides: _Sides, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return fields as writers take them: entries of lists with the remote's word for what is new."""
@@ -214,7 +223,8 @@ class ContactKind:
                 raise NotFoundError("There is no such customer any more.")
             if not in_step.writes(account):
                 raise RejectedError("The settings of this connection let nobody write to its contacts.")
-            policies = in_step.policies(self.mapping(account.connector, stream), account.region or self.region)
+            mapping = self._counting(session, account, stream)
+            policies = in_step.policies(mapping, account.region or self.region)
             ours = in_step.of_parties(session, [party])[party.id]
             values = _labelled(session, party.id, {name: ours[name] for name in policies if name in ours})
             tried_at = item.payload.get("tried_at")
@@ -249,7 +259,7 @@ class ContactKind:
             return
         link = session.get_one(Link, shared.link_id)
         account = session.get_one(Account, link.account_id)
-        sides = self._both(link, account)
+        sides = self._both(session, link, account)
         after = in_step.of_record(self._read(sides, written.remote_id, written.payload or {}))
         # In these the remote still says something else than the hub would have there: that is what it changed.
         shared.base = {
@@ -285,18 +295,18 @@ class ContactKind:
         self.take(session, account.id, stream, written)
         if (shared := _shared(session, link.id)) is None:
             return
-        record = self._read(self._both(link, account), written.remote_id, written.payload or {})
+        record = self._read(self._both(session, link, account), written.remote_id, written.payload or {})
         shared.ours = dict(written.ours)
         shared.pushed_hash = in_step.fingerprint(in_step.of_record(record), in_step.keys(account.region or self.region))
         shared.pushed_at, shared.version = record.updated_at, written.version
         session.flush()
         in_step.tell(session, [link.party_id])  # what changed while it was being made
 
-    def _both(self, link: Link, account: Account) -> _Sides:
-        region = account.region or self.region
+    def _both(self, session: Session, link: Link, account: Account) -> _Sides:
+        region, mapping = account.region or self.region, self.mapping(session, account, link.stream)
         return _Sides(
             link.id, account, link.stream, link.remote_id, link.party_id, {}, {}, {}, {}, (), answered=False,
-            region=region, policies={},
+            region=region, mapping=mapping, policies={},
         )  # fmt: skip
 
     def refused(self, session: Session, item: Item, why: str) -> None:

@@ -23,6 +23,7 @@ from hub.connector.stream import Counts, Findable, FindsNamed, Lane, Remote, Tal
 from hub.errors import BrakeError, ConnectorError, ShapeError
 from hub.intake import health, receive
 from hub.intake.models import (
+    LISTING,
     Account,
     AccountState,
     FilteredRecord,
@@ -31,7 +32,7 @@ from hub.intake.models import (
     RawRecord,
     StreamState,
 )
-from hub.intake.read import LISTING, Reader
+from hub.intake.read import Reader
 from hub.intake.trouble import Trouble
 from hub.intake.vanishing import stop
 from hub.store.base import now

@@ -25,7 +25,7 @@ from hub.connector.hook import Hook
 from hub.connector.stream import Channel, Hinted, Lane, Named, Push, Remote
 from hub.errors import AuthError, ConnectorError, GoneError, LimitedError, NotFoundError, RetryLaterError, ShapeError
 from hub.intake import grants, named, read, receive, trouble
-from hub.intake.models import Account, AccountState, PushChannel, StreamState
+from hub.intake.models import LISTING, Account, AccountState, PushChannel, StreamState
 from hub.intake.trouble import Trouble
 from hub.security.vault import Vault
 from hub.settings import Settings
@@ -132,7 +132,7 @@ def _to_hint(session: Session, connector: str, keys: Sequence[str]) -> list[tupl
 def _keys(session: Session) -> dict[int, list[str]]:
     """Return the streams that are read, by their accounts."""
     query = select(StreamState.account_id, StreamState.stream).where(
-        StreamState.wanted, StreamState.records.not_in(("", read.LISTING))
+        StreamState.wanted, StreamState.records.not_in(("", LISTING))
     )
     found: dict[int, list[str]] = {}
     for account_id, key in session.execute(query.order_by(StreamState.stream)):
@@ -370,7 +370,7 @@ class Channels:
                         session, account.id, ODD, dict(one), "nobody understands this part of a notification"
                     )
                 if hinted.lists:
-                    read.hint(session, account.id, [read.LISTING])
+                    read.hint(session, account.id, [LISTING])
                 if hinted.keys:
                     hint(session, account.connector, hinted.keys)
             for account_id, some in named_by.items():

@@ -1,13 +1,14 @@
 """How an account is, in one word and one sentence: computed from its streams, never set by hand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.connector.contract import Level
+from hub.connector.contract import Connector, Level
+from hub.intake import pulse
 from hub.intake.models import NAMED, WATCH, Account, AccountState, Health, NamedRecord, RawRecord, RawState, StreamState
 from hub.store.base import now
 
@@ -118,8 +119,51 @@ def refresh(session: Session, account_id: int) -> Health:
     return health
 
 
-def refresh_all(session: Session) -> None:
-    """Look at every account: one that is late is late because nothing happens."""
+def posted(connectors: Mapping[str, Connector[Any]]) -> frozenset[str]:
+    """Return the connectors that only take what is posted: nobody asks them, so what came says how they are."""
+    return frozenset(name for name, one in connectors.items() if one.receive is not None and one.remote is None)
+
+
+def refresh_all(session: Session, posted: Collection[str] = ()) -> None:
+    """Look at every account: one that is late is late because nothing happens.
+
+    Args:
+        posted: connectors that only take what is posted.
+    """
     query = select(StreamState.account_id).where(StreamState.records != "").distinct()
     for account_id in session.scalars(query).all():
         refresh(session, account_id)
+    taking = (Account.connector.in_(sorted(posted)), Account.state == AccountState.ACTIVE)
+    for account in session.scalars(select(Account).where(*taking)).all():
+        _refresh_posted(session, account, now())
+
+
+_SILENT = "Nothing came since "
+_ASIDE = "see Failures."
+
+
+def _refresh_posted(session: Session, account: Account, moment: datetime) -> None:
+    """Say by what came how an account is; what its listener says of it, such as that it cannot hear, stays."""
+    by_us = account.health_text.startswith(_SILENT) or account.health_text.endswith(_ASIDE)
+    if account.health == Health.NEEDS_YOU or (account.health_text and not by_us):
+        return
+    habit = pulse.habit(session, account.id, moment)
+    if habit is None:
+        return
+    aside = session.scalar(
+        select(func.count()).where(RawRecord.account_id == account.id, RawRecord.state == RawState.SET_ASIDE)
+    )
+    health, text = of_posted(habit, aside or 0)
+    if (account.health, account.health_text) != (health, text):
+        account.health, account.health_text = health, text
+    if account.last_event_at is None or account.last_event_at < habit.last_at:
+        account.last_event_at = habit.last_at
+
+
+def of_posted(habit: pulse.Habit, set_aside: int) -> tuple[Health, str]:
+    """Return how an account is that only takes what is posted, and what to say of it. Pure."""
+    if set_aside:
+        return Health.WARNINGS, f"{set_aside} records are set aside; {_ASIDE}"
+    if habit.is_silent:
+        return Health.LATE, f"{_SILENT}{habit.last_at:%Y-%m-%d %H:%M} UTC, although it usually does at this time."
+    return Health.HEALTHY, ""

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, PublicId, now
 
+LISTING = "streams"  # the stream that tells which streams an account has
+
 
 class AccountState(StrEnum):
     ACTIVE = "active"
@@ -114,6 +116,7 @@ class RawRecord(PublicId, Base):
         UniqueConstraint("account_id", "stream", "remote_id"),
         Index(None, "state", "account_id", "id"),
         Index(None, "account_id", "container", "epoch"),
+        Index(None, "account_id", "stream", "received_at"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))

@@ -39,6 +39,7 @@ from hub.connector.stream import (
 from hub.errors import CursorExpired, DisabledError, GoneError, RetryLaterError, ScopeError
 from hub.intake import health, receive
 from hub.intake.models import (
+    LISTING,
     NAMED,
     Account,
     AccountState,
@@ -55,7 +56,6 @@ from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database
 from hub.work.lease import Lease, LeaseLostError, fence, holds, release
 
-LISTING = "streams"  # the stream that tells which streams an account has
 LIST_EVERY_S = 3600
 SLICE_S = 20.0  # a stream with much to read lets others go first after so long
 SWEEP = 500  # records marked as gone in one transaction

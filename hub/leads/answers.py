@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from hub.records.lead import Answer
@@ -172,6 +173,7 @@ def party_of(answers: Sequence[Answer], found: Sequence[Found], remote_id: str) 
     }
 
 
+@lru_cache(maxsize=4096)  # a form asks the same questions of everybody
 def folded(text: str) -> str:
     """Return a key or label as it is compared: one form of each letter, small, its marks as spaces."""
     plain = unicodedata.normalize("NFKC", text).casefold()

@@ -79,6 +79,10 @@ class LeadRow(PublicId, Base):
     contacted_at: Mapped[datetime | None]
     reached_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]  # nothing more is to be done
+    fields: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # that an administrator defined
+    fields_here: Mapped[list[Any]] = mapped_column(
+        default=list, server_default="[]"
+    )  # those of them that people filled
 
 
 class LeadAnswer(Base):

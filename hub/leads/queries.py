@@ -63,6 +63,7 @@ class Wanted:
     form_id: str = ""
     campaign_id: str = ""
     tests: bool = False
+    more: tuple[ColumnElement[bool], ...] = ()  # what else must hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _asked(wanted: Wanted) -> list[ColumnElement[bool]]:
         "waiting": [LeadRow.closed_at.is_(None), LeadRow.contacted_at.is_(None)],
         "closed": [LeadRow.closed_at.is_not(None)],
     }
-    found: list[ColumnElement[bool]] = [*states.get(wanted.state, []), LeadRow.is_test.is_(wanted.tests)]
+    found: list[ColumnElement[bool]] = [*states.get(wanted.state, []), LeadRow.is_test.is_(wanted.tests), *wanted.more]
     if wanted.owner_id is not None:
         found.append(LeadRow.owner_id == wanted.owner_id)
     if wanted.account_id is not None:

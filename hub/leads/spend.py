@@ -31,7 +31,7 @@ class Given:
     values: Mapping[str, Any]
 
 
-class _SpendFields(BaseModel):
+class SpendFields(BaseModel):
     """What a mapping may make of it; an administrator may have written the mapping, so anything may come."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
@@ -67,7 +67,7 @@ def said(values: Mapping[str, Any]) -> AdSpend:
         RecordError: the mapping made something else of it.
     """
     try:
-        fields = _SpendFields.model_validate(values)
+        fields = SpendFields.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()[:5])
         raise RecordError(f"what the mapping makes of it is no spend of a day: {wrong}") from error

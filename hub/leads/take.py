@@ -4,14 +4,17 @@ A lead says who it is from like any other record (`identity.link`), so the same 
 leads. A lead is never lost: where nobody can be recognised in it, it stands in the inbox without a customer.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from hub.fields.incoming import Incoming, merged, of_parties
+from hub.fields.models import Of
 from hub.identity import link
 from hub.identity.models import Link
 from hub.identity.points import Ours, Point, ours, points
@@ -25,6 +28,7 @@ from hub.leads.models import Bucket, Consent, LeadAnswer, LeadRow, LeadStage, Qu
 from hub.leads.said import said
 from hub.records.interaction import Interaction as Record
 from hub.records.lead import Lead
+from hub.records.party import Party
 from hub.store.base import now
 from hub.store.insert import insert
 from hub.store.turn import in_turn
@@ -35,6 +39,10 @@ FRESH = timedelta(days=1)  # an older one is history, which nobody is called to
 FIRST, FIRST_LETTERS = 3, 80  # answers on a row of a timeline
 ERASED = link.ERASED
 _OF_AD = ("campaign_id", "adset_id", "ad_id", "is_organic")
+_ANSWER = (
+    LeadAnswer.lead_id, LeadAnswer.place, LeadAnswer.key, LeadAnswer.type, LeadAnswer.label, LeadAnswer.sent,
+    LeadAnswer.shown, LeadAnswer.options, LeadAnswer.field, LeadAnswer.by,
+)  # fmt: skip
 _OF_TOUCH = (*_OF_AD, "platform", "form_id", "form_name", "page_url", "referrer")
 
 
@@ -44,6 +52,9 @@ class Given:
 
     raw: RawRecord
     values: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # that administrators defined, as they are kept; None: nothing
 
 
 @dataclass(slots=True)
@@ -51,6 +62,7 @@ class _Work:
     """A lead on its way."""
 
     raw: RawRecord
+    fields: Mapping[str, Any]
     lead: Lead
     found: list[Found]
     party: dict[str, Any]  # what it says of a person, in a mapping's words
@@ -59,10 +71,16 @@ class _Work:
     party_id: int | None = None
     row: LeadRow | None = None
     is_new: bool = False
+    record: Party | None = None  # the same as `party`, read
 
 
-def take(session: Session, account: Account, given: Sequence[Given], *, region: str) -> list[RawState]:
+def take(
+    session: Session, account: Account, given: Sequence[Given], *, region: str, defined: Incoming | None = None
+) -> list[RawState]:
     """Keep leads with their answers, link them to customers and bring the timeline up to date; safe to repeat.
+
+    Args:
+        defined: how fields that administrators defined come in; None: there are none.
 
     Raises:
         RecordError: one of them is no lead.
@@ -71,11 +89,14 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
     told = _told(session, account.id)
     own = ours(session)
     works = [_work(one, told, region, own) for one in given]
-    erased = _link(session, account, works, region)
+    erased = _link(session, account, works, region, defined)
     works = [one for one in works if one.raw.id not in erased]
-    _find_rows(session, account, works)
+    defined = defined if defined is not None and defined.has(Of.LEAD) else None
+    _find_rows(session, account, works, is_locked=defined is not None)
     for one in works:
         _write(session, account, one)
+        if defined is not None:
+            _fill(one, defined.defaults(Of.LEAD))
     session.flush()
     _show(session, account, works)
     _keep_rest(session, account, works, region)
@@ -99,15 +120,18 @@ def _work(given: Given, told: Mapping[tuple[str, str], str], region: str, own: O
     found = understood(lead.answers, of_form)
     party = party_of(lead.answers, found, given.raw.remote_id)
     record = said_of_party(party)
-    return _Work(given.raw, lead, found, party, points(record, region, own), record.name)
+    return _Work(given.raw, given.fields, lead, found, party, points(record, region, own), record.name, record=record)
 
 
-def _link(session: Session, account: Account, works: Sequence[_Work], region: str) -> set[int]:
+def _link(
+    session: Session, account: Account, works: Sequence[_Work], region: str, defined: Incoming | None
+) -> set[int]:
     """Link leads to customers; returns the raw records of people who were erased. Test leads are nobody's."""
     real = [one for one in works if not one.lead.is_test]
     if not real:
         return set()
-    link.take(session, account, [link.Given(one.raw, one.party) for one in real], region=region, apart=False)
+    given = [link.Given(one.raw, one.party, record=one.record) for one in real]
+    link.take(session, account, given, region=region, apart=False, more=of_parties(defined))
     erased = {one.raw.id for one in real if one.raw.error == ERASED}
     by_remote = {one.raw.remote_id: one for one in real}
     query = select(Link.remote_id, Link.party_id).where(
@@ -124,9 +148,12 @@ def _link(session: Session, account: Account, works: Sequence[_Work], region: st
 # --- the lead -----------------------------------------------------------------------------------------------------
 
 
-def _find_rows(session: Session, account: Account, works: Sequence[_Work]) -> None:
+def _find_rows(session: Session, account: Account, works: Sequence[_Work], *, is_locked: bool) -> None:
+    """Find the leads that are there already; locked where somebody may be filling a field in at this moment."""
     wanted = {one.lead.remote_id: one for one in works}
     query = select(LeadRow).where(LeadRow.account_id == account.id, LeadRow.remote_id.in_(wanted))
+    if is_locked:
+        query = query.order_by(LeadRow.id).with_for_update().execution_options(populate_existing=True)
     for row in session.scalars(query):
         wanted[row.remote_id].row = row
 
@@ -137,14 +164,33 @@ def _write(session: Session, account: Account, work: _Work) -> None:
         work.row, work.is_new = LeadRow(account_id=account.id, remote_id=lead.remote_id), True
         work.row.received_at = work.raw.received_at
         session.add(work.row)
-    row = work.row
-    row.raw_record_id, row.created_at, row.language, row.is_test = (
-        work.raw.id, lead.created_at, lead.language, lead.is_test
-    )  # fmt: skip
-    row.name = work.name
-    row.phone = next((one.value for one in work.points if one.kind == "phone"), "")
-    row.email = next((one.value for one in work.points if one.kind == "email"), "")
-    row.needs_mapping = not work.points or any(one.by is By.VALUE for one in work.found)
+    told = {
+        "raw_record_id": work.raw.id,
+        "created_at": lead.created_at,
+        "language": lead.language,
+        "is_test": lead.is_test,
+        "name": work.name,
+        "phone": next((one.value for one in work.points if one.kind == "phone"), ""),
+        "email": next((one.value for one in work.points if one.kind == "email"), ""),
+        "needs_mapping": not work.points or any(one.by is By.VALUE for one in work.found),
+    }
+    _set(work.row, told, is_new=work.is_new)
+
+
+def _set(row: LeadRow | Touchpoint, values: Mapping[str, Any], *, is_new: bool) -> None:
+    """Set what is another value: what is set is looked at when it is written, changed or not."""
+    for name, value in values.items():
+        if is_new or getattr(row, name) != value:
+            setattr(row, name, value)
+
+
+def _fill(work: _Work, defaults: Mapping[str, Any]) -> None:
+    """Give a lead what its source says of the fields that administrators defined."""
+    row = _row(work)
+    before, here = (row.fields, row.fields_here) if not work.is_new else ({}, [])
+    after = merged(before, here, work.fields, defaults, is_new=work.is_new)
+    if after != row.fields:
+        row.fields = after
 
 
 def _show(session: Session, account: Account, works: Sequence[_Work]) -> None:
@@ -201,18 +247,27 @@ def _keep_rest(session: Session, account: Account, works: Sequence[_Work], regio
 
 
 def _keep_answers(session: Session, works: Sequence[_Work]) -> None:
-    if before := [_row(one).id for one in works if not one.is_new]:
-        session.execute(delete(LeadAnswer).where(LeadAnswer.lead_id.in_(before)))
-    answers = [
-        {
-            "lead_id": _row(one).id, "place": place, "key": answer.key, "type": answer.type, "label": answer.label,
-            "sent": list(answer.values), "shown": list(answer.shown), "options": list(answer.options),
-            "field": str(found.field or ""), "by": str(found.by or ""),
-        }
+    """Write down what was answered; where that is what stands there already, nothing is written."""
+    told = {
+        _row(one).id: [
+            {
+                "lead_id": _row(one).id, "place": place, "key": answer.key, "type": answer.type, "label": answer.label,
+                "sent": list(answer.values), "shown": list(answer.shown), "options": list(answer.options),
+                "field": str(found.field or ""), "by": str(found.by or ""),
+            }
+            for place, (answer, found) in enumerate(zip(one.lead.answers, one.found, strict=True))
+        ]
         for one in works
-        for place, (answer, found) in enumerate(zip(one.lead.answers, one.found, strict=True))
-    ]  # fmt: skip
-    if answers:
+    }  # fmt: skip
+    before: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    if known := [_row(one).id for one in works if not one.is_new]:
+        query = select(*_ANSWER).where(LeadAnswer.lead_id.in_(known)).order_by(LeadAnswer.lead_id, LeadAnswer.place)
+        for row in session.execute(query):
+            before[row.lead_id].append(row._asdict())
+    others = {number for number, answers in told.items() if answers != before[number]}
+    if gone := sorted(number for number in others if before[number]):
+        session.execute(delete(LeadAnswer).where(LeadAnswer.lead_id.in_(gone)))
+    if answers := [answer for number in told if number in others for answer in told[number]]:
         session.execute(insert(session, LeadAnswer), answers)
 
 
@@ -266,11 +321,10 @@ def _tell_touchpoint(touch: Touchpoint, work: _Work) -> None:
     told = {name: getattr(origin, name) for name in _OF_TOUCH}
     if not told["campaign_id"] and touch.campaign_id:  # it was told, and whoever reads may not see it any more
         told |= {name: getattr(touch, name) for name in _OF_AD}
-    for name, value in told.items():
-        setattr(touch, name, value)
-    how = Bucket.PAID if touch.campaign_id and not lead.is_test else bucket(lead)
-    touch.interaction_id, touch.at, touch.bucket = _row(work).interaction_id, lead.created_at, how
-    touch.utm, touch.clicks = dict(origin.utm), dict(origin.clicks)
+    how = Bucket.PAID if told["campaign_id"] and not lead.is_test else bucket(lead)
+    told |= {"interaction_id": _row(work).interaction_id, "at": lead.created_at, "bucket": how}
+    told |= {"utm": dict(origin.utm), "clicks": dict(origin.clicks)}
+    _set(touch, told, is_new=touch.id is None)
 
 
 def _row(work: _Work) -> LeadRow:

@@ -194,7 +194,19 @@ def show(session: Session, thread_ids: Collection[int], *, users: Mapping[str, i
 
 def _read(given: Given) -> Mail:
     try:
-        fields = MailFields.model_validate(dict(given.values))
+        return said(given.values)
+    except RecordError as error:
+        raise RecordError(f"record {given.raw.remote_id}: {error}") from error
+
+
+def said(values: Mapping[str, Any]) -> Mail:
+    """Return the message that a record is.
+
+    Raises:
+        RecordError: the mapping made something else of it.
+    """
+    try:
+        fields = MailFields.model_validate(dict(values))
         told = Envelope(
             remote_id=fields.remote_id,
             thread_id=fields.thread_id or "",
@@ -207,9 +219,9 @@ def _read(given: Given) -> Mail:
         return from_parts(fields.header, fields.parts, told)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc'][:2]))}: {one['msg']}" for one in error.errors()[:3])
-        raise RecordError(f"record {given.raw.remote_id}: what the mapping makes of it is no mail: {wrong}") from error
+        raise RecordError(f"what the mapping makes of it is no mail: {wrong}") from error
     except ShapeError as error:
-        raise RecordError(f"record {given.raw.remote_id}: {error}") from error
+        raise RecordError(str(error)) from error
 
 
 def _message(key: str, mail: Mail, users: Mapping[str, int], box: str) -> Values:

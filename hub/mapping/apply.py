@@ -21,9 +21,9 @@ LONGEST_PROBLEM = 300
 # What counts as no value. A list, because values need not be hashable.
 _NOTHING: list[Any] = [None, "", []]
 
-_Read = Callable[[Any], Any]
+Read = Callable[[Any], Any]
 # Value, context, and the fields made so far.
-_Convert = Callable[[Any, Context, MappingOf[str, Any]], Any]
+Convert = Callable[[Any, Context, MappingOf[str, Any]], Any]
 
 
 class FieldError(MappingError):
@@ -56,7 +56,7 @@ def apply(mapping: Mapping, payload: Any, context: Context, *, record_id: str = 
     prepared: Any = None
     field = ""
     try:
-        for field, is_expression, read, converts in _compiled(mapping):
+        for field, is_expression, read, converts in compiled(mapping):
             if not is_expression:
                 value = read(payload)
             else:
@@ -68,7 +68,7 @@ def apply(mapping: Mapping, payload: Any, context: Context, *, record_id: str = 
             made[field] = None if value == "" else value
     except Exception as error:
         # A payload is hostile and a connector's transform is not ours: whatever it raises, only this record stops.
-        problem = _cut(str(error) or type(error).__name__, LONGEST_PROBLEM)
+        problem = cut(str(error) or type(error).__name__, LONGEST_PROBLEM)
         raise FieldError(mapping, field, record_id or _own_id(mapping, payload), problem) from error
     finally:
         del prepared  # it belongs to this thread, and an error takes this frame along to wherever it is looked at
@@ -80,14 +80,14 @@ def _own_id(mapping: Mapping, payload: Any) -> str:
     if rule is None or rule.from_ is None:
         return "?"
     found = _walk(payload, parse_path(rule.from_))
-    return _cut(str(found), LONGEST_SHOWN) if isinstance(found, str | int) and found != "" else "?"
+    return cut(str(found), LONGEST_SHOWN) if isinstance(found, str | int) and found != "" else "?"
 
 
 # --- Compiling --------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=500)
-def _compiled(mapping: Mapping) -> tuple[tuple[str, bool, _Read, tuple[_Convert, ...]], ...]:
+def compiled(mapping: Mapping) -> tuple[tuple[str, bool, Read, tuple[Convert, ...]], ...]:
     """Return the closures of a mapping: field, whether it reads the prepared record, reader, conversions."""
     return tuple(
         (name, rule.expr is not None, _reader(mapping, rule), tuple(_converts(mapping, rule)))
@@ -95,7 +95,7 @@ def _compiled(mapping: Mapping) -> tuple[tuple[str, bool, _Read, tuple[_Convert,
     )
 
 
-def _reader(mapping: Mapping, rule: FieldRule) -> _Read:
+def _reader(mapping: Mapping, rule: FieldRule) -> Read:
     if rule.expr is not None:
         return mapping.engine.compile(rule.expr)
     if rule.from_ is None:
@@ -128,7 +128,7 @@ def _walk(value: Any, parts: PathParts) -> Any:
     return value
 
 
-def _converts(mapping: Mapping, rule: FieldRule) -> list[_Convert]:
+def _converts(mapping: Mapping, rule: FieldRule) -> list[Convert]:
     """Return the conversions of a field in their order: transforms, list of values, default, type, required."""
     converts = [_transform(mapping.registry.bind(call.name, call.arguments), each=call.each) for call in rule.transform]
     if rule.values is not None:
@@ -142,7 +142,7 @@ def _converts(mapping: Mapping, rule: FieldRule) -> list[_Convert]:
     return converts
 
 
-def _transform(step: Step, *, each: bool) -> _Convert:
+def _transform(step: Step, *, each: bool) -> Convert:
     if not each:
         return lambda value, context, _made: step(value, context)
 
@@ -155,7 +155,7 @@ def _transform(step: Step, *, each: bool) -> _Convert:
     return convert
 
 
-def _of_list(rule: FieldRule, values: MappingOf[str, Any]) -> _Convert:
+def _of_list(rule: FieldRule, values: MappingOf[str, Any]) -> Convert:
     def choose(value: Any) -> Any:
         found = values.get(transforms.text(value), values)
         if found is not values:
@@ -174,7 +174,7 @@ def _of_list(rule: FieldRule, values: MappingOf[str, Any]) -> _Convert:
     return convert
 
 
-def _of_dependent(rule: FieldRule) -> _Convert:
+def _of_dependent(rule: FieldRule) -> Convert:
     """Choose the list of values by what another field became."""
     lists = {key: _of_list(rule, values) for key, values in (rule.values or {}).items()}
     nothing_listed = _of_list(rule, {})
@@ -191,15 +191,15 @@ def _of_dependent(rule: FieldRule) -> _Convert:
     return convert
 
 
-def _defaulting(default: Any) -> _Convert:
+def _defaulting(default: Any) -> Convert:
     return lambda value, _context, _made: default if value in _NOTHING else value
 
 
-def _typed(to_type: Step) -> _Convert:
+def _typed(to_type: Step) -> Convert:
     return lambda value, context, _made: None if value is None or value == "" else to_type(value, context)
 
 
-def _required(rule: FieldRule) -> _Convert:
+def _required(rule: FieldRule) -> Convert:
     where = f"at {rule.from_}" if rule.from_ else "there"
 
     def convert(value: Any, _context: Context, _made: MappingOf[str, Any]) -> Any:
@@ -233,8 +233,9 @@ _TYPES: MappingOf[str, Step] = {
 
 
 def _shown(value: Any) -> str:
-    return _cut(repr(value), LONGEST_SHOWN)
+    return cut(repr(value), LONGEST_SHOWN)
 
 
-def _cut(text: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
+    """Shorten a text for a message."""
     return text if len(text) <= length else f"{text[:length]}…"

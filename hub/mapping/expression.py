@@ -158,6 +158,24 @@ class PythonEngine:
             raise _error(_described(error)) from error
 
 
+def wrong_at(source: str) -> int:
+    """Return at which character an expression cannot be read, counted from 1; 0: it can, or nobody knows.
+
+    The fast engine does not say it, so the other one reads it too: only for a person who writes one.
+    """
+    if len(source) > LONGEST_EXPRESSION:
+        return LONGEST_EXPRESSION + 1
+    if found := _REFUSED.search(source):
+        return found.start() + 1
+    try:
+        Jsonata(source, timeout=TIME_LIMIT_MS, stack=DEPTH_LIMIT)
+    except JException as error:
+        return max(0, min(int(error.location or 0), len(source)))
+    except (ValueError, RecursionError, TypeError, IndexError):
+        return 0
+    return 0
+
+
 def _described(error: Exception) -> str:
     return f"{error.error}: {error}" if isinstance(error, JException) else str(error)
 

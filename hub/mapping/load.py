@@ -122,7 +122,8 @@ class FieldRule(BaseModel):
         return self.depends_on is not None and any(isinstance(part, dict) for part in (self.values or {}).values())
 
 
-def _rule(given: Any) -> Any:
+def as_rule(given: Any) -> Any:
+    """Return a field's rule in full; a text alone is a path."""
     return {"from": given} if isinstance(given, str) else given
 
 
@@ -138,7 +139,7 @@ class Document(BaseModel):
     stream: Word
     record: Word
     version: int = Setting(default=1, ge=1)
-    fields: dict[FieldName, Annotated[FieldRule, BeforeValidator(_rule)]] = Setting(min_length=1)
+    fields: dict[FieldName, Annotated[FieldRule, BeforeValidator(as_rule)]] = Setting(min_length=1)
 
 
 # --- The mapping ------------------------------------------------------------------------------------------------
@@ -246,30 +247,60 @@ def read_file(path: Path, *, registry: Registry, engine: Engine | None = None) -
 
 def read_toml(text: str, *, name: str, registry: Registry, engine: Engine | None = None) -> Mapping:
     """Read a mapping from TOML text; problems carry line and column."""
+    given = parse_toml(text, name=name)
+    return read_given(given, name=name, registry=registry, engine=engine, locate=places_in(text))
+
+
+def parse_toml(text: str, *, name: str) -> dict[str, Any]:
+    """Return what TOML text says.
+
+    Raises:
+        BadMappingError: it is no TOML; with line and column.
+    """
+    if len(text) > LARGEST_FILE:
+        raise BadMappingError([Problem(name, "", f"larger than {LARGEST_FILE} bytes")])
     try:
-        given = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(at[1]), int(at[2])) if at else (0, 0)
         raise BadMappingError([Problem(name, "", str(error).partition(" (at ")[0], line, column)]) from error
     except RecursionError as error:
         raise BadMappingError([Problem(name, "", "nested too deep")]) from error
-    return _read(given, name, registry, engine or USUAL_ENGINE, lambda location: locate(text, location))
 
 
 def read_document(given: Any, *, name: str, registry: Registry, engine: Engine | None = None) -> Mapping:
     """Read a mapping from plain data, such as a version stored in the database."""
-    return _read(given, name, registry, engine or USUAL_ENGINE, lambda _location: (0, 0))
+    return read_given(given, name=name, registry=registry, engine=engine)
 
 
-_Locate = Callable[[tuple[str, ...]], tuple[int, int]]
+Locate = Callable[[tuple[str, ...]], tuple[int, int]]  # keys from the outside in; line and column, (0, 0): unknown
 
 
-def _read(given: Any, name: str, registry: Registry, engine: Engine, locate: _Locate) -> Mapping:
+def nowhere(_location: tuple[str, ...]) -> tuple[int, int]:
+    """Say that nobody knows where a setting stands: the document is no text."""
+    return 0, 0
+
+
+def places_in(text: str) -> Locate:
+    """Return what says where settings stand in TOML text."""
+    return lambda location: locate(text, location)
+
+
+def problems_of(error: ValidationError, name: str, locate: Locate = nowhere) -> list[Problem]:
+    """Return what is wrong with the form of a document."""
+    return [_problem(name, one["loc"], _said(one), locate) for one in error.errors()]
+
+
+def read_given(
+    given: Any, *, name: str, registry: Registry, engine: Engine | None = None, locate: Locate = nowhere
+) -> Mapping:
+    """Read a mapping from plain data; `locate` says where its settings stand in the text that it came from."""
+    engine = engine or USUAL_ENGINE
     try:
         document = Document.model_validate(given)
     except ValidationError as error:
-        raise BadMappingError([_problem(name, e["loc"], _said(e), locate) for e in error.errors()]) from error
+        raise BadMappingError(problems_of(error, name, locate)) from error
     problems = [
         _problem(name, ("fields", field_name, key), text, locate)
         for field_name, rule in document.fields.items()
@@ -282,8 +313,13 @@ def _read(given: Any, name: str, registry: Registry, engine: Engine, locate: _Lo
             problems = [_problem(name, ("fields", error.args[1][0], "depends_on"), "depends on itself", locate)]
     if problems:
         raise BadMappingError(problems)
-    written = json.dumps(content(document), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return Mapping(name, hashlib.sha256(written.encode()).hexdigest(), document, registry, engine)
+    return Mapping(name, sha256_of(content(document)), document, registry, engine)
+
+
+def sha256_of(plain: Any) -> str:
+    """Return the hash of a document as plain JSON; the order of its keys does not count."""
+    written = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _said(error: Any) -> str:
@@ -291,7 +327,7 @@ def _said(error: Any) -> str:
     return f"there is no such setting: {error['loc'][-1]}" if error["type"] == "extra_forbidden" else message
 
 
-def _problem(name: str, location: tuple[int | str, ...], text: str, locate: _Locate) -> Problem:
+def _problem(name: str, location: tuple[int | str, ...], text: str, locate: Locate) -> Problem:
     path = tuple(str(part) for part in location)
     in_field = len(path) > 1 and path[0] == "fields"
     if in_field and len(path) > 2:

@@ -160,11 +160,20 @@ def show(session: Session, uids: Iterable[str], *, users: Mapping[str, int], zon
 
 def _read(given: Given) -> Meeting:
     try:
-        meeting = copies.read(given.values, etag=given.raw.etag)
+        return said(given.values, etag=given.raw.etag)
     except ShapeError as error:
         raise RecordError(f"record {given.raw.remote_id}: {error}") from error
+
+
+def said(values: Mapping[str, Any], *, etag: str = "") -> Meeting:
+    """Return the event that a record is.
+
+    Raises:
+        RecordError: the mapping made something else of it.
+    """
+    meeting = copies.read(values, etag=etag)
     if meeting.start is None and not meeting.is_cancelled:  # of what was called off, some say no more than that
-        raise RecordError(f"record {given.raw.remote_id}: the event has no beginning")
+        raise ShapeError("the event has no beginning")
     return meeting
 
 

@@ -105,6 +105,15 @@ def sees_business(allowed: Collection[int] | None, business_id: int | None) -> b
     return allowed is None or business_id is None or business_id in allowed
 
 
+def sees_field(role: str, roles: Collection[str]) -> bool:
+    """Say whether a role sees a field that an administrator defined; administrators see all of them.
+
+    Args:
+        roles: those who see it; none: everybody.
+    """
+    return not roles or role in roles or role == Role.ADMIN
+
+
 def may_share_mail(person: Person, owners: Collection[int]) -> bool:
     """Say whether a person may choose who sees a conversation; `owners` are those who have it in their mailboxes."""
     return person.id in owners or may(person.role, Right.SHARE_ANY_MAIL)

@@ -87,7 +87,8 @@ def _insert(session: Session, entries: Sequence[Entry], account_id: int | None) 
 
 def _update(row: Interaction, entry: Entry) -> None:
     for name, value in _values(entry).items():
-        if name != "owner_id" or value is not None:  # an owner that a record does not name stays
+        is_kept = name == "owner_id" and value is None  # an owner that a record does not name stays
+        if not is_kept and getattr(row, name) != value:  # what is set is looked at when it is written, changed or not
             setattr(row, name, value)
 
 
@@ -167,13 +168,12 @@ def _change(row: Interaction, part: Part, old: _Known) -> dict[str, Any] | None:
     return {"row": old.id, "at": row.started_at, "what": row.kind, "party": party_id, "origin": origin_id}
 
 
-def adopt(session: Session, party_id: int, identifier_kind: str, value: str) -> int:
-    """Give a party the earlier interactions of an identifier that nobody was known for; returns how many."""
+def adopt(session: Session, party_id: int, identifier_kind: str, value: str, *, former: int | None = None) -> int:
+    """Give a party the earlier interactions of an identifier that nobody was known for, or a former party; returns how many."""
+    whose = Participant.party_id.is_(None) if former is None else Participant.party_id == former
     done = session.execute(
         update(Participant)
-        .where(
-            Participant.party_id.is_(None), Participant.identifier_kind == identifier_kind, Participant.value == value
-        )
+        .where(whose, Participant.identifier_kind == identifier_kind, Participant.value == value)
         .values(party_id=party_id, origin_party_id=party_id)
     )
     return int(done.rowcount)  # type: ignore[attr-defined]  # an UPDATE has one

@@ -118,6 +118,7 @@ class Wanted:
     kinds: tuple[str, ...] = ()
     by: int | None = None  # id of the user whose doing it was
     find: str = ""
+    unread: frozenset[str] = frozenset()  # names in the details of calls that `find` does not look at
     since: datetime | None = None
     until: datetime | None = None
     words: tuple[str, ...] = field(init=False, default=())
@@ -234,12 +235,13 @@ def _matches(row: Row[Any], seen: Seen, notes: Sequence[NoteText], wanted: Wante
         return True
     if seen is not Seen.FULL:
         return False  # who may not read it may not find out what it says either
-    text = norm(" ".join([row.summary, _texts(row.detail), row.who or "", *(note.text for note in notes)]))
+    unread = wanted.unread if row.kind == Kind.CALL else frozenset()
+    text = norm(" ".join([row.summary, _texts(row.detail, unread), row.who or "", *(note.text for note in notes)]))
     return all(word in text for word in wanted.words)
 
 
-def _texts(detail: Mapping[str, Any]) -> str:
-    return " ".join(value for value in detail.values() if isinstance(value, str))
+def _texts(detail: Mapping[str, Any], unread: frozenset[str]) -> str:
+    return " ".join(value for name, value in detail.items() if isinstance(value, str) and name not in unread)
 
 
 def _parameters(party_ids: Sequence[int], wanted: Wanted, before: Cursor | None, limit: int) -> dict[str, Any]:

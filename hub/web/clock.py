@@ -11,6 +11,7 @@ from babel.dates import (
     TIMEDELTA_UNITS,
     format_date,
     format_datetime,
+    format_skeleton,
     format_time,
     format_timedelta,
     get_datetime_format,
@@ -67,6 +68,12 @@ def zone() -> ZoneInfo:
 
 def _read() -> Clock:
     return Clock(str(get_locale()), zone(), datetime.now(UTC))
+
+
+def weekday(at: datetime) -> str:
+    """Return the day of a moment with its weekday, in the language and zone of the page."""
+    here = clock()
+    return str(format_skeleton("yMMMEd", at.astimezone(here.zone), tzinfo=here.zone, locale=_locale(here.language)))
 
 
 def ago(delta: timedelta, language: str) -> str:

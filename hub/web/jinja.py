@@ -26,8 +26,8 @@ from flask_babel import format_currency, format_date, get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
-from hub.accounting.money import exponent
 from hub.identity.phone import display
+from hub.records.money import exponent
 from hub.security.policy import Right, may
 from hub.web import assets
 from hub.web.clock import Form, clock

@@ -45,9 +45,8 @@ class Turn:
     name: str
     every: timedelta
     run: Callable[[Session], None] = _nothing  # in one transaction with the turn: a crash gives the turn back
-    then: Callable[[], object] | None = (
-        None  # behind it, in transactions of its own: a crash leaves it to the next turn
-    )
+    # Behind it, in transactions of its own: a crash leaves it to the next turn.
+    then: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

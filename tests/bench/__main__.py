@@ -27,6 +27,9 @@ TOPICS = (
     "money",
     "documents",
     "manifest",
+    "replay",
+    "preview",
+    "mapping",
 )
 
 

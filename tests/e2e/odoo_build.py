@@ -32,7 +32,7 @@ def say(text: str, began: float) -> None:
 
 def run(*command: object, **how: object) -> str:
     """Run a program. Raises SystemExit with its last words: it failed."""
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **how)  # type: ignore[call-overload]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **how)  # type: ignore[call-overload]  # `cwd` and `input`
     if done.returncode:
         raise SystemExit(f"{Path(str(command[0])).name} failed: {(done.stderr or done.stdout).strip()[-400:]}")
     return str(done.stdout)

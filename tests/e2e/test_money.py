@@ -412,6 +412,23 @@ def test_a_copy_of_another_connection_is_one_debt(hub: Hub, ledger: Ledger, agen
     assert "this one counts" in said(browser.get(f"/documents/{other.document('a')}").text)
 
 
+def test_where_a_connection_is_removed_its_copies_count(ledger: Ledger, agent: Browser, tmp_path: Path) -> None:
+    ledger.know()
+    with ledger.db.write() as session:
+        session.execute(update(Business).where(Business.name == HOME).values(tax_id="IL515247466", region="IL"))
+    with_number = {"number": "T-1", "issue_date": day(100), "gross": "10.00", "balance": "10.00"}
+    ledger.say(INVOICES, one("t", **with_number))
+    again = Ledger(ledger.hub, tmp_path / "again", "The books again", "books2")
+    again.know()
+    again.say(INVOICES, one("t", **with_number))
+    someone(again.hub, Role.ADMIN)
+    admin = signed_in(again.hub, "admin@example.com")
+    assert "this one counts" in said(admin.get(f"/documents/{again.document('t')}").text)
+    admin.post(f"/connections/{ledger.public_id}/remove")
+    assert "this one counts" not in said(admin.get(f"/documents/{again.document('t')}").text)
+    assert "this one counts" in said(admin.get(f"/documents/{ledger.document('t')}").text)
+
+
 def test_what_one_legal_entity_sold_to_another_is_two_debts(ledger: Ledger, agent: Browser) -> None:
     ledger.know()
     with ledger.db.write() as session:

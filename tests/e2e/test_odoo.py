@@ -1,6 +1,7 @@
 """A whole hub and a simulated Odoo: what a person sets up there on a page, and what is not believed at once."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,12 +10,15 @@ from sqlalchemy import select
 from connectors.odoo.simulated.people import ADMIN
 from connectors.odoo.simulator import OdooSimulator
 from hub import app as hub_app
-from hub.accounting import check
+from hub.accounting import alerts, check
+from hub.accounting.alerts import Word
 from hub.accounting.models import CheckState, DocumentRow
+from hub.accounting.panel import Panel, Terms, panel
 from hub.context import Hub
 from hub.intake import vanishing
 from hub.intake.models import Account, Health
 from hub.security.models import Role
+from hub.security.policy import Person
 from hub.store.base import now
 from tests.e2e.ledger_desk import LedgerDesk
 from tests.e2e.reached import reached
@@ -119,3 +123,40 @@ def test_a_draft_that_was_deleted_is_struck_through_and_the_sums_agree(hub: Hub,
     with hub.db.read() as session:
         [found] = check.latest(session, desk.account)
     assert (found.records, found.state, found.differences) == ("invoices", CheckState.AGREES, [])
+
+
+def money_of(desk: LedgerDesk, customer: int) -> Panel:
+    noa = Person(0, None, "noa@example.com", "Noa", Role.AGENT)
+    with desk.hub.db.read() as session:
+        found = panel(session, noa, [desk.party(str(customer))], ledgers=("odoo",), at=now(), zone="Asia/Jerusalem")
+    assert found is not None
+    return found
+
+
+def test_terms_of_a_customer_in_odoo_warn_whoever_speaks_with_them(hub: Hub, odoo: OdooSimulator) -> None:
+    desk = desk_of(hub, odoo)
+    odoo.change("res.company", odoo.company, account_use_credit_limit=True)
+    partner = odoo.add_partner(
+        "Cedar Ltd",
+        is_company=True,
+        credit_limit=Decimal("99.5"),
+        property_payment_term_id=odoo.add_term("30 Days", ("100", 30)),
+    )
+    odoo.invoice(partner, "100.00")
+    desk.read()
+    found = money_of(desk, partner)
+    currency = found.owed[0].currency
+    assert list(found.terms) == [
+        Terms(
+            "Books", credit_limit=Decimal("99.5"), credit_currency=currency, payment_terms="30 Days",
+            businesses=found.terms[0].businesses,
+        )
+    ]  # fmt: skip
+    told = {one.word: one.amount for one in alerts.alerts(found, {})}
+    assert told[Word.OVER_LIMIT] == Decimal(100)
+    odoo.change("res.partner", partner, credit_limit=Decimal(100))
+    desk.read("contacts")
+    assert Word.OVER_LIMIT not in {one.word for one in alerts.alerts(money_of(desk, partner), {})}
+    odoo.change("res.partner", partner, credit_limit=Decimal(0), property_payment_term_id=None)
+    desk.read("contacts")
+    assert money_of(desk, partner).terms == []

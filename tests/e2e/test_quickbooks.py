@@ -1,10 +1,6 @@
 """The books of a simulated QuickBooks company in a wired hub: everything, what changes, what goes, and what is told of it."""
 
-import base64
-import hashlib
-import hmac
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,18 +14,16 @@ from connectors.quickbooks import changes, listing
 from connectors.quickbooks import simulator as quickbooks_simulator
 from connectors.quickbooks.simulator import QuickBooksSimulator
 from hub import app as hub_app
-from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow
+from hub.accounting.models import AllocationRow, BusinessRecord
 from hub.connector.ledger import HasLines, HasPdf
 from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.errors import GoneError, RejectedError
 from hub.identity.models import Party
-from hub.intake import accounts, channels, read
-from hub.intake.models import Account, OauthGrant, StreamState
+from hub.intake import accounts, read
+from hub.intake.models import StreamState
 from hub.security.models import Business
-from hub.store.base import now
-from hub.work.lease import Lease
-from tests.e2e.ledger_desk import LONG_AGO, LedgerDesk
+from tests.e2e.ledger_desk import LONG_AGO, LedgerDesk, amounts, granted, once, signature
 from tests.e2e.reached import reached
 from tests.fakes.browser import Browser
 
@@ -38,8 +32,6 @@ STREAMS = (
 )  # fmt: skip
 PATIENT = {"requests_per_minute": 100_000}
 SALES = ("contacts", "invoices", "payments")
-# What is QuickBooks' business and not that of a database.
-once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Desk(LedgerDesk):
@@ -72,10 +64,6 @@ def quickbooks() -> Iterator[QuickBooksSimulator]:
 @pytest.fixture
 def desk(hub: Hub, quickbooks: QuickBooksSimulator) -> Desk:
     return Desk(hub, quickbooks)
-
-
-def amounts(row: DocumentRow) -> tuple[str, str, Decimal, Decimal | None]:
-    return row.kind, row.status, row.gross, row.balance
 
 
 # --- everything ---------------------------------------------------------------------------------------------------------
@@ -285,12 +273,7 @@ def test_lines_are_read_when_somebody_opens_a_document(desk: Desk) -> None:
     with pytest.raises(GoneError):
         invoices.lines("nothing of the kind")
     with pytest.raises(RejectedError):
-        desk.hub.remotes.open(_account(desk)).writer("invoices")
-
-
-def _account(desk: Desk) -> Account:
-    with desk.hub.db.read() as session:
-        return session.get_one(Account, desk.account)
+        desk.hub.remotes.open(desk.row()).writer("invoices")
 
 
 # --- access -------------------------------------------------------------------------------------------------------------
@@ -302,20 +285,8 @@ def test_several_workers_at_once_refresh_once(desk: Desk) -> None:
     desk.pass_time(days=2)  # the next refresh brings another refresh token
     oauth.expire_access_tokens()
     counted = oauth.refreshes
-    leases = [desk.claimed(stream) for stream in sorted(STREAMS)]
-    ready = threading.Barrier(len(leases))
-
-    def work(lease: Lease) -> None:
-        ready.wait(10)
-        hub_app.reader(desk.hub).read(lease)
-
-    threads = [threading.Thread(target=work, args=(lease,)) for lease in leases]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    desk.read_at_once()
     assert oauth.refreshes == counted + 1
-    assert {stream: desk.state(stream).last_error for stream in STREAMS} == dict.fromkeys(STREAMS, "")
     assert desk.grant().refresh_token != before.refresh_token, "the new one is kept"
     oauth.expire_access_tokens()
     desk.read("invoices")
@@ -342,37 +313,25 @@ def listening(hub: Hub, quickbooks: QuickBooksSimulator) -> Iterator[Desk]:
     with reached(hub) as house:
         desk = Desk(house, quickbooks)
         desk.read()
-        with house.db.write() as session:
-            channels.plan(session, channels.reached_at(house.settings))
-        hub_app.push_channels(house).keep(desk.claimed(channels.PUSH))
-        assert desk.state(channels.PUSH).last_error == ""
-        quickbooks.webhooks.url = channels.address(channels.reached_at(house.settings), _account(desk))
+        desk.listen()
+        quickbooks.webhooks.url = desk.hook
         yield desk
         quickbooks.webhooks.url = ""
-
-
-def due(desk: Desk) -> set[str]:
-    return {one for one in STREAMS if (at := desk.state(one).due_at) is not None and at <= now()}
-
-
-def calm(desk: Desk) -> None:
-    with desk.hub.db.write() as session:
-        session.execute(update(StreamState).where(StreamState.records != "").values(last_run_at=LONG_AGO))
 
 
 @pytest.mark.parametrize("as_cloud_events", [False, True], ids=["old form", "CloudEvents"])
 def test_a_webhook_makes_its_streams_due_in_both_forms(listening: Desk, *, as_cloud_events: bool) -> None:
     webhooks = listening.quickbooks.webhooks
     webhooks.as_cloud_events = as_cloud_events
-    calm(listening)
-    assert due(listening) == set()
+    listening.calm()
+    assert listening.due() == set()
     dana = listening.people.customer("Dana", "dana@customer.example")
     listening.quickbooks.notifier.flush()
-    assert due(listening) == {"contacts"}
+    assert listening.due() == {"contacts"}
     invoice = listening.people.invoice(dana, "100")
     listening.people.pay(dana, "5", {invoice.id: "5"})
     listening.quickbooks.notifier.flush()
-    assert due(listening) >= {"contacts", "invoices", "payments"}
+    assert listening.due() >= {"contacts", "invoices", "payments"}
     assert {status for _, status in listening.quickbooks.notifier.sent} == {200}
 
 
@@ -383,19 +342,15 @@ def test_a_webhook_makes_its_streams_due_in_both_forms(listening: Desk, *, as_cl
      [{"specversion": "1.0", "type": "qbo.invoice.updated.v1", "intuitentityid": "1", "intuitaccountid": "9"}]],
 )  # fmt: skip
 def test_who_does_not_sign_is_told_no(listening: Desk, body: Any) -> None:
-    calm(listening)
+    listening.calm()
     url, raw = listening.quickbooks.webhooks.url, json.dumps(body).encode()
-    signed = _signature(b"another word", raw)
+    signed = signature(b"another word", raw)
     for headers in ({}, {"intuit-signature": "x"}, {"intuit-signature": signed}):
         assert requests.post(url, data=raw, headers=headers, timeout=10).status_code == 401
-    assert due(listening) == set()
-    good = _signature(listening.quickbooks.webhooks.verifier_token.encode(), raw)
+    assert listening.due() == set()
+    good = signature(listening.quickbooks.webhooks.verifier_token.encode(), raw)
     assert requests.post(url, data=raw, headers={"intuit-signature": good}, timeout=10).status_code == 200
-    assert due(listening) == {"invoices"}
-
-
-def _signature(key: bytes, body: bytes) -> str:
-    return base64.b64encode(hmac.new(key, body, hashlib.sha256).digest()).decode()
+    assert listening.due() == {"invoices"}
 
 
 # --- consent ------------------------------------------------------------------------------------------------------------
@@ -423,24 +378,18 @@ def connect(hub: Hub, quickbooks: QuickBooksSimulator, admin: Browser) -> Connec
     return go
 
 
-def granted(hub: Hub) -> tuple[str, bool]:
-    with hub.db.read() as session:
-        row = session.scalars(select(Account).where(Account.name == "QuickBooks")).one()
-        return str(row.settings.get("address", "")), session.scalar(select(OauthGrant.id)) is not None
-
-
 @once
 def test_a_person_connects_a_company_and_the_callback_says_which(
     hub: Hub, quickbooks: QuickBooksSimulator, connect: Connect
 ) -> None:
     assert connect() == 303
-    assert granted(hub) == (quickbooks.people.books.realm, True)
+    assert granted(hub, "QuickBooks") == (quickbooks.people.books.realm, True)
     other = quickbooks.world.found("123456", "Other Ltd")
     assert connect(lambda asked: quickbooks.consent(asked, other.books.realm)) == 422
-    assert granted(hub) == (quickbooks.people.books.realm, True), "what was there before is untouched"
+    assert granted(hub, "QuickBooks") == (quickbooks.people.books.realm, True), "what was there before is untouched"
 
 
 @once
 def test_who_says_no_grants_nothing(hub: Hub, quickbooks: QuickBooksSimulator, connect: Connect) -> None:
     assert connect(quickbooks.world.oauth.declined) == 422
-    assert granted(hub) == ("", False)
+    assert granted(hub, "QuickBooks") == ("", False)

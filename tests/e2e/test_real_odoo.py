@@ -362,6 +362,20 @@ def test_instalments_are_owed_each_on_its_day(peer: Peer, office: Office, desk: 
         assert desk.document(move)["terms_text"] == "30% now, 70% in 60 days"
 
 
+def test_terms_of_a_customer_are_what_their_card_says(peer: Peer, office: Office, desk: Desk) -> None:
+    def said(partner: int) -> tuple[Any, ...]:
+        desk.read("contacts")
+        found = desk.mapped("contacts")[str(partner)]
+        return tuple(found[name] for name in ("blocked", "credit_limit", "credit_currency", "payment_terms"))
+
+    peer.call("res.company", "write", ids=[office.north], vals={"account_use_credit_limit": True})
+    limited = office.partner("Terms Ltd", credit_limit=5000.5, property_payment_term_id=peer.made["terms"])
+    assert said(limited) == (None, Decimal("5000.5"), "ILS", "30% now, 70% in 60 days")
+    assert said(office.partner("No Terms Ltd")) == (None, None, None, None)
+    peer.call("res.partner", "write", ids=[limited], vals={"credit_limit": 0, "property_payment_term_id": False})
+    assert said(limited) == (None, None, None, None)
+
+
 # --- companies ------------------------------------------------------------------------------------------------------------
 
 

@@ -239,9 +239,10 @@ def test_failures_are_grouped_tried_again_and_left_out(desk: Desk, admin: Browse
 
 
 def test_a_mapping_is_shown_where_it_can_be_mended(desk: Desk, admin: Browser) -> None:
-    page = admin.get(f"{desk.path}/mappings/calendar").text
-    assert "mappings/google/calendar.toml" in page
-    assert "iCalUID" in page
+    assert f'href="{desk.path}/mappings/calendar"' in admin.get(f"{desk.path}/mapping").text
+    answer = admin.get(f"{desk.path}/mappings/calendar")
+    assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/mappings/google/calendar")
+    assert "iCalUID" in admin.get(answer.location).text
     assert admin.get(f"{desk.path}/mappings/nothing").status_code == 404
     assert admin.get(f"{desk.path}/mappings/..%2f..%2fconfig").status_code == 404
 

@@ -1,10 +1,6 @@
 """The books of a simulated Xero organisation in a wired hub: everything, what changes, what goes, and what is told of it."""
 
-import base64
-import hashlib
-import hmac
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -19,22 +15,20 @@ from connectors.xero import organisation
 from connectors.xero import simulator as xero_simulator
 from connectors.xero.push import HEADER
 from connectors.xero.simulator import XeroSimulator
-from hub import app as hub_app
-from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow
+from hub.accounting.models import AllocationRow, BusinessRecord
 from hub.connector.ledger import HasLines, HasPdf
 from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.errors import GoneError, LimitedError, RejectedError
 from hub.flow import Taker
 from hub.identity.models import Party
-from hub.intake import accounts, channels, read
-from hub.intake.models import Account, OauthGrant, StreamState
+from hub.intake import accounts, read
+from hub.intake.models import Account, StreamState
 from hub.intake.read import Reader
 from hub.security.models import Business
 from hub.store.base import now
-from hub.work.lease import Lease
 from hub.work.models import Bucket
-from tests.e2e.ledger_desk import LONG_AGO, LedgerDesk
+from tests.e2e.ledger_desk import LedgerDesk, amounts, granted, once, signature
 from tests.e2e.reached import reached
 from tests.fakes.browser import Browser
 
@@ -43,8 +37,6 @@ STREAMS = (
 )  # fmt: skip
 PATIENT = {"requests_per_minute": 100_000}
 SALES = ("contacts", "invoices", "credit_notes", "payments")
-# What is Xero's business and not that of a database.
-once = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Desk(LedgerDesk):
@@ -80,10 +72,6 @@ def xero() -> Iterator[XeroSimulator]:
 @pytest.fixture
 def desk(hub: Hub, xero: XeroSimulator) -> Desk:
     return Desk(hub, xero)
-
-
-def amounts(row: DocumentRow) -> tuple[str, str, Decimal, Decimal | None]:
-    return row.kind, row.status, row.gross, row.balance
 
 
 # --- everything ---------------------------------------------------------------------------------------------------------
@@ -312,20 +300,8 @@ def test_several_workers_at_once_refresh_once(desk: Desk) -> None:
     desk.read()
     before, counted = desk.grant(), desk.xero.tokens.refreshed
     desk.xero.tokens.expire_access_tokens()
-    leases = [desk.claimed(stream) for stream in STREAMS]
-    ready = threading.Barrier(len(leases))
-
-    def work(lease: Lease) -> None:
-        ready.wait(10)
-        hub_app.reader(desk.hub).read(lease)
-
-    threads = [threading.Thread(target=work, args=(lease,)) for lease in leases]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    desk.read_at_once()
     assert desk.xero.tokens.refreshed == counted + 1
-    assert {stream: desk.state(stream).last_error for stream in STREAMS} == dict.fromkeys(STREAMS, "")
     assert desk.grant().refresh_token != before.refresh_token, "the new one is kept"
     assert desk.xero.limits.peak <= xero_client.AT_ONCE
     desk.xero.tokens.expire_access_tokens()
@@ -349,63 +325,43 @@ def listening(hub: Hub, xero: XeroSimulator) -> Iterator[Desk]:
     with reached(hub) as house:
         desk = Desk(house, xero)
         desk.read()
-        with house.db.write() as session:
-            channels.plan(session, channels.reached_at(house.settings))
-        hub_app.push_channels(house).keep(desk.claimed(channels.PUSH))
-        assert desk.state(channels.PUSH).last_error == ""
+        desk.listen()
         yield desk
-
-
-def hook(desk: Desk) -> str:
-    return channels.address(channels.reached_at(desk.hub.settings), desk.row())
-
-
-def due(desk: Desk) -> set[str]:
-    return {one for one in STREAMS if (at := desk.state(one).due_at) is not None and at <= now()}
-
-
-def calm(desk: Desk) -> None:
-    with desk.hub.db.write() as session:
-        session.execute(update(StreamState).where(StreamState.records != "").values(last_run_at=LONG_AGO))
 
 
 def test_the_intent_to_receive_is_proven_and_a_change_makes_its_streams_due(listening: Desk) -> None:
     webhooks = listening.xero.webhooks
-    calm(listening)
-    assert webhooks.intend(hook(listening)), webhooks.verdicts
-    assert due(listening) == set()
-    webhooks.enter(hook(listening))
+    listening.calm()
+    assert webhooks.intend(listening.hook), webhooks.verdicts
+    assert listening.due() == set()
+    webhooks.enter(listening.hook)
     dana = listening.books.add_contact("Dana")
     webhooks.deliver()
     webhooks.notifier.flush()
-    assert due(listening) == {"contacts"}
+    assert listening.due() == {"contacts"}
     listening.read("contacts")
-    calm(listening)
+    listening.calm()
     invoice = listening.books.invoice(dana, "100")
     webhooks.deliver()
     webhooks.notifier.flush()
-    assert due(listening) >= {"invoices", "payments"}
+    assert listening.due() >= {"invoices", "payments"}
     listening.read("invoices")
     assert f"invoices:{invoice.id}" in listening.documents()
 
 
 @once
 def test_who_does_not_sign_is_told_no_with_nothing_more(listening: Desk) -> None:
-    calm(listening)
+    listening.calm()
     body = {"events": [{"eventCategory": "INVOICE", "eventType": "UPDATE", "resourceId": "x"}], "entropy": "S"}
     raw = json.dumps(body).encode()
-    for headers in ({}, {HEADER: "x"}, {HEADER: _signature(b"another", raw)}):
-        answer = requests.post(hook(listening), data=raw, headers=headers, timeout=10)
+    for headers in ({}, {HEADER: "x"}, {HEADER: signature(b"another", raw)}):
+        answer = requests.post(listening.hook, data=raw, headers=headers, timeout=10)
         assert (answer.status_code, answer.content, "Set-Cookie" in answer.headers) == (401, b"", False)
-    assert due(listening) == set()
-    good = _signature(listening.xero.webhooks.key.encode(), raw)
-    answer = requests.post(hook(listening), data=raw, headers={HEADER: good}, timeout=10)
+    assert listening.due() == set()
+    good = signature(listening.xero.webhooks.key.encode(), raw)
+    answer = requests.post(listening.hook, data=raw, headers={HEADER: good}, timeout=10)
     assert (answer.status_code, answer.content, "Set-Cookie" in answer.headers) == (200, b"", False)
-    assert due(listening) == {"invoices", "payments"}
-
-
-def _signature(key: bytes, body: bytes) -> str:
-    return base64.b64encode(hmac.new(key, body, hashlib.sha256).digest()).decode()
+    assert listening.due() == {"invoices", "payments"}
 
 
 # --- consent ------------------------------------------------------------------------------------------------------------
@@ -436,31 +392,25 @@ def connect(hub: Hub, xero: XeroSimulator, admin: Browser) -> Connect:
     return go
 
 
-def granted(hub: Hub) -> tuple[str, bool]:
-    with hub.db.read() as session:
-        row = session.scalars(select(Account).where(Account.name == "Xero")).one()
-        return str(row.settings.get("address", "")), session.scalar(select(OauthGrant.id)) is not None
-
-
 @once
 def test_a_person_connects_an_organisation(hub: Hub, xero: XeroSimulator, connect: Connect) -> None:
     assert connect() == 303
-    assert granted(hub) == (xero.books.id, True)
+    assert granted(hub, "Xero") == (xero.books.id, True)
 
 
 @once
 def test_of_several_organisations_one_must_be_named(hub: Hub, xero: XeroSimulator, connect: Connect) -> None:
     other = xero.add_organisation("Other Ltd", "USD")
     assert connect(xero.books.id, other.id) == 422
-    assert granted(hub) == ("", False)
+    assert granted(hub, "Xero") == ("", False)
     with hub.db.write() as session:
         row = session.scalars(select(Account).where(Account.name == "Xero")).one()
         row.settings = {**row.settings, "tenant": other.id}
     assert connect(xero.books.id, other.id) == 303
-    assert granted(hub) == (other.id, True)
+    assert granted(hub, "Xero") == (other.id, True)
 
 
 @once
 def test_a_wrong_code_grants_nothing(hub: Hub, connect: Connect) -> None:
     assert connect(change={"code": "wrong"}) == 422
-    assert granted(hub) == ("", False)
+    assert granted(hub, "Xero") == ("", False)

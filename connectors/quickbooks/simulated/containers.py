@@ -1,5 +1,6 @@
 """Records of one kind in a company, for a suite that knows nothing of them (`hub.connector.simulator.Container`)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ _BEGAN = timedelta(days=20)  # within what change data capture looks back
 _MANY = ["many"]
 
 
-class QuickBooksContainer:
+class QuickBooksContainer(ABC):
     """One kind of records of the first company. Where each text stands, the kinds below say."""
 
     shares_limits = True
@@ -46,8 +47,9 @@ class QuickBooksContainer:
         self._made.append(made.id)
         return made
 
+    @abstractmethod
     def _make(self, text: str, customer: str, at: datetime | None) -> Record:
-        raise NotImplementedError
+        """Make one that says a text; `at`: None for now."""
 
     def _of(self, remote_id: str) -> Record:
         return self._books.get(remote_id, *self.entities)

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -235,6 +236,7 @@ def _stamp(form: str) -> str:
 
 def _seconds(said: Any, otherwise: float) -> float:
     try:
-        return float(said)
+        found = float(said)
     except (TypeError, ValueError):
         return otherwise
+    return found if 0 < found < math.inf else otherwise

@@ -9,10 +9,10 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urljoin
 
 import requests
@@ -31,6 +31,7 @@ REDIRECTS = 3
 _MOVED = {301, 302, 303, 307, 308}
 _COOKIE = re.compile(r"[!#$%&'()*+\-./:<=>?@\[\]^_`{|}~0-9A-Za-z]{1,4000}")
 _SAFE = "/?&=:;,@!$'()*+~%"  # what a template encoded stays as it is
+_Found = TypeVar("_Found")
 
 
 class _Hidden(logging.Filter):
@@ -105,19 +106,7 @@ class Client:
         Raises:
             ConnectorError: one of them, see `words.error_of`.
         """
-        first = self._proof.first
-        token = self._tools.access_token(self._refreshed, first=first)
-        try:
-            return self._asked(question, token)
-        except AuthError:
-            # Proven anew, or exchanged anew; a key that is dead is said to be so here.
-            again = self._tools.access_token(self._refreshed, refused=token, first=first)
-        try:
-            return self._asked(question, again)
-        except AuthError as error:
-            if self._proof.is_exchanged or self.access.manifest.check is None:
-                raise
-            raise ScopeError(f"{error} The access itself is good.") from None
+        return self._with_access(lambda token: self._asked(question, token))
 
     def prove(self) -> None:
         """Ask whether we are let in. Raises ConnectorError: no, or not now."""
@@ -140,7 +129,9 @@ class Client:
         Raises:
             RejectedError: it is larger.
         """
-        token = self._tools.access_token(self._refreshed, first=self._proof.first)
+        return self._with_access(lambda token: self._downloaded(path, token, largest))
+
+    def _downloaded(self, path: str, token: str, largest: int) -> bytes:
         out = self._proof.signed(self._outgoing(Question(path)), token)
         self._tools.spend(self.limits, 1)
         answer = self._sent(replace(out, headers={**out.headers, "Accept": "application/pdf, */*;q=0.5"}))
@@ -154,6 +145,22 @@ class Client:
         return found
 
     # --- access -------------------------------------------------------------------------------------------------------
+
+    def _with_access(self, asked: Callable[[str], _Found]) -> _Found:
+        """Ask with a token; if it is refused once more, with one that was proven or exchanged anew."""
+        first = self._proof.first
+        token = self._tools.access_token(self._refreshed, first=first)
+        try:
+            return asked(token)
+        except AuthError:
+            # A key that is dead is said to be so here.
+            again = self._tools.access_token(self._refreshed, refused=token, first=first)
+        try:
+            return asked(again)
+        except AuthError as error:
+            if self._proof.is_exchanged or self.access.manifest.check is None:
+                raise
+            raise ScopeError(f"{error} The access itself is good.") from None
 
     def _refreshed(self, grant: Grant) -> Grant:
         """Prove a key, or exchange the credentials for a token."""
@@ -197,15 +204,17 @@ class Client:
         told = _json(content)
         error = self._error(answer, told)
         if error is not None:
-            if isinstance(error, LimitedError):
-                self._tools.limited(self.limits, error.retry_after or 1.0)
             raise error
         if told is None:
             raise RetryLaterError(f"{self._whose} cannot be read: it is no JSON.")
         return Answer(told, answer.headers, _cookies(answer))
 
     def _error(self, answer: requests.Response, told: Any) -> Exception | None:
-        return error_of(self.access.manifest, answer.status_code, answer.headers, told, self.access.secrets)
+        """Return what an answer means, as `error_of`; where it was too much, nobody asks for a while."""
+        error = error_of(self.access.manifest, answer.status_code, answer.headers, told, self.access.secrets)
+        if isinstance(error, LimitedError):
+            self._tools.limited(self.limits, error.retry_after or 1.0)
+        return error
 
     def _sent(self, out: Outgoing) -> requests.Response:
         """Send, and follow redirects of questions to where we may go."""

@@ -40,7 +40,7 @@ from hub.records.document import Line
 OURS = "hub"  # under this name a payload has what we add: where its original is
 BATCH = 20  # records asked for by one filter
 RESTARTS = 3  # of a pass whose place the remote forgot
-MOST_PAGES = 20_000  # of one walk
+MOST_PAGES = 20_000  # of one pass or walk: what then still goes on has no end
 LONGEST_ID = 300
 _FACTOR = 20  # records of a page may be so many times what was asked for
 
@@ -95,7 +95,7 @@ class ManifestStream:
         shown = Shown(answer.told, answer.headers, records, [self.id_of(one) for one in records])
         going = cursors.looked(change, going, records, self.zone)
         step = self._step(place, shown, going, can_prove=self._can_find or cursor.phase is not Phase.FULL)
-        if step.is_circle:
+        if step.is_circle or going.pages >= MOST_PAGES:
             return Page((), cursor, more=True)
         if step.is_cut:
             return self._anew(cursor, going)

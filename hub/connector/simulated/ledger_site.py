@@ -6,6 +6,7 @@ answers is its simulator's: access, paging, filters, names of fields, words of e
 
 import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -65,7 +66,7 @@ class Entry:
         return self.customer.partition("@")[0].replace(".", " ").title() or f"Customer {self.number}"
 
 
-class LedgerSite:
+class LedgerSite(ABC):
     """One company's books (`hub.connector.simulator.StreamSimulator`). A simulator says how they are asked."""
 
     name = ""
@@ -113,9 +114,9 @@ class LedgerSite:
 
     base_path = ""  # of the address that is entered
 
+    @abstractmethod
     def access(self) -> dict[str, str]:
         """Return the settings that let somebody in."""
-        raise NotImplementedError
 
     @property
     def asked(self) -> int:
@@ -179,20 +180,21 @@ class LedgerSite:
         return found if found is not None else self.failed(404, "Not found")
 
     def login(self, request: Request) -> Answer:
-        """Begin a session, where there are any."""
-        raise NotImplementedError
+        """Begin a session, where there are any (`login_path`)."""
+        del request
+        return self.refused()
 
+    @abstractmethod
     def lets_in(self, request: Request) -> bool:
         """Say whether a request proves itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def route(self, request: Request) -> Answer | None:
         """Answer a request that was let in; None: there is no such place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_listing(self, path: str) -> bool:
         """Say whether rights of reading are asked for here."""
-        raise NotImplementedError
 
     def failed(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Say in the system's own form that something is wrong."""
@@ -402,5 +404,5 @@ def ordered(records: Sequence[dict[str, Any]], text: str) -> list[dict[str, Any]
     """Return records in the order of an `$orderby` of one or several names."""
     found = list(records)
     for part in reversed([one.split() for one in text.split(",") if one.strip()]):
-        found.sort(key=lambda one, name=part[0]: str(one.get(name)), reverse=part[1:] == ["desc"])  # type: ignore[misc]
+        found.sort(key=lambda one, name=part[0]: str(one.get(name)), reverse=part[1:] == ["desc"])  # type: ignore[misc]  # a default binds the loop's name
     return found

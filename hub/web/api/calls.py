@@ -12,10 +12,13 @@ from sqlalchemy.orm import Session
 from hub.cti import queries
 from hub.cti.models import CallRow, LegRow, Pop
 from hub.errors import NotFoundError, UserError
+from hub.fields import change
+from hub.fields.models import Of
 from hub.identity.phone import PhoneContext, read
 from hub.records.call import Direction, Outcome
 from hub.security.policy import Person, Right, may
-from hub.web.api import paging, shapes
+from hub.web.api import fields, paging, shapes
+from hub.web.api.fields import MOST_NAMES, OF_VALUES, TO_CHANGE, Values
 from hub.web.api.operation import Body, Moment, Operation, Way, serve
 from hub.web.frame import current_hub, current_person
 
@@ -94,13 +97,14 @@ class CallShape(BaseModel):
     legs: list[LegShape]
     transfers: list[TransferShape]
     recordings: list[RecordingRef]
+    fields: Values = Field(description=OF_VALUES)
 
 
 class CallPage(paging.Page[CallShape]):
     """A page of calls."""
 
 
-class CallQuery(paging.Paging):
+class CallQuery(paging.FieldPaging):
     """Which calls."""
 
     since: Moment | None = Field(None, description="Started then or later")
@@ -110,6 +114,12 @@ class CallQuery(paging.Paging):
     number: str | None = Field(None, min_length=1, max_length=100, description="The outside party's, in any spelling")
     party: UUID | None = None
     open: bool | None = Field(None, description="true: in progress; false: ended")
+
+
+class CallChange(Body):
+    """What is to be changed; what is not named stays."""
+
+    fields: Values = Field(default={}, max_length=MOST_NAMES, description=TO_CHANGE)
 
 
 class Dial(Body):
@@ -154,6 +164,24 @@ def calls(session: Session, query: CallQuery) -> CallPage:
 def call(session: Session, call_id: UUID) -> CallShape:
     """Return one call."""
     return shaped(session, [visible_call(session, call_id)])[0]
+
+
+@serve(
+    Operation(
+        "PATCH",
+        "/calls/<uuid:call_id>",
+        "Say what is in the fields of a call",
+        Right.EDIT_PARTIES,
+        CallShape,
+        body=CallChange,
+        way=Way.WRITE,
+    )
+)
+def change_call(session: Session, call_id: UUID, body: CallChange) -> CallShape:
+    """Change what is named in the body."""
+    row, known = visible_call(session, call_id), fields.known(session)
+    change.record(session, current_person(), known, Of.CALL, row, body.fields, region=fields.region())
+    return shaped(session, [row])[0]
 
 
 @serve(
@@ -253,7 +281,11 @@ def _seen(public_id: UUID) -> CallRow:
 
 def shaped(session: Session, rows: Sequence[CallRow]) -> list[CallShape]:
     """Return calls as the API shows them."""
-    return [CallShape.model_validate(one) for one in queries.view(session, rows)]
+    seen = fields.Seen(session)
+    return [
+        CallShape.model_validate({**one, "fields": seen.values(Of.CALL, row.fields)})
+        for row, one in zip(rows, queries.view(session, rows), strict=True)
+    ]
 
 
 def _visible(person: Person) -> Select[Any]:
@@ -267,7 +299,7 @@ def _visible(person: Person) -> Select[Any]:
 
 
 def _wanted(session: Session, query: CallQuery) -> Select[Any]:
-    wanted = _visible(current_person())
+    wanted = _visible(current_person()).where(*fields.where(session, CallRow.fields, Of.CALL))
     if query.since is not None:
         wanted = wanted.where(CallRow.started_at >= query.since)
     if query.until is not None:

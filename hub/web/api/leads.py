@@ -9,12 +9,15 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
+from hub.fields import change as field_change
+from hub.fields.models import Of
 from hub.leads import change, queries, stages
 from hub.leads.models import AdName, Bucket, LeadAnswer, LeadRow, LeadStage, Stage, Touchpoint
 from hub.leads.take import masked
 from hub.security.policy import Right
 from hub.timeline.models import Participant
-from hub.web.api import paging, shapes
+from hub.web.api import fields, paging, shapes
+from hub.web.api.fields import MOST_NAMES, OF_VALUES, TO_CHANGE, Values
 from hub.web.api.operation import Body, Moment, Operation, Way, serve
 from hub.web.frame import current_person
 
@@ -49,6 +52,7 @@ class LeadShape(BaseModel):
     reached_at: datetime | None
     closed_at: datetime | None = Field(description="Nothing more is to be done since then")
     needs_mapping: bool = Field(description="Nobody said yet which answer is the name or the number")
+    fields: Values = Field(description=OF_VALUES)
 
 
 class AnswerShape(BaseModel):
@@ -106,7 +110,7 @@ class LeadPage(paging.Page[LeadShape]):
     """A page of leads."""
 
 
-class LeadQuery(paging.Paging):
+class LeadQuery(paging.FieldPaging):
     """Which leads."""
 
     since: Moment | None = Field(None, description="Answered at or after this")
@@ -124,6 +128,7 @@ class LeadChange(Body):
     owner: UUID | None = Field(None, description="A user's id; null: everybody")
     stage: Stage | None = Field(None, description=f"One that a person says: {', '.join(sorted(stages.BY_HAND))}")
     reason: str = Field("", max_length=500, description="Of the stage")
+    fields: Values = Field(default={}, max_length=MOST_NAMES, description=TO_CHANGE)
 
 
 @serve(Operation("GET", "/leads", "Leads, the newest first", Right.USE, LeadPage, query=LeadQuery, errors=(404,)))
@@ -146,7 +151,7 @@ def lead(session: Session, lead_id: UUID) -> LeadWhole:
     Operation(
         "PATCH",
         "/leads/<uuid:lead_id>",
-        "Say who looks after a lead, or how far it came",
+        "Say who looks after a lead, how far it came, or what is in its fields",
         Right.EDIT_PARTIES,
         LeadWhole,
         body=LeadChange,
@@ -162,12 +167,14 @@ def change_lead(session: Session, lead_id: UUID, body: LeadChange) -> LeadWhole:
             change.give(session, row, body.owner)
     if body.stage is not None and body.stage != row.stage:
         stages.set_by(session, current_person(), row, body.stage, body.reason)
+    known, region = fields.known(session), fields.region()
+    field_change.record(session, current_person(), known, Of.LEAD, row, body.fields, region=region)
     session.flush()
     return _whole(session, lead_id)
 
 
 def _wanted(session: Session, query: LeadQuery) -> Select[Any]:
-    wanted = select(LeadRow).where(LeadRow.is_test.is_(query.test))
+    wanted = select(LeadRow).where(LeadRow.is_test.is_(query.test), *fields.where(session, LeadRow.fields, Of.LEAD))
     if query.campaign is not None or query.bucket is not None:
         wanted = wanted.join(Touchpoint, Touchpoint.lead_id == LeadRow.id)
     if query.campaign is not None:
@@ -198,6 +205,7 @@ def _shaped(session: Session, rows: Sequence[LeadRow]) -> list[dict[str, Any]]:
     parties = shapes.parties(session, party_of.values())
     users = shapes.users(session, (row.owner_id for row in rows))
     accounts = shapes.accounts(session, (row.account_id for row in rows))
+    seen = fields.Seen(session)
     found = []
     for row in rows:
         touch = touches.get(row.id)
@@ -210,7 +218,7 @@ def _shaped(session: Session, rows: Sequence[LeadRow]) -> list[dict[str, Any]]:
                 "platform": touch.platform if touch else "",
                 "form": Named(id=touch.form_id, name=touch.form_name) if touch and (touch.form_id or touch.form_name) else None,
                 "campaign": _named(names, touch, "campaign"), "contacted_at": row.contacted_at, "reached_at": row.reached_at,
-                "closed_at": row.closed_at, "needs_mapping": row.needs_mapping,
+                "closed_at": row.closed_at, "needs_mapping": row.needs_mapping, "fields": seen.values(Of.LEAD, row.fields),
             }
         )  # fmt: skip
     return found

@@ -12,16 +12,20 @@ from sqlalchemy.orm import Session
 from hub.accounting import alerts, panel, queries, whole
 from hub.accounting.ageing import Row
 from hub.accounting.behaviour import Behaviour, shown
-from hub.accounting.money import digits
+from hub.accounting.models import DocumentRow
 from hub.accounting.panel import Eyes, Known, Owed, Terms
 from hub.accounting.queries import Document, Payment, Place, Wanted
 from hub.accounting.whole import Settled
+from hub.fields import change
+from hub.fields.models import Of
 from hub.identity import parties
 from hub.records.document import DocumentKind, Side, Status
+from hub.records.money import digits
 from hub.security.policy import Right
 from hub.store.base import now
-from hub.web.api import paging, shapes
-from hub.web.api.operation import Operation, serve
+from hub.web.api import access, fields, paging, shapes
+from hub.web.api.fields import MOST_NAMES, OF_VALUES, TO_CHANGE, Values
+from hub.web.api.operation import Body, Operation, Way, serve
 from hub.web.frame import current_hub, current_person
 
 _AMOUNT = "Decimal number as text; what is owed counts up, credits count down"
@@ -57,6 +61,7 @@ class DocumentShape(BaseModel):
     party_name: str = Field(description="As on the document")
     account: shapes.Ref | None
     url: str = Field(description="Of the original; empty where there is none")
+    fields: Values = Field(description=OF_VALUES)
     changed_at: datetime
 
 
@@ -169,7 +174,7 @@ class MoneyQuery(paging.Paging):
     gone: bool = Field(default=False, description="true: what ledgers have no more, instead of what they have")
 
 
-class DocumentQuery(MoneyQuery):
+class DocumentQuery(MoneyQuery, paging.FieldPaging):
     """Which documents."""
 
     kind: DocumentKind | None = None
@@ -177,6 +182,12 @@ class DocumentQuery(MoneyQuery):
         None, description="As the source says; overdue and unsettled (something is open) are counted now"
     )
     copies: bool = Field(default=False, description="true: also those that another connection has too")
+
+
+class DocumentChange(Body):
+    """What is to be changed; what is not named stays. Everything else is the ledger's."""
+
+    fields: Values = Field(default={}, max_length=MOST_NAMES, description=TO_CHANGE)
 
 
 class PaymentQuery(MoneyQuery):
@@ -276,23 +287,46 @@ class PartyMoney(BaseModel):
 def documents(session: Session, query: DocumentQuery) -> DocumentPage:
     """List documents; those without a day come last."""
     eye = _eyes(session)
-    wanted = Wanted(**_wanted(session, query), kind=query.kind or "", copies=query.copies)
+    more = fields.where(session, DocumentRow.fields, Of.DOCUMENT)
+    wanted = Wanted(**_wanted(session, query), kind=query.kind or "", copies=query.copies, more=more)
     found = queries.documents(session, eye, wanted, before=_before(query), limit=query.limit + 1)
     page, following = paging.cut(found, query.limit, _place)
-    refs = shapes.accounts(session, (one.account_id for one in page))
+    refs, seen = shapes.accounts(session, (one.account_id for one in page)), fields.Seen(session)
     return DocumentPage(
-        items=[DocumentShape(**_document(one, refs.get(one.account_id))) for one in page], next=following
+        items=[DocumentShape(**_document(one, refs.get(one.account_id), seen)) for one in page], next=following
     )
 
 
 @serve(Operation("GET", "/documents/<uuid:document_id>", "One document whole", Right.SEE_MONEY, DocumentWhole))
 def one_document(session: Session, document_id: UUID) -> DocumentWhole:
     """Return a document with its instalments, and what settled it."""
+    return _whole(session, document_id)
+
+
+@serve(
+    Operation(
+        "PATCH", "/documents/<uuid:document_id>", "Say what is in the fields of a document", Right.EDIT_PARTIES, DocumentWhole,
+        body=DocumentChange, way=Way.WRITE,
+    )
+)  # fmt: skip
+def change_document(session: Session, document_id: UUID, body: DocumentChange) -> DocumentWhole:
+    """Change what is named in the body."""
+    access.require(Right.SEE_MONEY)
+    row, known = whole.document(session, _eyes(session), document_id).row, fields.known(session)
+    currency, region = row.currency, fields.region()
+    change.record(
+        session, current_person(), known, Of.DOCUMENT, row, body.fields, region=region, currency=currency
+    )  # fmt: skip
+    session.flush()
+    return _whole(session, document_id)
+
+
+def _whole(session: Session, document_id: UUID) -> DocumentWhole:
     found = whole.document(session, _eyes(session), document_id)
     one, row, more = found.line, found.row, found.more
     account = shapes.Ref(id=found.origin.account, name=found.origin.name)
     return DocumentWhole(
-        **_document(one, account),
+        **_document(one, account, fields.Seen(session)),
         as_of=found.origin.as_of, net=_text(row.net, one.currency), tax=_text(row.tax, one.currency),
         base_currency=row.base_currency, fx_rate=row.fx_rate, gross_base=_text(row.gross_base, row.base_currency),
         balance_base=_text(row.balance_base, row.base_currency), service_date=row.service_date,
@@ -409,12 +443,13 @@ def _text(value: Decimal | None, currency: str) -> str | None:
     return None if value is None else digits(value, currency)
 
 
-def _document(one: Document, account: shapes.Ref | None) -> dict[str, Any]:
+def _document(one: Document, account: shapes.Ref | None, seen: fields.Seen) -> dict[str, Any]:
     return {
         "id": one.id, "kind": one.kind, "side": one.side, "status": one.status, "source_status": one.source_status,
         "overdue": one.is_overdue, "number": one.number, "issue_date": one.issue_date, "due_date": one.due_date,
         "currency": one.currency, "gross": digits(one.gross, one.currency), "balance": _text(one.balance, one.currency),
-        "gone": one.is_gone, "copy_of_another": one.is_copy, **_of_both(one, account),
+        "gone": one.is_gone, "copy_of_another": one.is_copy, "fields": seen.values(Of.DOCUMENT, one.fields),
+        **_of_both(one, account),
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from hub.web.api import problem
 from hub.web.api.operation import JSON, PREFIX, SERVED, Operation, Served
+from hub.web.api.paging import FIELD, FieldPaging
 from hub.web.api.problem import Problem
 
 VERSION = "1.0"
@@ -97,6 +98,9 @@ def _query(model: type[BaseModel] | None) -> Iterable[dict[str, Any]]:
         parameter = {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": described}
         if "description" in field:
             parameter["description"] = field["description"]
+        if name == "field" and issubclass(model, FieldPaging):
+            # One parameter for each field of an installation; the document is the same for all of them.
+            parameter |= {"name": f"{FIELD}*", "schema": {"type": "string"}}
         yield parameter
 
 

@@ -22,7 +22,7 @@ from hub.errors import UserError
 from hub.security.policy import Right
 from hub.web.api import access, idempotency
 from hub.web.api.idempotency import Stored
-from hub.web.api.paging import Query
+from hub.web.api.paging import FIELD, FieldPaging, Query
 from hub.web.api.problem import CONTENT_TYPE, FaultError, answer, fault_of, of_validation
 from hub.web.frame import current_hub
 
@@ -171,15 +171,21 @@ def read_body(most: int) -> bytes:
 def read_query(model: type[Query]) -> Query:
     """Read the query string into a model; a list may be written `kind=call,email` or `kind=call&kind=email`."""
     values: dict[str, Any] = {}
+    of_fields: dict[str, Any] = {}
     for name, texts in request.args.lists():
         if any("\0" in text for text in texts):  # PostgreSQL holds no such text
             raise FaultError(400, f"{name}: is not valid text", "bad_query", name)
+        if name.startswith(FIELD) and issubclass(model, FieldPaging):
+            of_fields[name.removeprefix(FIELD)] = texts if len(texts) > 1 else texts[0]
+            continue
         field = model.model_fields.get(name)
         many = field is not None and getattr(field.annotation, "__origin__", None) is tuple
         if many:
             values[name] = [part for text in texts for part in text.split(",")]
         else:
             values[name] = texts[0] if len(texts) == 1 else texts
+    if of_fields and "field" not in values:
+        values["field"] = of_fields
     try:
         return model.model_validate(values)
     except ValidationError as error:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.web.api.problem import FaultError
 from hub.web.frame import current_hub
 
+FIELD = "field."  # how filters by fields of administrators begin
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 _MAC_BYTES = 12
@@ -33,6 +34,17 @@ class Paging(Query):
 
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many items at most")
     after: str | None = Field(None, min_length=1, max_length=1000, description="`next` of the page before")
+
+
+class FieldPaging(Paging):
+    """Query parameters of lists whose records have fields of administrators (`fields.where` reads these filters)."""
+
+    field: dict[str, str | list[str]] = Field(
+        default={},
+        description="Filters by fields that administrators defined, named `field.<name>`: a choice (several: any of them), "
+        "true or false, a part of a text; of numbers, money and days also `field.<name>.from` and `field.<name>.to`, of money "
+        "`field.<name>.currency`",
+    )
 
 
 class Page(BaseModel, Generic[ItemT]):

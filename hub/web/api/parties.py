@@ -6,10 +6,12 @@ from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, field_validator, model_validator
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from hub.errors import UserError
+from hub.fields import change, incoming
+from hub.fields.models import Of
 from hub.identity import parties as store
 from hub.identity import search
 from hub.identity.email import email_line
@@ -18,13 +20,15 @@ from hub.identity.parties import KEEP, Given
 from hub.identity.phone import PhoneContext, read
 from hub.identity.words import LONGEST_QUERY
 from hub.security.policy import Right
-from hub.web.api import paging, shapes
+from hub.web.api import fields, paging, shapes
+from hub.web.api.fields import MOST_NAMES, OF_VALUES, TO_CHANGE, Values
 from hub.web.api.operation import Body, Operation, Way, serve
 from hub.web.api.problem import FaultError
 from hub.web.frame import current_hub, current_person
 
 LONGEST_VALUE = 300
 MOST_IDENTIFIERS = 50
+LOOKED_AT = 250  # parties that words find, before filters
 
 
 class IdentifierShape(BaseModel):
@@ -46,7 +50,7 @@ class PartyShape(BaseModel):
     company: shapes.Match | None = Field(description="Where the person works")
     owner: shapes.Ref | None = Field(description="The user who looks after it")
     identifiers: list[IdentifierShape]
-    fields: dict[str, Any]
+    fields: Values = Field(description=f"{OF_VALUES}; beside them what sources say under other names")
     version: int = Field(description="Grows with each change; send it with a PATCH to overwrite nobody's work")
     created_at: datetime
     changed_at: datetime
@@ -56,7 +60,7 @@ class PartyPage(paging.Page[PartyShape]):
     """A page of parties."""
 
 
-class PartyQuery(paging.Paging):
+class PartyQuery(paging.FieldPaging):
     """Which parties: by one of these, or all."""
 
     phone: str | None = Field(None, min_length=1, max_length=100, description="In any spelling; who holds this number")
@@ -88,6 +92,7 @@ class NewParty(Body):
     identifiers: list[NewIdentifier] = Field(default=[], max_length=MOST_IDENTIFIERS)
     company: UUID | None = Field(None, description="The company's id")
     owner: UUID | None = Field(None, description="A user's id")
+    fields: Values = Field(default={}, max_length=MOST_NAMES, description="Of fields that administrators defined")
 
 
 class PartyChange(Body):
@@ -98,6 +103,7 @@ class PartyChange(Body):
     owner: UUID | None = Field(None, description="A user's id; null: nobody")
     add_identifiers: list[NewIdentifier] = Field(default=[], max_length=MOST_IDENTIFIERS)
     remove_identifiers: list[NewIdentifier] = Field(default=[], max_length=MOST_IDENTIFIERS)
+    fields: Values = Field(default={}, max_length=MOST_NAMES, description=TO_CHANGE)
     version: int | None = Field(None, description="As last read; if the party changed since, nothing is done (409)")
 
     @field_validator("name", mode="before")
@@ -111,17 +117,18 @@ class PartyChange(Body):
 @serve(Operation("GET", "/parties", "Find people and companies", Right.USE, PartyPage, query=PartyQuery))
 def parties(session: Session, query: PartyQuery) -> PartyPage:
     """Find parties by an identifier or by words, or list them all in the order in which they were made."""
+    more = fields.where(session, Party.fields, Of.PERSON, Of.COMPANY, kind=Party.kind)
     if query.q is not None:
-        hits = [hit.party_id for hit in search.search(session, query.q, query.limit)]
-        return PartyPage(items=_in_order(session, hits), next=None)
+        hits = [hit.party_id for hit in search.search(session, query.q, LOOKED_AT if more else query.limit)]
+        return PartyPage(items=_in_order(session, _left(session, hits, more)[: query.limit]), next=None)
     for kind in store.KINDS:
         raw = getattr(query, kind)
         if raw is not None:
-            rows = store.by_identifier(session, kind, raw, region=_region())[: query.limit]
-            return PartyPage(items=shaped(session, rows), next=None)
-    wanted = select(Party).where(Party.status == PartyStatus.ACTIVE)
-    found = session.scalars(shapes.by_key(wanted, Party.id, query)).all()
-    page, following = paging.cut(found, query.limit, lambda row: [row.id])
+            found = [row.id for row in store.by_identifier(session, kind, raw, region=_region())]
+            return PartyPage(items=_in_order(session, _left(session, found, more)[: query.limit]), next=None)
+    wanted = select(Party).where(Party.status == PartyStatus.ACTIVE, *more)
+    rows = session.scalars(shapes.by_key(wanted, Party.id, query)).all()
+    page, following = paging.cut(rows, query.limit, lambda row: [row.id])
     return PartyPage(items=shaped(session, page), next=following)
 
 
@@ -155,9 +162,11 @@ def add_party(session: Session, body: NewParty) -> PartyShape:
             region=_region(),
             company=_company(session, body.company),
             owner_id=_owner(session, body.owner),
+            begun=_begun(session, body.kind),
         )
     except UserError as error:
         raise _placed(error, "identifiers") from None
+    change.party(session, current_person(), fields.known(session), made, body.fields, region=_region())
     return shaped(session, [made])[0]
 
 
@@ -190,6 +199,7 @@ def change_party(session: Session, party_id: UUID, body: PartyChange) -> PartySh
         company=_company(session, body.company) if "company" in named else KEEP,
         owner_id=_owner(session, body.owner) if "owner" in named else KEEP,
     )
+    change.party(session, person, fields.known(session), row, body.fields, region=_region())
     for one in body.remove_identifiers:
         _remove(session, row, one)
     for one in body.add_identifiers:
@@ -205,6 +215,7 @@ def shaped(session: Session, rows: Sequence[Party]) -> list[PartyShape]:
     companies = shapes.parties(session, (row.company_id for row in rows))
     owners = shapes.users(session, (row.owner_id for row in rows))
     held = _identifiers(session, [row.id for row in rows])
+    seen = fields.Seen(session)
     return [
         PartyShape(
             id=row.public_id,
@@ -213,13 +224,26 @@ def shaped(session: Session, rows: Sequence[Party]) -> list[PartyShape]:
             company=companies.get(row.company_id or 0),
             owner=owners.get(row.owner_id or 0),
             identifiers=held.get(row.id, []),
-            fields=row.fields,
+            fields=seen.of_party(row.kind, row.fields),
             version=row.version,
             created_at=row.created_at,
             changed_at=row.changed_at,
         )
         for row in rows
     ]
+
+
+def _left(session: Session, ids: Sequence[int], more: Sequence[ColumnElement[bool]]) -> list[int]:
+    """Return those of some parties that fulfil what is asked beside."""
+    if not more:
+        return list(ids)
+    left = set(session.scalars(select(Party.id).where(Party.id.in_(ids), *more)))
+    return [number for number in ids if number in left]
+
+
+def _begun(session: Session, kind: str) -> Mapping[str, Any]:
+    known = incoming.load(session)
+    return known.defaults(Of(kind)) if known is not None else {}
 
 
 def _in_order(session: Session, ids: Sequence[int]) -> list[PartyShape]:

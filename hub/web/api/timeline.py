@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub.fields.models import Of
 from hub.identity import parties
 from hub.identity.models import Party
 from hub.intake.models import Account
@@ -16,7 +17,7 @@ from hub.security.policy import Right
 from hub.timeline import queries
 from hub.timeline.models import Interaction, Kind, Participant
 from hub.timeline.queries import Cursor, Wanted
-from hub.web.api import paging, shapes
+from hub.web.api import fields, paging, shapes
 from hub.web.api.operation import Moment, Operation, serve
 from hub.web.frame import current_person
 
@@ -93,12 +94,17 @@ def timeline(session: Session, party_id: UUID, query: TimelineQuery) -> Interact
     )
     numbers = [item.number for item in page.items]
     accounts, people = _accounts(session, numbers), _parties(session, numbers)
-    items = [_shape(item, accounts.get(item.number), people.get(item.number, [])) for item in page.items]
+    seen = fields.Seen(session)
+    items = [_shape(item, accounts.get(item.number), people.get(item.number, []), seen) for item in page.items]
     following = paging.cursor([paging.micros(page.next.started_at), page.next.interaction_id]) if page.next else None
     return InteractionPage(items=items, next=following)
 
 
-def _shape(item: queries.Item, account: shapes.Ref | None, people: list[ParticipantShape]) -> InteractionShape:
+def _shape(
+    item: queries.Item, account: shapes.Ref | None, people: list[ParticipantShape], seen: fields.Seen
+) -> InteractionShape:
+    # A name that a mapping brought before it was a field's: who sees the field, sees it on the call.
+    detail = seen.extras(Of.CALL, item.detail) if item.kind == Kind.CALL else dict(item.detail)
     return InteractionShape(
         id=item.id,
         kind=item.kind,
@@ -110,7 +116,7 @@ def _shape(item: queries.Item, account: shapes.Ref | None, people: list[Particip
         account=account,
         source_url=item.source_url,
         visibility=item.visibility,
-        detail=dict(item.detail),
+        detail=detail,
         notes=[
             TimelineNote(id=note.id, text=note.text, pinned=note.pinned, author=note.author, created_at=note.created_at)
             for note in item.notes

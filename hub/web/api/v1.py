@@ -7,6 +7,7 @@ from hub.web.api import (
     access,
     accounts,
     calls,
+    fields,
     leads,
     me,
     meetings,
@@ -28,6 +29,7 @@ __all__ = ["blueprint"]
 # Importing them put their views on the blueprint, in the order of the description.
 SUBJECTS = (
     me,
+    fields,
     parties,
     timeline,
     leads,

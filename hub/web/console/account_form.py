@@ -18,6 +18,14 @@ from hub.intake.accounts import secret_names
 SHOWN = 3  # settings that are in sight even if nothing must be typed
 _TYPED = "s-"  # before each setting's name in the form, so that no setting collides with the form's own fields
 _CLEAR = "clear-"
+# What lets us in, under the names that connectors give it: in sight where nothing says that it must be typed, since one
+# way in or another must be.
+_LETS_IN = frozenset({
+    "company", "user", "username", "password", "token", "api_key", "api_token", "certificate", "verify_token",
+    "given", "secrets",
+})  # fmt: skip
+# Said in the description of what nobody types who connects for the first time.
+_SELDOM = ("only from the command line", "for tests only", "for a test server", "where links to documents begin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Setting:
     is_set: bool = False  # secrets: there is one
     can_forget: bool = False
     error: str = ""
+    focus: bool = False  # the first one at fault
     first: bool = True  # in sight at once; the others are folded under "More settings"
 
 
@@ -45,9 +54,14 @@ def settings_of(
     set_secrets: Collection[str] = (),
     wrong: str = "",
     error: str = "",
+    missing: Collection[str] = (),
 ) -> list[Setting]:
-    """Return the lines of the form; `wrong` names the setting at fault, `error` says why."""
+    """Return the lines of the form; `wrong` names the setting at fault, `error` says why, `missing` must be filled in."""
     secret = secret_names(connector)
+    fields = connector.settings.model_fields
+    faults = {**dict.fromkeys(missing, _("Fill this in.")), **({wrong.partition(".")[0]: error} if error else {})}
+    at_fault = [name for name in fields if faults.get(name)]
+    sight = _in_sight(connector)
     return [
         Setting(
             name=_TYPED + name,
@@ -60,11 +74,30 @@ def settings_of(
             options=_options(field.annotation),
             is_set=name in set_secrets,
             can_forget=name in set_secrets and not field.is_required(),
-            error=error if name == wrong.partition(".")[0] else "",
-            first=at < SHOWN or field.is_required() or name in set_secrets or name == wrong.partition(".")[0],
+            error=faults.get(name, ""),
+            focus=at_fault[:1] == [name],
+            first=name in sight or name in set_secrets or name in at_fault,
         )
-        for at, (name, field) in enumerate(connector.settings.model_fields.items())
+        for name, field in fields.items()
     ]
+
+
+def missing(connector: Connector[Any], values: Mapping[str, Any]) -> list[str]:
+    """Return the settings that must be filled in and are not."""
+    fields = connector.settings.model_fields.items()
+    return [name for name, field in fields if field.is_required() and values.get(name, "") in ("", [])]
+
+
+def _in_sight(connector: Connector[Any]) -> set[str]:
+    """Return the settings that whoever connects for the first time looks at."""
+    fields = connector.settings.model_fields
+    required = {name for name, field in fields.items() if field.is_required()}
+    seldom = {
+        name for name, field in fields.items() if any(one in (field.description or "").lower() for one in _SELDOM)
+    }
+    likely = [name for name in fields if name not in seldom]
+    is_open = not required & secret_names(connector)  # nothing says which way in is taken
+    return required | set(likely[:SHOWN]) | (set(likely) & _LETS_IN if is_open else set())
 
 
 def typed(connector: Connector[Any], form: MultiDict[str, str], kept: Mapping[str, str]) -> dict[str, Any]:

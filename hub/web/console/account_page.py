@@ -1,18 +1,16 @@
 """One connection: how it is, what could not be understood, who did what, and its settings."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from hub import flow, replays
 from hub.connector.contract import Connector, Finding
 from hub.connector.stream import Chooses
 from hub.cti import self_test
@@ -21,34 +19,24 @@ from hub.cti.self_test import Step
 from hub.errors import ConnectorError, NotFoundError, UserError
 from hub.intake import accounts, read, watch
 from hub.intake.hook_rules import HookRuler
-from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
+from hub.intake.models import Account, AccountState, RawRecord, StreamState
+from hub.mapping import drift
+from hub.outbound.models import Delivery, Outbox
 from hub.records.lead import RECORD as LEAD
-from hub.security.models import Audit
+from hub.security.models import Audit, User
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth, headers
-from hub.web.console import account_form, connections, consents
+from hub.web.clock import weekday
+from hub.web.console import account_form, audit_page, connections, consents, kinds, pulses, removal
+from hub.web.console import failures as failed
 from hub.web.console import streams as stream_lines
 from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("account_page", __name__, url_prefix="/connections/<uuid:account_id>")
-SKIPPED = "skipped"  # why a record was left out by hand; who did it is in the audit
-MOST = 5000  # records looked at to group failures
-# What differs from record to record in the text of an error: its id, values in quotes, other ids, numbers.
-_VARIABLE = re.compile(r"(?<=record )[^:]+(?=:)|'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Records set aside for the same reason."""
-
-    text: str
-    stream: str
-    ids: tuple[int, ...]
-    first_at: datetime
-    last_at: datetime
-    example: RawRecord
+LONGEST_CAUSE = 200  # characters of a cause in the audit
+MOST_TRIES = 50  # of sending one thing, on its page
 
 
 @blueprint.get("")
@@ -130,36 +118,94 @@ def resume(account_id: UUID) -> ResponseReturnValue:
 @blueprint.get("/failures")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def failures(account_id: UUID) -> ResponseReturnValue:
-    """Show the records that were set aside, grouped by why."""
+    """Show what went wrong, grouped by why."""
+    hub = current_hub()
+    with hub.db.read() as session:
+        row = account_of(session, account_id)
+        causes = failed.causes(session, row)
+        permission = consents.permission(session, row)
+        if permission is not None:
+            headers.let_forms_lead_to(permission.page)
+        return render_template(
+            "admin/failures.html",
+            **frame(row, "failures"),
+            causes=causes,
+            mapped={cause.stream for cause in causes if hub.flow.kind(row.connector, cause.stream)},
+            deeds=failed.deeds(session, row),
+            permission=permission,
+            done=(request.args.get("did", ""), request.args.get("count", 0, type=int)),
+        )
+
+
+@blueprint.get("/failures/<key>")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def failure(account_id: UUID, key: str) -> ResponseReturnValue:
+    """Show the things that failed for one reason, each with what may be done about it."""
     with current_hub().db.read() as session:
         row = account_of(session, account_id)
-        causes = _causes(session, row)
-        mapped = {cause.stream for cause in causes if current_hub().flow.kind(row.connector, cause.stream)}
-        return render_template("admin/failures.html", **frame(row, "failures"), causes=causes, mapped=mapped)
+        try:
+            cause = failed.find(session, row, key)
+        except NotFoundError:  # somebody dealt with it meanwhile
+            return redirect(url_for(".failures", account_id=account_id), 303)
+        return render_template(
+            "admin/failure.html",
+            **frame(row, "failures"),
+            cause=cause,
+            items=failed.items(session, cause),
+            is_mapped=bool(current_hub().flow.kind(row.connector, cause.stream)),
+        )
 
 
 @blueprint.post("/failures")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def handle_failures(account_id: UUID) -> ResponseReturnValue:
-    """Try records again, or leave them out for good: all, those of one cause, or one."""
-    hub, skip = current_hub(), request.form.get("do") == "skip"
+    """Try again, or leave out for good: all, those of one cause, or one."""
+    hub, skip, wanted = current_hub(), request.form.get("do") == "skip", request.form.get("cause", "")
     with hub.db.write() as session:
         row = account_of(session, account_id)
-        wanted = request.form.get("cause", "")
-        ids = [number for cause in _causes(session, row) if wanted in ("", cause.text) for number in cause.ids]
+        if request.form.get("do") == "ask":
+            count = failed.ask_again(session, row)
+            connections.record(session, row, "records.asked_again", count=count)
+            return redirect(url_for(".failures", account_id=account_id, did="ask", count=count), 303)
         if one := request.form.get("record", ""):
-            ids = _id_of(session, row, one)
-        values = (
-            {"state": RawState.FILTERED, "error": SKIPPED}
-            if skip
-            else {"state": RawState.KEPT, "error": "", "attempts": 0}
+            chosen = [failed.one_record(session, row, one)]
+        elif one := request.form.get("write", ""):
+            chosen = [failed.one_write(session, row, one)]
+        else:
+            chosen = [cause for cause in failed.causes(session, row) if wanted in ("", cause.text)]
+        records, writes = failed.skip(session, chosen) if skip else failed.retry(session, chosen)
+        why = {"cause": wanted[:LONGEST_CAUSE]} if wanted else {}
+        if records or not writes:
+            connections.record(session, row, "records.skipped" if skip else "records.retried", count=records, **why)
+        if writes:
+            connections.record(session, row, "outbox.drop" if skip else "outbox.retry", count=writes, **why)
+    if writes:
+        hub.trigger.notify("outbox")
+    did = "skip" if skip else "retry"
+    return redirect(url_for(".failures", account_id=account_id, did=did, count=records + writes), 303)
+
+
+@blueprint.get("/failures/sent/<int:number>")
+@auth.needs(Right.SEE_RAW)
+def sent(account_id: UUID, number: int) -> ResponseReturnValue:
+    """Show what we wanted to write there and what came back, secrets masked. Looking is audited, as at a raw record."""
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        item = session.get(Outbox, number)
+        if item is None or item.account_id != row.id:
+            raise NotFoundError("There is no such thing.")
+        connections.record(session, row, "outbox.seen", item=str(item.id), kind=item.kind)
+        return render_template(
+            "admin/sent.html",
+            **frame(row, "failures"),
+            item=item,
+            title=failed.kind_title(item.kind),
+            tries=session.scalars(
+                select(Delivery).where(Delivery.outbox_id == item.id).order_by(Delivery.id.desc()).limit(MOST_TRIES)
+            ).all(),
+            wanted_by=session.scalar(select(User.name).where(User.id == item.user_id)) if item.user_id else "",
+            payload=audit_page.as_text(item.payload),
         )
-        for part in _parts(ids):
-            session.execute(
-                update(RawRecord).where(RawRecord.id.in_(part), RawRecord.state == RawState.SET_ASIDE).values(values)
-            )
-        connections.record(session, row, "records.skipped" if skip else "records.retried", count=len(ids))
-    return redirect(url_for(".failures", account_id=account_id), 303)
 
 
 @blueprint.get("/log")
@@ -199,6 +245,8 @@ def change(account_id: UUID) -> ResponseReturnValue:
         stored = hub.vault.open(row.secrets)
     kept = {**dict.fromkeys(stored, accounts.MASK), **connections.kept_secrets()}
     values = account_form.typed(connector, request.form, kept)
+    if missing := account_form.missing(connector, values):
+        return _settings(account_id, values, missing=missing, status=422)
     try:
         opened = {name: stored[name] if value == accounts.MASK else value for name, value in values.items()}
         wanted = request.form.get("do", "save")
@@ -257,6 +305,15 @@ def change_hook_rules(account_id: UUID, what: str) -> ResponseReturnValue:
     return _settings(account_id, told={"rules": done})
 
 
+@blueprint.get("/remove")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def ask_remove(account_id: UUID) -> ResponseReturnValue:
+    """Say what happens to the data before a connection is removed: the page of those whose browser opens no dialog."""
+    with current_hub().db.read() as session:
+        row = account_of(session, account_id)
+        return render_template("admin/account_remove.html", **frame(row, "settings"), stays=removal.stays(session, row))
+
+
 @blueprint.post("/remove")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def remove(account_id: UUID) -> ResponseReturnValue:
@@ -264,7 +321,7 @@ def remove(account_id: UUID) -> ResponseReturnValue:
     with current_hub().db.write() as session:
         row = account_of(session, account_id)
         connections.record(session, row, "account.removed")
-        accounts.remove(session, row)
+        flow.remove(session, row)
     return redirect(url_for("connections.show"), 303)
 
 
@@ -283,16 +340,18 @@ def account_of(session: Session, account_id: UUID) -> Account:
 def frame(row: Account, tab: str) -> dict[str, Any]:
     """Return what the head and the tabs of a connection's pages need."""
     connector: Connector[Any] | None = current_hub().connectors.get(row.connector)
+    is_exchange = connector is not None and connector.exchange is not None
     return {
         "account": row,
         "tab": tab,
         "connector": connector,
         "connector_title": connector.title if connector else row.connector,
-        "is_exchange": connector is not None and connector.exchange is not None,
+        "is_exchange": is_exchange,
         "reads": connector is not None and connector.remote is not None,
         "brings_leads": brings(row, LEAD),
         "is_chosen": chooses(row),
         "takes_files": connector is not None and hasattr(connector.remote, "records_of"),
+        "has_mappings": bool(kinds.mapped(current_hub().flow, row.connector, is_exchange=is_exchange)),
         "is_ledger": row.connector in current_hub().flow.ledgers(),
     }
 
@@ -362,6 +421,11 @@ def _status(
             waiting=waiting,
             streams=streams,
             lines=stream_lines.lines(session, row),
+            runs=replays.progress(session, row.id),
+            news=drift.news(session, row.id),
+            since=weekday,
+            day=pulses.days(session, [row], now())[row.id],
+            brings=stream_lines.brings(session, row),
             watched=watch.findings(session, row.id),
             permission=permission,
             refusal=refusal,
@@ -376,6 +440,7 @@ def _settings(  # noqa: PLR0913 - what the page shows
     findings: Sequence[Finding] = (),
     wrong: str = "",
     error: str = "",
+    missing: Collection[str] = (),
     told: Mapping[str, Any] = MappingProxyType({}),
     saved: bool = False,
     status: int = 200,
@@ -387,7 +452,7 @@ def _settings(  # noqa: PLR0913 - what the page shows
         stored = set(hub.vault.open(row.secrets))
         shown = row.settings if values is None else values
         there = stored | {name for name in accounts.secret_names(connector) if (values or {}).get(name)}
-        lines = account_form.settings_of(connector, shown, set_secrets=there, wrong=wrong, error=error)
+        lines = account_form.settings_of(connector, shown, set_secrets=there, wrong=wrong, error=error, missing=missing)
         html = render_template(
             "admin/account_settings.html",
             **frame(row, "settings"),
@@ -395,8 +460,9 @@ def _settings(  # noqa: PLR0913 - what the page shows
             name=request.form.get("name", row.name),
             findings=findings,
             kept=connections.sealed(connector, values or {}),
-            error="" if any(line.error for line in lines) else error,
+            error=error,
             wrong=wrong,
+            stays=removal.stays(session, row),
             **told,
             saved=saved,
         )
@@ -413,49 +479,6 @@ def _free_name(session: Session, row: Account) -> str:
     if session.scalar(select(Account.id).where(Account.name == name, Account.id != row.id)) is not None:
         raise UserError(f"There is already an account named {name}.", error_id="name_taken", field="name")
     return name
-
-
-def _causes(session: Session, row: Account) -> list[Cause]:
-    """Group what was set aside by reason, whatever record, number or value each error names; the largest first."""
-    records = session.scalars(
-        select(RawRecord)
-        .where(RawRecord.account_id == row.id, RawRecord.state == RawState.SET_ASIDE)
-        .order_by(RawRecord.id.desc())
-        .limit(MOST)
-    ).all()
-    groups: dict[tuple[str, str], list[RawRecord]] = {}
-    for record in records:
-        groups.setdefault((record.stream, _VARIABLE.sub("…", record.error)), []).append(record)
-    found = [
-        Cause(
-            text=f"{stream}: {text}",
-            stream=stream,
-            ids=tuple(record.id for record in members),
-            first_at=min(record.received_at for record in members),
-            last_at=max(record.received_at for record in members),
-            example=members[0],
-        )
-        for (stream, text), members in groups.items()
-    ]
-    return sorted(found, key=lambda cause: -len(cause.ids))
-
-
-def _id_of(session: Session, row: Account, public_id: str) -> list[int]:
-    try:
-        wanted = UUID(public_id)
-    except ValueError:
-        raise NotFoundError("There is no such record.") from None
-    found = session.scalars(
-        select(RawRecord.id).where(RawRecord.public_id == wanted, RawRecord.account_id == row.id)
-    ).all()
-    if not found:
-        raise NotFoundError("There is no such record.")
-    return list(found)
-
-
-def _parts(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
-    """Cut a list, since databases limit the length of one statement."""
-    return (ids[at : at + size] for at in range(0, len(ids), size))
 
 
 def _flat(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

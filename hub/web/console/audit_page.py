@@ -119,9 +119,16 @@ def raw_record(record_id: UUID) -> ResponseReturnValue:
             raise NotFoundError("There is no such record.")
         account = session.get_one(Account, row.account_id)
         audit.record(session, current_person(), "raw_record.seen", "raw_record", row.public_id, address=auth.address())
-        text = json.dumps(masked(row.payload), ensure_ascii=False, indent=2)[:LONGEST_PAYLOAD]
-    payload = TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # shown, and without effect
-    return render_template("admin/raw_record.html", record=row, account=account, payload=payload)
+    is_mapped = bool(current_hub().flow.kind(account.connector, row.stream))
+    return render_template(
+        "admin/raw_record.html", record=row, account=account, payload=as_text(row.payload), is_mapped=is_mapped
+    )
+
+
+def as_text(payload: Any) -> str:
+    """Return a payload as people read it: secrets masked, nothing that turns the text around it, and not endless."""
+    text = json.dumps(masked(payload), ensure_ascii=False, indent=2)[:LONGEST_PAYLOAD]
+    return TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # shown, and without effect
 
 
 def masked(value: Any) -> Any:

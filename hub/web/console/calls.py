@@ -1,5 +1,7 @@
 """Calls: the list of past ones, the card of a live one, and what can be done with it."""
 
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 from hub.cti import assign, history, queries, screen_pop, wrap_up
 from hub.cti.models import CallRow
 from hub.errors import NotFoundError, UserError
+from hub.fields.models import Of
 from hub.identity import parties
 from hub.identity.models import Party, PartyKind
 from hub.identity.phone import PhoneContext, normalise
@@ -19,7 +22,8 @@ from hub.timeline.queries import Cursor
 from hub.web import auth
 from hub.web.auth import needs
 from hub.web.console import card as card_of
-from hub.web.console import moments, wording
+from hub.web.console import moments, more_filters, record_fields, wording
+from hub.web.console.customers import begun
 from hub.web.frame import current_hub, current_person
 
 blueprint = Blueprint("calls", __name__)
@@ -36,9 +40,12 @@ def page() -> ResponseReturnValue:
     before = Cursor.parse(asked["before"]) if asked.get("before") else None
     user_id = None if everybody else person.id
     with current_hub().db.read() as session:
-        calls, older = history.listed(session, person, user_id, which=_filter(), before=before)
+        more = more_filters.of(session, Of.CALL)
+        which = replace(_filter(), more=more.where(CallRow.fields))
+        calls, older = history.listed(session, person, user_id, which=which, before=before)
     template = "agent/_calls.html" if auth.is_htmx() else "agent/calls.html"
-    return render_template(template, calls=calls, older=older, asked=asked, everybody=everybody, wording=wording)
+    facts = {"asked": asked, "everybody": everybody, "more": more}
+    return render_template(template, calls=calls, older=older, wording=wording, **facts)
 
 
 def _filter() -> history.Filter:
@@ -199,18 +206,28 @@ def _chosen(session: Session) -> Party:
     if "new_name" not in form:
         raise UserError("Choose one.", error_id="no_choice", field="party")
     region = current_hub().settings.hub.region
-    company = parties.company_named(session, person, form.get("company", ""))
+    company = parties.company_named(session, person, form.get("company", ""), begun(session, PartyKind.COMPANY))
     kind = PartyKind.COMPANY if form.get("kind") == PartyKind.COMPANY else PartyKind.PERSON
-    return parties.create(session, person, kind, form["new_name"], region=region, company=company)
+    fields = begun(session, kind)
+    return parties.create(session, person, kind, form["new_name"], region=region, company=company, begun=fields)
 
 
 def _card(public_id: UUID, message: str = "", error: UserError | None = None) -> ResponseReturnValue:
     with current_hub().db.read() as session:
-        facts = card_of.of(session, current_person(), public_id)
+        facts = _facts(session, public_id)
     template = "agent/_card.html" if auth.is_htmx() else "agent/call.html"
     text, field = (wording.sentence(error), error.field) if error else ("", "")
     facts |= {"message": message, "error": text, "field": field, "typed": request.form, "wording": wording}
     return render_template(template, **facts), 422 if error else 200
+
+
+def _facts(session: Session, public_id: UUID) -> dict[str, Any]:
+    """Return what a card shows; of its page, the fields of the call too."""
+    facts = card_of.of(session, current_person(), public_id)
+    if auth.is_htmx():
+        return facts
+    row, party = session.get_one(CallRow, facts["call"].row_id), facts["call"].party
+    return facts | {"custom": record_fields.of_record(session, "calls", row, party=party or "")}
 
 
 def _done(public_id: UUID, message: str = "") -> ResponseReturnValue:
@@ -221,7 +238,7 @@ def _note(public_id: UUID, *, form: object, error: UserError | None = None) -> R
     """Show the note's form, with what was typed and what was wrong."""
     text, field = (wording.sentence(error), error.field) if error else ("", "")
     with current_hub().db.read() as session:
-        facts = card_of.of(session, current_person(), public_id)
+        facts = _facts(session, public_id)
     facts |= {"form": form, "error": text, "field": field, "wording": wording}
     template = "agent/_note.html" if auth.is_htmx() else "agent/call.html"
     return render_template(template, **facts), 422 if error else 200
@@ -232,7 +249,7 @@ def _acted(public_id: UUID, message: str = "", error: UserError | None = None) -
     if not auth.is_htmx() and error is None:
         return redirect(url_for("calls.card", public_id=public_id), 303)
     with current_hub().db.read() as session:
-        facts = card_of.of(session, current_person(), public_id)
+        facts = _facts(session, public_id)
     facts |= {"message": message, "error": wording.sentence(error) if error else "", "wording": wording}
     facts |= {"field": error.field if error else "", "typed": request.form}
     template = "agent/_actions.html" if auth.is_htmx() else "agent/call.html"

@@ -1,12 +1,13 @@
 """Connections: all of them with their health, and how a new one is made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import format_timedelta
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,16 +17,17 @@ from hub.connector.contract import Account as OpenAccount
 from hub.connector.contract import Checkable, Connector, Finding, Level
 from hub.connector.stream import Lane
 from hub.cti import self_test
-from hub.cti.models import CallRow
+from hub.cti.models import Extension
 from hub.errors import AuthError, ConfigError, NotFoundError, UserError
 from hub.identity import conflicts
 from hub.intake import accounts
 from hub.intake.models import Account, AccountState, Health, RawRecord, RawState
+from hub.outbound.models import Outbox, OutboxState
 from hub.security import audit
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth, headers
-from hub.web.console import account_form, consents, streams
+from hub.web.console import account_form, consents, kinds, pulses, streams
 from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
 
@@ -34,7 +36,7 @@ FILTERS: Mapping[str, frozenset[Health]] = {
     "needs": frozenset({Health.NEEDS_YOU}),
     "paused": frozenset({Health.PAUSED}),
 }
-DAY = timedelta(days=1)
+LONGEST_QUERY = 100  # characters of a search in the catalogue
 _log = log.get(__name__)
 
 
@@ -46,16 +48,48 @@ class Card:
     title: str  # of its connector
     set_aside: int
     waiting: int
-    calls_a_day: int
+    day: pulses.Day
+    brings: Sequence[str]  # what is read, in words
     differences: int  # that a person may settle
+    strangers: int = 0  # phones of an exchange that are nobody's
+    unsent: int = 0  # waits to be sent, because of a trouble
+    refused: int = 0  # was not taken by the remote, and a person here decides
     worst: streams.Line | None = None  # of those that are read in pages
     permission: consents.Permission | None = None
 
     @property
     def health(self) -> str:
-        """How it is; amber as soon as something is in the way of a stream, although the account may still be well."""
-        is_amber = self.worst is not None and self.worst.health == Health.WARNINGS
-        return Health.WARNINGS if is_amber and self.account.health == Health.HEALTHY else self.account.health
+        """How it is; amber as soon as something is in the way, although the account may still be well."""
+        if self.account.state == AccountState.PAUSED:
+            return Health.PAUSED
+        is_amber = self.refused > 0 or (self.worst is not None and self.worst.health == Health.WARNINGS)
+        is_calm = self.account.health in {Health.HEALTHY, Health.NEVER_RUN}
+        return Health.WARNINGS if is_amber and is_calm else self.account.health
+
+    @property
+    def usual_gap(self) -> str:
+        """How long it is from one good look to the next, as a rule; empty where nobody looks."""
+        late = self.worst is not None and self.worst.health == Health.LATE
+        return format_timedelta(timedelta(seconds=self.worst.usual_gap_s)) if late and self.worst else ""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it takes what is posted, and less comes than usual; see `hub.intake.health`."""
+        return self.worst is None and self.account.health == Health.LATE and self.account.next_try_at is None
+
+    @property
+    def button(self) -> str:
+        """The one thing that a person may do about it here; empty where nothing is to be done."""
+        if self.asks_consent:
+            return "connect"
+        if self.account.state == AccountState.PAUSED:
+            return "resume"
+        if self.account.health == Health.NEEDS_YOU:
+            theirs = self.worst is not None and self.worst.trouble in {"brake", "disabled", "defect"}
+            return "look" if theirs else "settings"
+        if self.permission is not None and self.permission.missing:
+            return "reconnect"
+        return "test" if self.health == Health.LATE else ""
 
     @property
     def asks_consent(self) -> bool:
@@ -81,9 +115,18 @@ def grid() -> ResponseReturnValue:
 @blueprint.get("/new")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def catalogue() -> ResponseReturnValue:
-    """Show what can be connected."""
-    found = sorted(current_hub().connectors.values(), key=lambda one: one.title.lower())
-    return render_template("admin/catalogue.html", connectors=found)
+    """Show what can be connected, by groups; those that fit what was typed."""
+    hub, query = current_hub(), request.args.get("q", "").strip()[:LONGEST_QUERY]
+    groups = []
+    for key, title, members in kinds.grouped(hub.flow, hub.connectors.values()):
+        fits = [(one, brings) for one, brings in members if _fits(query, one, str(title), brings)]
+        if fits:
+            groups.append((key, title, fits))
+    with hub.db.read() as session:
+        present = select(Account.connector, func.count()).where(Account.state != AccountState.REMOVED)
+        counts = dict(session.execute(present.group_by(Account.connector)).all())
+    template = "admin/_catalogue.html" if auth.is_htmx() else "admin/catalogue.html"
+    return render_template(template, groups=groups, query=query, counts=counts, total=len(hub.connectors))
 
 
 @blueprint.get("/new/<name>")
@@ -100,6 +143,10 @@ def make(name: str) -> ResponseReturnValue:
     """Test what was typed; keep it where it works, or where the administrator says so in spite of all."""
     hub, connector = current_hub(), connector_of(name)
     values = account_form.typed(connector, request.form, kept_secrets())
+    missing = account_form.missing(connector, values)
+    if missing or not request.form.get("name", "").strip():
+        wrong, error = ("", "") if request.form.get("name", "").strip() else ("name", _("Fill this in."))
+        return _form(connector, values, missing=missing, wrong=wrong, error=error, status=422)
     try:
         findings = check(connector, trial(connector, values))
         wanted = request.form.get("do", "save")
@@ -219,27 +266,42 @@ def cards(session: Session) -> list[Card]:
             .group_by(RawRecord.account_id, RawRecord.state)
         )
     }
+    listed, moment = accounts.listed(session), now()
     differences = conflicts.count(session)
-    calls = dict(
-        session.execute(
-            select(CallRow.account_id, func.count())
-            .where(CallRow.started_at > now() - DAY)
-            .group_by(CallRow.account_id)
-        ).all()
-    )
+    days, brings = pulses.days(session, listed, moment), streams.brought(session, listed)
+    strangers, writes = _strangers(session), _writes(session)
     return [
         Card(
             account=row,
             title=titles.get(row.connector, row.connector),
             set_aside=waiting.get((row.id, RawState.SET_ASIDE), 0),
             waiting=waiting.get((row.id, RawState.KEPT), 0),
-            calls_a_day=calls.get(row.id, 0),
+            day=days[row.id],
+            brings=brings[row.id],
             differences=differences.get(row.id, 0),
+            strangers=strangers.get(row.id, 0),
+            unsent=writes.get((row.id, OutboxState.WAITING), 0),
+            refused=writes.get((row.id, OutboxState.REFUSED), 0),
             worst=streams.worst(session, row) if hub.remotes.reads(row) else None,
             permission=consents.permission(session, row),
         )
-        for row in accounts.listed(session)
+        for row in listed
     ]
+
+
+def _strangers(session: Session) -> Mapping[int, int]:
+    """Count the phones of each exchange that belong to nobody: no card can be shown to whoever they ring."""
+    query = select(Extension.account_id, func.count()).where(Extension.user_id.is_(None))
+    return dict(session.execute(query.group_by(Extension.account_id)).all())
+
+
+def _writes(session: Session) -> Mapping[tuple[int, str], int]:
+    """Count what each account could not send: it waits because of a trouble, or was refused and nobody else decides."""
+    waits = (Outbox.state == OutboxState.WAITING) & (Outbox.trouble != "")
+    refused = (Outbox.state == OutboxState.REFUSED) & Outbox.user_id.is_(None)
+    query = select(Outbox.account_id, Outbox.state, func.count()).where(waits | refused)
+    rows = session.execute(query.group_by(Outbox.account_id, Outbox.state))
+    return {(account_id, state): count for account_id, state, count in rows}
 
 
 def _cards(template: str) -> ResponseReturnValue:
@@ -247,8 +309,8 @@ def _cards(template: str) -> ResponseReturnValue:
     with current_hub().db.read() as session:
         every = cards(session)
         headers.let_forms_lead_to(*(card.permission.page for card in every if card.permission is not None))
-        shown = [card for card in every if chosen not in FILTERS or card.account.health in FILTERS[chosen]]
-        counts = {name: sum(card.account.health in healths for card in every) for name, healths in FILTERS.items()}
+        shown = [card for card in every if chosen not in FILTERS or card.health in FILTERS[chosen]]
+        counts = {name: sum(card.health in healths for card in every) for name, healths in FILTERS.items()}
         return render_template(template, cards=shown, total=len(every), counts=counts, chosen=chosen)
 
 
@@ -259,10 +321,11 @@ def _form(
     findings: Sequence[Finding] = (),
     wrong: str = "",
     error: str = "",
+    missing: Collection[str] = (),
     status: int = 200,
 ) -> ResponseReturnValue:
     typed = {name for name in accounts.secret_names(connector) if values.get(name)}
-    lines = account_form.settings_of(connector, values, set_secrets=typed, wrong=wrong, error=error)
+    lines = account_form.settings_of(connector, values, set_secrets=typed, wrong=wrong, error=error, missing=missing)
     html = render_template(
         "admin/connect.html",
         connector=connector,
@@ -270,16 +333,27 @@ def _form(
         name=request.form.get("name", "") or ("" if request.form else connector.title),
         findings=findings,
         kept=sealed(connector, values),
-        error="" if any(line.error for line in lines) else error,
+        error=error,
         wrong=wrong,
+        brings=kinds.words(kinds.brings(current_hub().flow, connector)),
     )
     return html, status
+
+
+def _fits(query: str, connector: Connector[Any], group: str, brings: Sequence[str]) -> bool:
+    """Say whether each word of a search is somewhere in what the catalogue says of a connector."""
+    told = " ".join((connector.title, connector.name, connector.help, group, *brings)).casefold()
+    return all(word in told for word in query.casefold().split())
 
 
 def reason(error: UserError) -> str:
     """Return the reason alone; the field's name stands beside it."""
     text = sentence(error).removeprefix(f"{error.field}: ").removeprefix("Value error, ")
-    return _("Fill this in.") if text in {"Field required", "String should have at least 1 character"} else text
+    if text in {"Field required", "String should have at least 1 character"}:
+        return str(_("Fill this in."))
+    if text.startswith("Input should be a valid integer"):
+        return str(_("Write a whole number."))
+    return str(_("Write a number.")) if text.startswith("Input should be a valid number") else text
 
 
 def kept_secrets() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Customers: the list, the form for a new one, and everything about one of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -13,6 +13,12 @@ from sqlalchemy.orm import Session
 from hub.accounting.queries import Document, Payment
 from hub.cti import history
 from hub.errors import NotFoundError, UserError
+from hub.fields import change as field_change
+from hub.fields import definitions, incoming, seen
+from hub.fields.change import FieldsError
+from hub.fields.definitions import Field, Fields
+from hub.fields.models import Of
+from hub.fields.value import FieldValueError
 from hub.identity import parties, photos, search
 from hub.identity.callers import PHONE
 from hub.identity.models import Link, Party, PartyKind
@@ -32,11 +38,13 @@ from hub.web.auth import needs
 from hub.web.console import (
     address_books,
     card,
+    field_values,
     lead_words,
     message_words,
     messages,
     moments,
     money_words,
+    more_filters,
     wording,
 )
 from hub.web.console import money as moneys
@@ -46,6 +54,7 @@ blueprint = Blueprint("customers", __name__)
 FILTERS = "timeline"  # in a user's preferences
 CHOICES = 8
 MOST_STAFF = 20
+RECENT = 30
 # Built once: every page of a customer asks these.
 _STAFF = (
     select(Party)
@@ -69,11 +78,18 @@ _COLLEAGUES = select(_user.id, _user.name).where(_user.disabled_at.is_(None)).or
 @blueprint.get("/customers")
 @needs(Right.USE)
 def index() -> ResponseReturnValue:
-    """List the customers that were changed last."""
+    """List the customers that were changed last, or those that the filters leave."""
+    before = Cursor.parse(request.args["before"]) if request.args.get("before") else None
     with current_hub().db.read() as session:
-        rows = search.shown(session, [party.id for party in parties.recent(session)])
+        more = more_filters.of(session, Of.PERSON, Of.COMPANY)
+        place = (before.started_at, before.interaction_id) if before else None
+        found = parties.recent(session, limit=RECENT + 1, more=more.where(Party.fields, Party.kind), before=place)
+        shown, last = found[:RECENT], found[RECENT - 1] if len(found) > RECENT else None
+        rows = search.shown(session, [party.id for party in shown])
         pictures = photos.of_parties(session, [row.party_id for row in rows])
-    return render_template("agent/customers.html", hits=rows, photos=pictures)
+    template = "agent/_customers.html" if auth.is_htmx() else "agent/customers.html"
+    older = str(Cursor(last.changed_at, last.id)) if last else ""
+    return render_template(template, hits=rows, photos=pictures, more=more, older=older)
 
 
 @blueprint.get("/customers/new")
@@ -94,9 +110,10 @@ def create() -> ResponseReturnValue:
     try:
         with hub.db.write() as session:
             name, company = form.get("name", ""), None
+            of_company, of_this = begun(session, PartyKind.COMPANY), begun(session, kind)
             if kind == PartyKind.PERSON:
-                company = parties.company_named(session, person, form.get("company", ""))
-            party = parties.create(session, person, kind, name, given, region=region, company=company)
+                company = parties.company_named(session, person, form.get("company", ""), of_company)
+            party = parties.create(session, person, kind, name, given, region=region, company=company, begun=of_this)
     except UserError as error:
         return _new_form(form, error), 422
     return redirect(url_for("customers.page", public_id=party.public_id), 303)
@@ -144,6 +161,8 @@ def item(public_id: UUID, number: int) -> ResponseReturnValue:
         found = queries.item(session, parties.with_merged(session, party), number, person=person)
         if found is None:
             raise NotFoundError("There is no such row, or it is not for you.")
+        if found.kind == Kind.CALL:  # what came before it was a field may be for some roles only
+            found = replace(found, detail=seen.without(definitions.load(session), [Of.CALL], found.detail))
         call = history.of_items(session, person, [found]).get(number)
         messages = mail.of_item(session, number) if found.kind == Kind.EMAIL and not found.hidden else []
         lead = leads.of_item(session, number) if found.kind == Kind.LEAD and not found.hidden else None
@@ -162,17 +181,24 @@ def item(public_id: UUID, number: int) -> ResponseReturnValue:
 @blueprint.route("/customers/<uuid:public_id>/edit", methods=["GET", "POST"])
 @needs(Right.EDIT_PARTIES)
 def edit(public_id: UUID) -> ResponseReturnValue:
-    """Change name, company and owner."""
-    form, person = request.form, current_person()
-    if request.method == "GET":
+    """Change name, company, owner and the fields that administrators defined; `look` only draws the form again."""
+    form, person, region = request.form, current_person(), current_hub().settings.hub.region
+    if request.method == "GET" or form.get("look"):
         return _edit_form(public_id)
     try:
         with current_hub().db.write() as session:
             party = parties.get(session, public_id)
+            session.refresh(party, with_for_update={"key_share": True})  # what is compared is what is changed
+            known = definitions.load(session)
+            given = field_values.read(_fields(known, party), party.fields, form, region=region)
             company: Party | parties.Keep | None = parties.KEEP
             if party.kind == PartyKind.PERSON:
-                company = parties.company_named(session, person, form.get("company", ""))
+                of_company = begun(session, PartyKind.COMPANY)
+                company = parties.company_named(session, person, form.get("company", ""), of_company)
             parties.edit(session, person, party, name=form.get("name", ""), company=company, owner_id=_owner(form))
+            field_change.party(session, person, known, party, given, region=region)
+    except FieldsError as error:
+        return _edit_form(public_id, problems=error.problems)
     except UserError as error:
         return _edit_form(public_id, error)
     return _details_again(public_id)
@@ -336,7 +362,11 @@ def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[s
     person, asked = current_person(), _asked()
     ids = ids or parties.with_merged(session, party)
     wanted = Wanted(
-        kinds=wording.wanted_kinds(list(asked.kinds)), by=int(asked.by) if asked.by else None, find=asked.find
+        kinds=wording.wanted_kinds(list(asked.kinds)),
+        by=int(asked.by) if asked.by else None,
+        find=asked.find,
+        # What came before it was a field of calls may be for some roles only.
+        unread=frozenset(one.name for one in definitions.load(session).every(Of.CALL)) if asked.find else frozenset(),
     )
     before = Cursor.parse(asked.before) if asked.before else None
     found = queries.page(session, ids, person=person, wanted=wanted, before=before)
@@ -377,7 +407,9 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
     ids = ids or parties.with_merged(session, party)
     held = parties.identifiers(session, party)
     numbers = [row.value for row in held if row.kind == PHONE]
+    shown = _fields(definitions.load(session), party)
     return {
+        "known": field_values.lines(shown, party.fields, party=party.public_id),
         "party": party,
         "identifiers": held,
         "company": session.execute(_COMPANY, {"id": party.company_id}).first() if party.company_id else None,
@@ -416,12 +448,27 @@ def _new_form(typed: Any, error: UserError | None = None) -> str:
     return render_template("agent/new_customer.html", form=values, **_fault(error))
 
 
-def _edit_form(public_id: UUID, error: UserError | None = None) -> ResponseReturnValue:
+def begun(session: Session, kind: str) -> Mapping[str, Any]:
+    """Return what the fields of a new person or company begin with."""
+    known = incoming.load(session)
+    return known.defaults(Of(kind)) if known is not None else parties.NOTHING
+
+
+def _fields(known: Fields, party: Party) -> dict[str, Field]:
+    return seen.fields(known, field_change.of_party(party), current_person().role)
+
+
+def _edit_form(
+    public_id: UUID, error: UserError | None = None, problems: Mapping[str, FieldValueError] | None = None
+) -> ResponseReturnValue:
     with current_hub().db.read() as session:
-        facts = _details(session, parties.get(session, public_id))
+        party = parties.get(session, public_id)
+        facts = _details(session, party)
+        shown = _fields(definitions.load(session), party)
+        inputs = field_values.inputs(shown, party.fields, request.form, problems or {})
     template = "agent/_details_form.html" if auth.is_htmx() else "agent/edit_customer.html"
-    html = render_template(template, **facts, form=request.form, **_fault(error), wording=wording)
-    return html, 422 if error else 200
+    html = render_template(template, **facts, inputs=inputs, form=request.form, **_fault(error), wording=wording)
+    return html, 422 if error or problems else 200
 
 
 def _details_again(public_id: UUID) -> ResponseReturnValue:

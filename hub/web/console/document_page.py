@@ -11,11 +11,13 @@ from hub import log
 from hub.accounting import original, whole
 from hub.accounting.whole import Origin, WholeDocument
 from hub.errors import ConnectorError, RecordError
+from hub.fields import definitions, seen
+from hub.fields.models import Of
 from hub.security import audit
 from hub.security.policy import Right
 from hub.web import auth, headers
 from hub.web.auth import needs
-from hub.web.console import money, money_words
+from hub.web.console import money, money_words, record_fields
 from hub.web.console.mails import FILE_POLICY, disposition
 from hub.web.frame import current_hub, current_person
 
@@ -86,8 +88,14 @@ def _whole(public_id: UUID) -> WholeDocument:
 
 
 def _document(found: WholeDocument, *, trouble: str = "", **facts: Any) -> str:
+    with current_hub().db.read() as session:
+        party = found.line.party.id if found.line.party else ""
+        custom = record_fields.of_record(session, "documents", found.row, party=party)
+        extras = seen.without(definitions.load(session), [Of.DOCUMENT], found.row.detail.get("more") or {})
     return render_template(
         "agent/document.html",
+        custom=custom,
+        extras=extras,
         whole=found,
         one=found.line,
         row=found.row,

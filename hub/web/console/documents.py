@@ -13,19 +13,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.accounting import panel, queries
-from hub.accounting.money import digits
+from hub.accounting.models import DocumentRow
 from hub.accounting.panel import Eyes
 from hub.accounting.queries import PAGE, Document, Payment, Place, Total, Wanted
 from hub.errors import NotFoundError
+from hub.fields import value
+from hub.fields.models import Of
 from hub.identity import parties
 from hub.identity.models import Party
 from hub.records.document import Side
+from hub.records.money import digits
 from hub.security import audit
 from hub.security.models import Business
 from hub.security.policy import Right
 from hub.web import auth, spreadsheet
 from hub.web.auth import needs
-from hub.web.console import money, money_words
+from hub.web.console import field_values, money, money_words, more_filters
+from hub.web.console.more_filters import MoreFilters
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 
@@ -44,13 +48,14 @@ class Asked:
     args: dict[str, Any]
     wanted: Wanted
     customer: Party | None
+    more: MoreFilters
 
 
 @blueprint.get("/documents")
 @needs(Right.SEE_MONEY)
 def page() -> ResponseReturnValue:
     """List documents, the newest first."""
-    return _list(queries.documents, queries.document_totals, "documents")
+    return _list(queries.documents, queries.document_totals, "documents", Of.DOCUMENT)
 
 
 @blueprint.get("/payments")
@@ -64,7 +69,7 @@ def payments() -> ResponseReturnValue:
 @needs(Right.SEE_MONEY, background=True)
 def totals() -> ResponseReturnValue:
     """Show the sums of a list of documents: they take longer than the list."""
-    return _totals(queries.document_totals, ".page")
+    return _totals(queries.document_totals, ".page", Of.DOCUMENT)
 
 
 @blueprint.get("/payments/totals")
@@ -83,7 +88,7 @@ def export() -> ResponseReturnValue:
         _("Name on the document"), _("Sales or purchases"), _("Currency"), _("Total"), _("Still open"), _("Legal entity"),
         _("Connection"), _("Original"), _("Id"),
     )  # fmt: skip
-    return _export("documents", head, queries.documents, _cells)
+    return _export("documents", head, queries.documents, _cells, Of.DOCUMENT)
 
 
 @blueprint.get("/payments.csv")
@@ -104,11 +109,11 @@ Reads = Callable[..., Sequence[Any]]
 Sums = Callable[[Session, Eyes, Wanted], Sequence[Total]]
 
 
-def _list(read: Reads, sums: Sums, name: str) -> ResponseReturnValue:
+def _list(read: Reads, sums: Sums, name: str, *ofs: Of) -> ResponseReturnValue:
     hub, before = current_hub(), request.args.get("before", "")
     with hub.db.read() as session:
         eye = money.eyes(session)
-        asked = _asked(session, eye)
+        asked = _asked(session, eye, ofs)
         place = Place.parse(before) if before else None
         found = read(session, eye, asked.wanted, before=place, limit=PAGE + 1)
         known = panel.known(session, eye, ledgers=hub.flow.ledgers())
@@ -124,6 +129,7 @@ def _list(read: Reads, sums: Sums, name: str) -> ResponseReturnValue:
         older=str(shown[-1].place) if len(found) > PAGE else "",
         is_first=not before,
         asked=asked.args,
+        more=asked.more,
         customer=asked.customer,
         known=known,
         businesses=eye.names,
@@ -132,19 +138,24 @@ def _list(read: Reads, sums: Sums, name: str) -> ResponseReturnValue:
     )
 
 
-def _totals(sums: Sums, endpoint: str) -> ResponseReturnValue:
+def _totals(sums: Sums, endpoint: str, *ofs: Of) -> ResponseReturnValue:
     with current_hub().db.read() as session:
         eye = money.eyes(session)
-        asked = _asked(session, eye)
+        asked = _asked(session, eye, ofs)
         if not auth.is_htmx():
             return redirect(url_for(endpoint, **asked.args, sums=1), 303)
         found = sums(session, eye, asked.wanted)
     return render_template("agent/_totals.html", totals=found, asked=asked.args, words=money_words)
 
 
-def _asked(session: Session, eye: Eyes) -> Asked:
-    """Read the filters; one that means nothing is no filter, one that names what is not there finds nothing."""
-    args = {name: value for name in FILTERS if (value := typed(request.args, name, 200).strip())}
+def _asked(session: Session, eye: Eyes, ofs: Iterable[Of]) -> Asked:
+    """Read the filters; one that means nothing is no filter, one that names what is not there finds nothing.
+
+    Args:
+        ofs: kinds of record in the list that can have fields of administrators.
+    """
+    args: dict[str, Any] = {name: value for name in FILTERS if (value := typed(request.args, name, 200).strip())}
+    more = more_filters.of(session, *ofs)
     customer = _customer(session, args.get("customer", ""))
     wanted = Wanted(
         side=args["side"] if args.get("side") in set(Side) else "",
@@ -160,8 +171,9 @@ def _asked(session: Session, eye: Eyes) -> Asked:
         nobody=args.get("nobody") == "1",
         gone=args.get("gone") == "1",
         copies=args.get("copies") == "1",
+        more=more.where(DocumentRow.fields),
     )
-    return Asked(args, wanted, customer)
+    return Asked(args | more.address, wanted, customer, more)
 
 
 def _customer(session: Session, text: str) -> Party | None:
@@ -198,21 +210,26 @@ def _currencies(session: Session, eye: Eyes) -> list[str]:
 
 
 def _export(
-    name: str, head: Sequence[object], read: Reads, cells: Callable[[Any], Sequence[object]]
+    name: str, head: Sequence[object], read: Reads, cells: Callable[[Any], Sequence[object]], *ofs: Of
 ) -> ResponseReturnValue:
     """Send a list whole, page by page; that somebody took it away is written down first."""
-    hub, person = current_hub(), current_person()
+    hub, person, spoken = current_hub(), current_person(), field_values.language()
     with hub.db.write() as session:
         eye = money.eyes(session)
-        asked = _asked(session, eye)
+        asked = _asked(session, eye, ofs)
+        shown = [field for of in ofs for field in asked.more.shown[of].values()]
         audit.record(session, person, f"{name}.exported", "list", name, address=auth.address(), filters=asked.args)
 
     def rows(before: Place | None) -> Sequence[Any]:
         with hub.db.read() as session:
             return read(session, eye, asked.wanted, before=before, limit=EXPORTED)
 
+    def whole(line: Any) -> Sequence[object]:
+        return (*cells(line), *(value.text(field, line.fields.get(field.name), spoken) for field in shown))
+
     found: Iterable[Sequence[Any]] = spreadsheet.pages(rows, lambda line: line.place)
-    return spreadsheet.table(f"{name}.csv", head, ([cells(line) for line in some] for some in found))
+    heads = [*head, *(field.label(spoken) for field in shown)]
+    return spreadsheet.table(f"{name}.csv", heads, ([whole(line) for line in some] for some in found))
 
 
 def _cells(one: Document) -> Sequence[object]:

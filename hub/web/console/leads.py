@@ -1,5 +1,6 @@
 """Leads: the inbox, one lead with all of its answers, who looks after it and what became of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,14 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
+from hub.fields.models import Of
 from hub.leads import change, queries, stages
+from hub.leads.models import LeadRow
 from hub.leads.queries import Shown, Wanted
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth
 from hub.web.auth import needs
-from hub.web.console import lead_words
+from hub.web.console import lead_words, more_filters, record_fields
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 
@@ -31,11 +34,13 @@ def page() -> ResponseReturnValue:
     """List leads, the newest first."""
     asked = request.args
     with current_hub().db.read() as session:
-        found = queries.listed(session, _wanted(), before=_before(asked.get("before", "")), limit=queries.PAGE + 1)
+        more = more_filters.of(session, Of.LEAD)
+        wanted = replace(_wanted(), more=more.where(LeadRow.fields))
+        found = queries.listed(session, wanted, before=_before(asked.get("before", "")), limit=queries.PAGE + 1)
     shown, older = found[: queries.PAGE], len(found) > queries.PAGE
     template = "agent/_leads.html" if auth.is_htmx() else "agent/leads.html"
     before = _place(shown[-1]) if older else ""
-    return render_template(template, leads=shown, before=before, asked=asked, words=lead_words)
+    return render_template(template, leads=shown, before=before, asked=asked, words=lead_words, more=more)
 
 
 @blueprint.get("/leads/waiting")
@@ -129,10 +134,13 @@ def _lead(public_id: UUID, error: UserError | None = None) -> ResponseReturnValu
         people = session.execute(
             select(User.public_id, User.name, User.id).where(User.disabled_at.is_(None)).order_by(User.name)
         ).all()
+        row = queries.row(session, public_id)
+        custom = record_fields.of_record(session, "leads", row, party=whole.shown.party or "")
     text = render_template(
         "agent/lead.html",
         whole=whole,
         one=whole.shown,
+        custom=custom,
         people=people,
         words=lead_words,
         error=error,

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from hub.accounting import check
 from hub.accounting.check import Sums
 from hub.accounting.models import BusinessRecord, CheckState, DocumentRow, LedgerCheck
-from hub.accounting.money import digits
 from hub.intake.models import Account, StreamState
 from hub.records.document import ALLOCATION, DOCUMENT, PAYMENT
+from hub.records.money import digits
 from hub.security.models import Business
 from hub.security.policy import Right
 from hub.store.base import now

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from hub.connector.stream import Cursor, Phase
 from hub.intake import health
-from hub.intake.models import Account, AccountState, FilteredRecord, Health, RawRecord, Reading, StreamState
-from hub.intake.read import LISTING
+from hub.intake.models import LISTING, Account, AccountState, FilteredRecord, Health, RawRecord, Reading, StreamState
 from hub.intake.trouble import Trouble
 from hub.store.base import now
+from hub.web.console import kinds
+from hub.web.frame import current_hub
 
 RECENT = 300  # runs that are looked through for the last one of each stream
 RUNS = 50  # of the log
@@ -93,6 +94,7 @@ class Line:
     is_due: bool
     counts: Sequence[tuple[str, str]]  # of the last run
     compared_at: datetime | None  # with the remote, by an audit
+    usual_gap_s: int  # between good looks, as a rule; 0: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,30 @@ def worst(session: Session, account: Account) -> Line | None:
     moment = now()
     found = [_line(account, state, moment, 0, None) for state in _states(session, account)]
     return min(found, key=lambda one: _ORDER.index(one.health)) if found else None
+
+
+def brings(session: Session, account: Account) -> list[str]:
+    """Return what is read of an account, in words; before that is known, what its connector can bring."""
+    return brought(session, [account])[account.id]
+
+
+def brought(session: Session, listed: Sequence[Account]) -> Mapping[int, list[str]]:
+    """Return what is read of each account, as `brings` does."""
+    flow, connectors = current_hub().flow, current_hub().connectors
+    wanted = (StreamState.account_id.in_([one.id for one in listed]), StreamState.wanted)
+    query = select(StreamState.account_id, StreamState.records).distinct()
+    of_account: dict[int, set[str]] = {}
+    for account_id, records in session.execute(query.where(*wanted, StreamState.records.not_in(("", LISTING)))):
+        of_account.setdefault(account_id, set()).add(records)
+    found = {}
+    for one in listed:
+        read = {flow.kind(one.connector, records) for records in of_account.get(one.id, ())}
+        connector = connectors.get(one.connector)
+        can = kinds.brings(flow, connector) if connector is not None else frozenset()
+        # What comes by webhooks alone has no stream; a mailbox that is read has all it wants.
+        posted = can if connector is not None and connector.receive is not None else frozenset()
+        found[one.id] = kinds.words(read | posted or can)
+    return found
 
 
 def _states(session: Session, account: Account) -> Sequence[StreamState]:
@@ -219,6 +245,7 @@ def _line(account: Account, state: StreamState, moment: datetime, shown: int, la
         is_due=is_due,
         counts=told(last.counts) if last is not None else (),
         compared_at=datetime.fromisoformat(compared["at"]) if compared.get("at") else None,
+        usual_gap_s=max(state.usual_gap_s, state.every_s),
     )
 
 

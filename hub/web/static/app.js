@@ -421,7 +421,10 @@ const clicks = {
     button.setAttribute("aria-expanded", card.hasAttribute("data-open"));
   },
   "[data-forget]": (button) => button.closest("[data-lead]").remove(),
-  "[data-dialog]": (button) => document.getElementById(button.dataset.dialog).showModal(),
+  "[data-dialog]"(button, e) {
+    e.preventDefault(); // a link leads to the same question as a page, for those without this file
+    document.getElementById(button.dataset.dialog).showModal();
+  },
   "[data-close]": (button) => button.closest("dialog")?.close(),
   "#toast [data-close]": () => $("#toast-body").replaceChildren(),
   "[data-reveal]"(button) {
@@ -445,7 +448,7 @@ const clicks = {
 document.addEventListener("click", (e) => {
   for (const [selector, act] of Object.entries(clicks)) {
     const element = e.target.closest(selector);
-    if (element) act(element);
+    if (element) act(element, e);
   }
   const number = e.target.closest("a[href^='tel:'],[data-dial]:not(body)");
   if (number && page.dialPath && !e.ctrlKey && !e.metaKey && !e.shiftKey && e.button === 0) {
@@ -558,9 +561,13 @@ function step(by) {
 
 document.addEventListener("keydown", (e) => {
   const typing = e.target.closest("input,textarea,select,[contenteditable]");
-  if (e.key === "Enter" && (e.ctrlKey || e.metaKey) && typing?.form?.matches(".note")) {
-    typing.form.requestSubmit();
-    return;
+  if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
+    const form = e.target.closest("[data-save]") ?? (typing?.form?.matches(".note") ? typing.form : null);
+    if (form) {
+      e.preventDefault();
+      form.requestSubmit($("[data-default]", form));
+      return;
+    }
   }
   if (e.key === "Escape" && pop?.contains(e.target) && !$(":popover-open") && !$("dialog[open]")) {
     // A half-written note is not closed by a key that is pressed by chance: focus goes back, the card stays.

@@ -7,7 +7,7 @@ from babel.numbers import list_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.accounting.money import LARGEST, exponent, quantize
+from hub.records.money import LARGEST, exponent, quantize
 
 CURRENCIES = st.sampled_from(
     ["PLN", "ILS", "EUR", "JPY", "HUF", "KWD", "BHD", "RSD", "IQD", "CLF", "UYI", "DEM", "ITL"]

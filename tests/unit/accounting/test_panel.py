@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from hub.accounting import alerts as alert
+from hub.accounting import queries
 from hub.accounting.ageing import Row
 from hub.accounting.alerts import Word
 from hub.accounting.models import BusinessRecord
-from hub.accounting.panel import Known, Panel, panel
+from hub.accounting.panel import Known, Panel, Terms, eyes, panel
+from hub.accounting.queries import OVERDUE, UNSETTLED, Wanted
 from hub.identity.models import Party
 from hub.intake.models import StreamState
 from hub.security import businesses
@@ -171,7 +173,20 @@ def _paid_late_before(books: Books) -> None:
 
 
 def _blocked(books: Books) -> None:
+    books.say(CONTACTS, {**CEDAR, "blocked": True, "blocked_reason": "Cheque bounced"})
+
+
+def _blocked_before(books: Books) -> None:
+    _blocked(books)
     books.say(CONTACTS, {**CEDAR, "name": "Cedar"})
+
+
+def _limited(limit: str, currency: str = "ILS") -> Say:
+    def say(books: Books) -> None:
+        books.say(CONTACTS, {**CEDAR, "credit_limit": limit, "credit_currency": currency})
+        books.say(INVOICES, invoice("1", due_date="2026-12-01"))
+
+    return say
 
 
 @pytest.mark.parametrize(
@@ -183,7 +198,12 @@ def _blocked(books: Books) -> None:
         (_late, {"EUR": Decimal(500)}, [Word.OVERDUE]),
         (_paid_before, {}, [Word.FIRST]),
         (_paid_late_before, {}, [Word.OVERDUE]),
-        (_blocked, {}, []),
+        (_blocked, {}, [Word.BLOCKED]),
+        (_blocked_before, {}, []),
+        (_limited("116.99"), {}, [Word.OVER_LIMIT]),
+        (_limited("117.0"), {}, []),
+        (_limited("116.99", "EUR"), {}, []),
+        (_limited("116.99", ""), {}, []),  # nobody says of which currency
     ],
 )
 def test_alerts_say_what_to_know_before_speaking(
@@ -195,6 +215,16 @@ def test_alerts_say_what_to_know_before_speaking(
     assert all(one.as_of == AT for one in found)
 
 
+def test_terms_are_what_the_ledgers_card_of_a_customer_says(books: Books) -> None:
+    terms = {"credit_limit": "5000.50", "credit_currency": "ILS", "payment_terms": "30 days", "payment_terms_days": 30}
+    books.say(CONTACTS, {**CEDAR, **terms, "blocked": True, "blocked_reason": "Cheque bounced"})
+    [found] = shown(books).terms
+    assert found == Terms("Books", True, "Cheque bounced", Decimal("5000.50"), "ILS", "30 days", 30, found.businesses)
+    assert alert.alerts(shown(books), {})[0].reason == "Cheque bounced"
+    books.lose(CONTACTS, "7")
+    assert shown(books).terms == [], "of a card that is no more"
+
+
 def test_a_ledger_that_cannot_be_asked_comes_first(books: Books) -> None:
     _late(books)
     with books.db.write() as session:
@@ -202,6 +232,38 @@ def test_a_ledger_that_cannot_be_asked_comes_first(books: Books) -> None:
             update(StreamState).values(trouble="away", last_error="no answer", last_ok_at=AT - timedelta(days=2))
         )
     assert [one.word for one in alert.alerts(shown(books), {})] == [Word.UNSURE, Word.OVERDUE]
+
+
+@pytest.mark.parametrize("status", ["", OVERDUE, UNSETTLED])
+def test_sqlite_looks_through_nobody_elses_documents(books: Books, status: str) -> None:
+    """It plans without knowing how much there is: what is asked while a phone rings must leave it no wrong way."""
+    if not books.db.is_sqlite:
+        pytest.skip("PostgreSQL plans by how much there is")
+    books.say(INVOICES, invoice("1"))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(books.db.engine, "before_cursor_execute", note)
+    shown(books)
+    with books.db.read() as session:
+        eye = eyes(session, AGENT, at=AT, zone="Asia/Jerusalem")
+        wanted = Wanted(status=status, party_ids=tuple(session.scalars(select(Party.id))))
+        queries.documents(session, eye, wanted)
+        queries.document_totals(session, eye, wanted)
+        event.remove(books.db.engine, "before_cursor_execute", note)
+        plans = {
+            line.detail
+            for statement, parameters in asked
+            if statement.startswith("SELECT")
+            for line in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        }
+    many = ("document", "payment", "allocation", "lately")
+    looked = {plan for plan in plans if plan.split()[1] in many and plan.split()[0] in ("SCAN", "SEARCH")}
+    assert {plan.split()[1] for plan in looked} == set(many)
+    narrow = ("(party_id=?", "(account_id=? AND document_key=?", "(account_id=? AND key=?", "(issue_date=?)")
+    assert [plan for plan in looked if not any(one in plan for one in narrow)] == []
 
 
 def test_the_age_of_the_oldest_figure_counts() -> None:

@@ -1,37 +1,20 @@
 """Documents on their way: kept once, whose they are, on whose books, and struck through when their ledger has them no more."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from hub.accounting.models import AllocationRow, BusinessRecord, DocumentRow, InstalmentRow, PaymentRow
 from hub.identity.models import Party
 from hub.intake.models import RawState
 from hub.security.models import Business
-from hub.settings import Settings
-from hub.store.session import Database
 from hub.timeline.models import Interaction, Kind, Participant
-from tests.unit.accounting.books import ALLOCATIONS, COMPANIES, CONTACTS, INVOICES, PAYMENTS, Books, flow, invoice
+from tests.unit.accounting.books import ALLOCATIONS, COMPANIES, CONTACTS, INVOICES, PAYMENTS, Books, invoice, rows
 
 Open = Callable[..., Books]
 CEDAR = {"remote_id": "7", "kind": "company", "name": "Cedar Ltd", "emails": ["office@cedar.example"]}
-
-
-@pytest.fixture
-def opened(settings: Settings, database: Database, tmp_path: Path) -> Open:
-    """Opens accounts: of `ledger`, which has contacts and legal entities, or of `letters`, which has documents only."""
-    whole = (CONTACTS, COMPANIES, INVOICES, PAYMENTS, ALLOCATIONS)
-    made = flow(settings, tmp_path / "mappings", [("ledger", whole), ("letters", (INVOICES, PAYMENTS))])
-    return lambda name="Books", connector="ledger": Books(database, made, name, connector)
-
-
-def rows(books: Books, table: Any, *where: Any) -> Sequence[Any]:
-    with books.db.read() as session:
-        return session.scalars(select(table).where(*where).order_by(table.id)).all()
 
 
 def test_a_document_is_kept_once_however_often_it_comes(opened: Open) -> None:
@@ -251,6 +234,42 @@ def test_an_allocation_of_its_own_goes_when_it_is_undone(opened: Open) -> None:
     assert rows(books, AllocationRow)[0].amount == Decimal(40)
     books.lose(ALLOCATIONS, "3")
     assert rows(books, AllocationRow) == []
+
+
+def test_an_allocation_of_its_own_stays_whatever_its_payment_lists(opened: Open) -> None:
+    books = opened()
+    books.say(ALLOCATIONS, {"remote_id": "3", "document": "invoices:1", "source": "payments:5", "amount": "40.00"})
+    payment = {"remote_id": "5", "date": "2026-09-10", "amount": "50.00", "currency": "ILS", "business": "1"}
+    listed = [{"document": "invoices:2", "amount": "10.00"}]
+    books.say(PAYMENTS, {**payment, "allocations": listed})
+    books.say(PAYMENTS, {**payment, "allocations": []})
+    assert [one.remote_id for one in rows(books, AllocationRow)] == ["allocations:3"]
+    books.say(PAYMENTS, {**payment, "allocations": listed})
+    books.lose(PAYMENTS, "5")
+    assert [one.remote_id for one in rows(books, AllocationRow)] == ["allocations:3"]
+
+
+def test_allocations_are_told_apart_by_their_place_whatever_a_ledger_calls_them(opened: Open) -> None:
+    books = opened()
+    payment = {"remote_id": "5", "date": "2026-09-10", "amount": "50.00", "currency": "ILS", "business": "1"}
+    listed = [{"id": "1", "document": f"invoices:{number}", "amount": "25.00"} for number in (1, 2)]
+    books.say(PAYMENTS, {**payment, "allocations": listed})
+    assert [one.document_key for one in rows(books, AllocationRow)] == ["invoices:1", "invoices:2"]
+    books.say(PAYMENTS, {**payment, "allocations": listed[1:]})
+    assert [one.document_key for one in rows(books, AllocationRow)] == ["invoices:2"]
+
+
+def test_what_is_a_contacts_goes_along_where_it_becomes_another_customer(opened: Open) -> None:
+    books = opened()
+    books.say(CONTACTS, CEDAR)
+    books.say(INVOICES, invoice("1"))
+    books.say(PAYMENTS, {"remote_id": "5", "date": "2026-09-10", "amount": "50.00", "currency": "ILS", "party": "7"})
+    books.withdraw(CONTACTS, "7")
+    books.say(CONTACTS, {**CEDAR, "name": "Cedar Limited"})
+    before, after = rows(books, Party)
+    assert (before.name, after.name) == ("Cedar Ltd", "Cedar Limited")
+    for table in (DocumentRow, PaymentRow, Participant):
+        assert {one.party_id for one in rows(books, table)} == {after.id}
 
 
 def test_one_bad_document_never_stops_the_others(opened: Open) -> None:

@@ -4,7 +4,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -133,6 +133,8 @@ WRITTEN = st.text() | st.text("0123456789ABCDEPLU -./", max_size=16) | st.from_r
 
 
 @given(WRITTEN, COUNTRIES, COUNTRIES)
+@example("AAAAA00000", "AC", "AC")
+@example("ACAC12345", "AC", "")
 def test_any_text_is_read_once_and_for_all(raw: str, country: str, home: str) -> None:
     found = read(raw, country, home)
     if found is None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.ksef import auth
+from connectors.ksef import auth, package
 from connectors.ksef.errors import ExpiredError, NothingNewError, error_of
 from connectors.ksef.limits import UNITS, limits
 from connectors.ksef.package import Secret, assembled, hash_of, invoices, new_salt
@@ -119,10 +119,46 @@ def test_invoices_are_taken_by_their_numbers_a_few_at_a_time() -> None:
         (zipped({}, {NUMBER: b"b"}), "leaves out 1 invoices"),
         (zipped({f"{place}.txt": b"" for place in range(10_200)}), "ValueError"),
     ],
+    ids=["no archive", "cut", "hash", "left out", "many"],  # a name made of the bytes would have the clock in it
 )
 def test_a_package_that_is_not_whole_is_asked_for_again(whole: bytes, why: str) -> None:
     with pytest.raises(RetryLaterError, match=why):
         opened(whole)
+
+
+@pytest.mark.parametrize("way", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_package_is_packed_as_ksef_packs_it(way: int) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", way) as archive:
+        archive.writestr(f"{NUMBER}.xml", b"a" * 100)
+    with pytest.raises(RetryLaterError, match="not whole"):
+        opened(out.getvalue())
+
+
+def test_a_package_whose_file_does_not_unpack_is_asked_for_again() -> None:
+    whole = bytearray(zipped({f"{NUMBER}.xml": bytes(range(256)) * 20}))
+    at = whole.index(b".xml") + len(b".xml")  # what is packed begins there
+    whole[at : at + 8] = b"\xff" * 8
+    with pytest.raises(RetryLaterError, match="not whole"):
+        opened(bytes(whole))
+
+
+def test_so_many_invoices_are_held_at_once_and_none_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "AT_ONCE", 150)
+    whole = zipped({f"{NUMBER[:-1]}{place}.xml": b"%d" % place * 100 for place in range(5)})
+    taken: list[bytes] = []
+    while len(taken) < 5:
+        some, total = opened(whole, len(taken))
+        assert (1 <= len(some) <= 2, total) == (True, 5)
+        taken += [one.data[:1] for one in some]
+    assert taken == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_package_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "LARGEST_PACKAGE", 99)
+    told, sealed = parts(b"abcdefghij" * 10, 33)
+    with pytest.raises(RetryLaterError, match="larger than any"):
+        assembled(told, SECRET, sealed.__getitem__)
 
 
 def test_an_invoice_that_unpacks_without_end_is_cut_and_refused_by_its_reader() -> None:

@@ -172,6 +172,15 @@ def test_how_long_a_token_is_good_the_answer_says() -> None:
         proof.granted({"data": {}}, {}, Grant("mark"))
 
 
+@pytest.mark.parametrize("said", ["NaN", "Infinity", "-1e300", "1e400", -5, True, None, "soon", [3]])
+def test_a_life_that_no_token_has_is_not_believed(said: Any) -> None:
+    auth = 'auth = { type = "client_credentials", path = "/token", client = "me", secret = { setting = "token" } }'
+    for text in (auth, LOGIN.format('token = "access_token", expires = "expires_in"')):
+        grant = Proof(access(with_auth(text))).granted({"access_token": "T", "expires_in": said}, {}, Grant("mark"))
+        assert grant.expires_at is not None
+        assert grant.expires_at > datetime.now(UTC) - timedelta(seconds=5)
+
+
 def test_a_key_that_is_refused_is_proven_before_anybody_is_called(web: responses.RequestsMock) -> None:
     web.get(f"{BASE}/me", json={})
     web.get(f"{BASE}/invoices", status=401, json={})
@@ -309,6 +318,27 @@ def test_a_body_without_end_is_left(web: responses.RequestsMock) -> None:
     web.get(f"{BASE}/invoices", body=b" " * (LARGEST + 10))
     with pytest.raises(RetryLaterError, match="larger than"):
         client(manifest()).ask(Question("/invoices"))
+
+
+def test_a_file_is_asked_for_again_with_a_session_that_was_begun_anew(web: responses.RequestsMock) -> None:
+    web.post(f"{BASE}/login", json={"token": "s1"})
+    web.post(f"{BASE}/login", json={"token": "s2"})
+    web.get(f"{BASE}/1.pdf", status=401, json={})
+    web.get(f"{BASE}/1.pdf", body=b"%PDF")
+    assert client(with_auth(LOGIN.format('token = "token"'))).content("/1.pdf", largest=400) == b"%PDF"
+    assert [call.request.headers.get("Authorization") for call in web.calls] == [None, "Bearer s1", None, "Bearer s2"]
+
+
+def test_where_files_are_too_much_nobody_asks_for_a_while(
+    web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent: list[float] = []
+    web.get(f"{BASE}/1.pdf", status=429, headers={"retry-after": "7"})
+    one = client(manifest())
+    monkeypatch.setattr(one._tools, "limited", lambda _, seconds: silent.append(seconds))
+    with pytest.raises(LimitedError):
+        one.content("/1.pdf", largest=400)
+    assert silent == [7.0]
 
 
 def test_a_file_that_is_too_large_is_refused(web: responses.RequestsMock) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub.connector.manifest import streams
 from hub.connector.stream import Cursor, Gone, Page, Phase, Upsert
 from hub.errors import RejectedError, RetryLaterError, ScopeError, ShapeError
 from tests.unit.manifest.desk import Talk, manifest, stream, walked
@@ -122,6 +123,26 @@ def test_newest_first_loses_nothing_while_records_change(count: int, size: int, 
     quiet = read(end)
     assert quiet.token >= end.token
     assert len(talk.asked) - before <= len(rows) // size + 4
+
+
+@pytest.mark.parametrize("kind", [one for one in KINDS if one != "single"])
+def test_pages_that_never_end_are_left(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MOST_PAGES", 30)
+
+    def answer(_path: str, asked: Mapping[str, Any]) -> Any:
+        number = len(talk.asked)
+        link = f"invoices?after={number}"
+        told = {"data": [{"id": number}], "total": 10**9, "pages": 10**9, "paging": {"next": f"{number}"}}
+        return {**told, "@odata.nextLink": link}, {"link": f'<{link}>; rel="next"'}
+
+    talk = Talk(answer)
+    one = stream(manifest(at='"data"', page=KINDS[kind]), talk)
+    cursor = one.begin()
+    while not circled(page := one.pull(cursor), cursor):
+        assert page.more
+        assert len(talk.asked) < 50
+        cursor = page.next
+    assert len(talk.asked) > 20
 
 
 def circled(page: Page, cursor: Cursor) -> bool:

@@ -1,4 +1,5 @@
 import datetime as dt
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -236,3 +237,50 @@ def test_any_payload_is_mapped_or_set_aside(payload: Any) -> None:
     else:
         assert sorted(made) == list("abcdef")
         assert apply(EVERYTHING, payload, ISRAEL) == made
+
+
+# --- much, and odd ------------------------------------------------------------------------------------------------
+
+
+def test_a_record_of_two_thousand_fields_costs_what_is_read_of_it() -> None:
+    payload = {f"field {at}": {"value": at, "more": ["x"] * 20} for at in range(2_000)}
+    fields = {f"f{at}": f"field {at}.value" for at in range(0, 2_000, 100)}
+    assert list(apply(mapping(**fields), payload, ISRAEL).values()) == list(range(0, 2_000, 100))
+    assert one({"expr": "$sum($each($, function($one) { $one.value }))"}, payload) == sum(range(2_000))
+
+
+def test_a_mapping_of_two_thousand_fields_is_read_and_applied() -> None:
+    payload = {f"k{at}": at for at in range(2_000)}
+    made = apply(mapping(**{f"f{at}": f"k{at}" for at in range(2_000)}), payload, ISRAEL)
+    assert made == {f"f{at}": at for at in range(2_000)}
+
+
+@pytest.mark.parametrize(
+    "key", ["a.b", "x[0]", 'say "hi"', "back\\slash", "", " ", "שם", "العدد", "\U0001f600", "0", "-1", "a\nb", "$"]
+)
+def test_a_key_of_any_kind_can_be_reached_where_a_path_can_say_it(key: str) -> None:
+    if not key:  # only an expression reaches it
+        assert one({"expr": '$lookup($, "")'}, {"": "found"}) == "found"
+        return
+    quoted = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    assert one(quoted, {key: "found"}) == "found"
+    assert one(f"outer.{quoted}.inner", {"outer": {key: {"inner": "found"}}}) == "found"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "($f := function($n) { $f($n + 1) }; $f(1))",
+        "($f := function($n) { 1 + $f($n + 1) }; $f(1))",
+        "$reduce([1..100000], function($a, $b) { $a & $a }, 'x')",
+        "[1..1000000000]",
+        "[1..99999].([1..99999])",
+    ],
+)
+def test_an_expression_that_explodes_is_stopped_and_its_field_named(source: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(FieldError) as caught:
+        apply(mapping(fine="id", bad={"expr": source}), {"id": 7}, ISRAEL, record_id="c-7")
+    assert caught.value.field == "bad"
+    assert "c-7" in str(caught.value)
+    assert time.perf_counter() - began < 2  # the limit is 0.1 s, and the machine may be busy

@@ -329,6 +329,41 @@ def test_parts_whose_token_is_refused_are_asked_once_more(graph: responses.Reque
     assert [len(one) for one in batches.asked] == [2, 1]
 
 
+def test_a_token_that_another_worker_got_meanwhile_is_used(graph: responses.RequestsMock) -> None:
+    hub = Hub()
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        if request.headers["Authorization"] != "Bearer token 1":
+            return 200, {}, '{"id": "x"}'
+        hub.tokens = 2  # another worker
+        return 401, {}, "{}"
+
+    graph.add_callback(responses.GET, f"{GRAPH}/me/messages/x", answer)
+    assert client(hub).get("/messages/x") == {"id": "x"}
+    assert [call.request.headers["Authorization"] for call in graph.calls] == ["Bearer token 1", "Bearer token 2"]
+    assert hub.tokens == 2, "nobody asked for a third one"
+
+
+def test_parts_are_asked_once_more_with_the_token_that_another_worker_got_meanwhile(
+    graph: responses.RequestsMock,
+) -> None:
+    hub, batches = Hub(), Batches(graph)
+    whole = batches.answer
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        is_old = request.headers["Authorization"] == "Bearer token 1"
+        batches.parts = {"a": refusal(401, "InvalidAuthenticationToken")} if is_old else {}
+        hub.tokens = 2  # another worker
+        return whole(request)
+
+    graph.replace(responses.CallbackResponse(responses.POST, f"{GRAPH}/$batch", answer))
+    found = client(hub).all({name: Asked(f"/messages/{name}") for name in "ab"})
+    assert all(isinstance(one, dict) for one in found.values())
+    assert [len(one) for one in batches.asked] == [2, 1]
+    assert [call.request.headers["Authorization"] for call in graph.calls] == ["Bearer token 1", "Bearer token 2"]
+    assert hub.tokens == 2, "nobody asked for a third one"
+
+
 @pytest.mark.parametrize("answer", [{}, {"responses": {}}, {"responses": None}])
 def test_a_batch_without_parts_is_no_answer(graph: responses.RequestsMock, answer: dict[str, Any]) -> None:
     graph.post(f"{GRAPH}/$batch", json=answer)

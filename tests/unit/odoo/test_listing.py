@@ -190,7 +190,7 @@ def test_a_record_that_is_asked_for_is_there_or_gone_or_not_for_us() -> None:
     found = contacts(fake, companies_off="3").find(["1", "2", "4", "9", "x"])
     assert [type(one) for one in found] == [Upsert, Filtered, Filtered, Gone, Gone]
     assert [getattr(one, "reason", "") for one in found[1:3]] == ["company", "address"]
-    assert found[0].payload["url"] == "https://erp.example.com/odoo/res.partner/1"  # type: ignore[union-attr]
+    assert found[0].payload["url"] == "https://erp.example.com/odoo/res.partner/1"  # type: ignore[union-attr]  # an Upsert, as of above
 
 
 def test_a_record_that_may_not_be_seen_any_more_is_not_gone() -> None:

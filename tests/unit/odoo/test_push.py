@@ -116,6 +116,6 @@ def test_new_rules_are_made_before_the_old_ones_go_and_by_the_administrators_key
         "base.automation/unlink", "ir.actions.server/unlink",
     ]  # fmt: skip
     assert {one.request.headers["Authorization"] for one in responses.calls} == {"Bearer admin-key"}
-    [rule] = json.loads(str(responses.calls[2].request.body or b"", "utf-8"))["vals_list"]  # type: ignore[arg-type]
+    [rule] = json.loads(str(responses.calls[2].request.body or b"", "utf-8"))["vals_list"]  # type: ignore[arg-type]  # it has a body of bytes
     [[_, _, action]] = rule["action_server_ids"]
     assert action["webhook_url"] == f"{ADDRESS}?secret={SECRET}"

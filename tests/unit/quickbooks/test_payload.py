@@ -255,4 +255,4 @@ def test_a_company_is_a_legal_entity() -> None:
 
 @pytest.mark.parametrize("value", [True, 1.5, None, [], "", "x", "Infinity"])
 def test_what_is_no_amount_is_none(value: Any) -> None:
-    assert payload._decimal(value) is None
+    assert payload.number(value) is None

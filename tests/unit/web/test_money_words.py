@@ -27,6 +27,7 @@ INVOICE = Document(
     id=UUID(int=1), place=Place(None, 1), kind="invoice", side="sale", status="open", source_status="", number="7", issue_date=None,
     due_date=None, currency="ILS", gross=Decimal(100), balance=Decimal(100), is_overdue=False, is_gone=False, is_copy=False,
     business="Acme", business_id=1, party=None, party_name="", account="Books", account_id=1, url="", changed_at=AT,
+    fields={},
 )  # fmt: skip
 KNOWN = Known(1, "Books", "books", knows=True, as_of=AT, businesses=frozenset({1}))
 
@@ -78,7 +79,7 @@ def test_every_word_of_the_records_is_called_something() -> None:
     ],
 )
 def test_how_a_document_stands(values: dict[str, object], word: str, weight: str) -> None:
-    one = replace(INVOICE, **values)  # type: ignore[arg-type]
+    one = replace(INVOICE, **values)  # type: ignore[arg-type]  # of a table of cases
     assert (money_words.status(one), money_words.weight(one)) == (word, weight)
 
 

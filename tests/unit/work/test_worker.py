@@ -132,6 +132,28 @@ class TestTurns:
         assert [first.run_once(), second.run_once(), first.run_once()] == [1, 0, 0]
         assert ran == ["x"]
 
+    def test_what_comes_behind_a_turn_finds_it_written_and_no_transaction_around_it(self, database: Database) -> None:
+        seen: list[list[str]] = []
+
+        def behind() -> None:
+            with database.write() as session:  # in another one it would wait for itself
+                seen.append(list(session.scalars(select(Slot.schedule))))
+
+        mine = workers(database, turns=[Turn("slow", timedelta(days=1), then=behind)])
+        assert [mine.run_once(), mine.run_once()] == [1, 0]
+        assert seen == [["slow"]]
+
+    def test_what_fails_behind_a_turn_waits_for_the_next_one(self, database: Database) -> None:
+        tried: list[str] = []
+
+        def behind() -> None:
+            tried.append("x")
+            raise ValueError("not today")
+
+        turn = Turn("slow", timedelta(days=1), then=behind)
+        assert [workers(database, turns=[turn]).run_once() for _ in range(2)] == [0, 0]
+        assert tried == ["x"], "the turn was taken"
+
     def test_a_turn_that_fails_is_given_back_and_tried_later_and_the_next_one_is_run(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:

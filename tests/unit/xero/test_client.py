@@ -186,6 +186,27 @@ def test_polling_rests_when_little_is_left_of_the_day_and_people_are_served(xero
     assert (polling.spent, person.spent) == ([LIMITS], [LIMITS[:1]])
 
 
+def test_a_token_that_another_worker_got_meanwhile_is_used(xero: responses.RequestsMock) -> None:
+    hub = Hub()
+
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        is_old, hub.token = request.headers["Authorization"] == "Bearer access-1", "access-2"  # another worker
+        return (401, {}, "{}") if is_old else (200, HEADERS, json.dumps(EMPTY))
+
+    xero.add_callback(responses.GET, f"{API}/Invoices", answer)
+    assert client(hub).get("/Invoices")[0] == EMPTY
+    assert (len(xero.calls), hub.refused) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "date", ["", "x", "Mon, 23 Nov 2026 10:00:00 +9999999", "Mon, 23 Nov 2026 10:00:00 +99999999999999999999"]
+)
+def test_an_answer_that_tells_no_time_is_of_now(xero: responses.RequestsMock, date: str) -> None:
+    xero.get(f"{API}/Invoices", json=EMPTY, headers={"Date": date, "X-DayLimit-Remaining": "9" * 5_000})
+    before = datetime.now(UTC)
+    assert before <= client().get("/Invoices")[1] <= datetime.now(UTC)
+
+
 def test_enough_of_the_day_is_no_reason_to_rest(xero: responses.RequestsMock) -> None:
     xero.get(f"{API}/Invoices", json=EMPTY, headers={**HEADERS, "X-DayLimit-Remaining": "201"})
     hub = Hub()

@@ -231,6 +231,21 @@ def test_single_records_are_found_together_and_who_is_missing_is_gone(xero: resp
     assert len(asked(xero)) == 1
 
 
+def test_an_answer_about_single_records_that_is_not_whole_takes_nothing_away(xero: responses.RequestsMock) -> None:
+    some = [invoice(number) for number in range(3)]
+    wanted = [one["InvoiceID"] for one in some]
+    gives(xero, page([], 1, 2, 3, size=2), page(some[:2], 1, 2, 3, size=2), page(some[2:], 2, 2, 3, size=2))
+    assert [type(one) for one in made().find(wanted)] == [Upsert] * 3
+    assert [(one["IDs"], one["page"]) for one in asked(xero)] == [(",".join(wanted), number) for number in "112"]
+
+
+def test_single_records_without_an_end_are_left_for_later(xero: responses.RequestsMock) -> None:
+    gives(xero, page([invoice(1)], 1, 9, 9, size=1))
+    with pytest.raises(RetryLaterError, match="circle"):
+        made().find([invoice(1)["InvoiceID"], invoice(2)["InvoiceID"]])
+    assert len(asked(xero)) == 2
+
+
 def test_kinds_that_take_no_ids_are_asked_one_by_one(xero: responses.RequestsMock) -> None:
     gives(xero, {"CreditNotes": [{"CreditNoteID": CREDIT, "Status": "PAID"}]}, path=f"CreditNotes/{CREDIT}")
     xero.get(f"{API}/CreditNotes/{INVOICE}", status=404)

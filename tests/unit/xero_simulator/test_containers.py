@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.xero.simulated.containers import CONTAINERS
+from connectors.xero.simulated.things import Contact
 from connectors.xero.simulator import FAULTS, STREAMS, XeroSimulator
 from hub.connector.simulator import StreamFault
 from tests.unit.xero_simulator.conftest import Open
@@ -49,7 +50,9 @@ def test_a_container_is_empty_and_its_texts_are_what_a_list_tells(xero: XeroSimu
     assert texts.keys() == shown.keys() == set(ids)
     assert len(set(texts.values())) == 5
     assert all(text in shown[one] for one, text in texts.items())
-    assert xero.books.things["Contacts"][next(iter(xero.books.things["Contacts"]))].email == CUSTOMER  # type: ignore[union-attr]
+    first = next(iter(xero.books.things["Contacts"].values()))
+    assert isinstance(first, Contact)
+    assert first.email == CUSTOMER
 
 
 @every_kind

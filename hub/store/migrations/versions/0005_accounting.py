@@ -162,7 +162,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_document_raw_record_id"), "document", ["raw_record_id"], unique=False)
     op.create_index(op.f("ix_document_twin_key"), "document", ["twin_key"], unique=False)
-    op.create_index(op.f("ix_document_twin_of_id"), "document", ["twin_of_id"], unique=False)
+    op.create_index(
+        op.f("ix_document_twin_of_id"),
+        "document",
+        ["twin_of_id"],
+        unique=False,
+        sqlite_where=sa.text("twin_of_id IS NOT NULL"),
+        postgresql_where=sa.text("twin_of_id IS NOT NULL"),
+    )
     op.create_table(
         "payment",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -239,7 +246,12 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_payment_business_id"), table_name="payment")
     op.drop_index(op.f("ix_payment_account_id_party_remote_id"), table_name="payment")
     op.drop_table("payment")
-    op.drop_index(op.f("ix_document_twin_of_id"), table_name="document")
+    op.drop_index(
+        op.f("ix_document_twin_of_id"),
+        table_name="document",
+        sqlite_where=sa.text("twin_of_id IS NOT NULL"),
+        postgresql_where=sa.text("twin_of_id IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_document_twin_key"), table_name="document")
     op.drop_index(op.f("ix_document_raw_record_id"), table_name="document")
     op.drop_index(op.f("ix_document_party_id_side_issue_date"), table_name="document")

@@ -1,0 +1,1 @@
+"""Fields that an administrator defines: what they are, which values they take, and how these are read and shown."""

@@ -1,0 +1,346 @@
+"""What went wrong on a connection, by cause and not by row: read and set aside, not written, not readable, never found.
+
+Each cause has its count, when it began and was seen last, when it is tried again by itself, and what a person may do.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from types import MappingProxyType
+from uuid import UUID
+
+from flask_babel import LazyString, lazy_gettext
+from flask_babel import gettext as _
+from sqlalchemy import Update, func, select, update
+from sqlalchemy.orm import Session
+
+from hub.errors import NotFoundError
+from hub.intake import named
+from hub.intake.models import NAMED, Account, AccountState, NamedRecord, RawRecord, RawState, StreamState
+from hub.intake.trouble import Trouble
+from hub.outbound import outbox
+from hub.outbound.models import Outbox, OutboxState
+from hub.security.models import Audit
+from hub.store.base import now
+from hub.web.console import streams
+
+SKIPPED = "skipped"  # why a record was left out by hand; who did it is in the audit
+MOST = 5000  # records looked at to group failures
+ON_PAGE = 100  # items of one cause
+LAST_DEEDS = 5
+# What differs from record to record in the text of an error: its id, values in quotes, other ids, numbers.
+_VARIABLE = re.compile(r"(?<=record )[^:]+(?=:)|'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
+_KINDS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "mail": lazy_gettext("Mail"),
+        "meeting": lazy_gettext("Meeting"),
+        "contact": lazy_gettext("Contact"),
+        "message": lazy_gettext("Message"),
+        "stage": lazy_gettext("Stage of a lead"),
+    }
+)
+# What people did about failures, for those who look after them.
+_DEEDS: Mapping[str, LazyString] = MappingProxyType(
+    {
+        "records.retried": lazy_gettext("tried again"),
+        "records.skipped": lazy_gettext("left out"),
+        "outbox.retry": lazy_gettext("sent again"),
+        "outbox.drop": lazy_gettext("given up"),
+        "records.asked_again": lazy_gettext("asked for again"),
+    }
+)
+
+
+class What(StrEnum):
+    """What a cause stands in the way of."""
+
+    STREAM = "stream"  # nothing of it can be read now
+    WRITE = "write"  # something could not be sent
+    RECORD = "record"  # something was read and not understood
+    ANNOUNCED = "announced"  # the remote told of something, and never showed it
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Things that failed for the same reason."""
+
+    what: What
+    text: str  # without what differs from one to the next; with `what` it is what a person chooses it by
+    title: str
+    detail: str  # of the newest, in the words that came
+    count: int
+    first_at: datetime | None
+    last_at: datetime | None
+    next_at: datetime | None = None  # None: not before a person does something
+    ids: tuple[int, ...] = ()
+    stream: str = ""  # its key
+    trouble: str = ""
+    may_act: bool = True  # False: it waits by itself, or another person decides
+
+    @property
+    def key(self) -> str:
+        """A short name of it for an address; the same as long as its text is."""
+        return sha256(f"{self.what}:{self.text}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing of a cause."""
+
+    title: str
+    at: datetime
+    error: str
+    raw: UUID | None = None  # public id of the raw record
+    number: int = 0  # of what was to be sent
+    may_act: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did about failures."""
+
+    actor: str
+    words: str
+    count: int
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Group:
+    ids: list[int] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    moments: list[datetime] = field(default_factory=list)
+
+
+def causes(session: Session, row: Account) -> list[Cause]:
+    """Return everything that failed: what stands still first, then what was not written, then what was set aside."""
+    return [
+        *_of_streams(session, row),
+        *_of_writes(session, row),
+        *_announced(session, row),
+        *_of_records(session, row),
+    ]
+
+
+def find(session: Session, row: Account, key: str) -> Cause:
+    """Return one cause by its short name.
+
+    Raises:
+        NotFoundError: nothing failed for that reason (any more).
+    """
+    found = next((one for one in causes(session, row) if one.key == key), None)
+    if found is None:
+        raise NotFoundError("Nothing fails for this reason any more.")
+    return found
+
+
+def items(session: Session, cause: Cause) -> list[Item]:
+    """Return the newest things of a cause."""
+    ids = cause.ids[:ON_PAGE]
+    if cause.what is What.RECORD:
+        raws = session.scalars(select(RawRecord).where(RawRecord.id.in_(ids)).order_by(RawRecord.id.desc()))
+        return [Item(f"{raw.stream} {raw.remote_id}", raw.received_at, raw.error, raw=raw.public_id) for raw in raws]
+    rows = session.scalars(select(Outbox).where(Outbox.id.in_(ids)).order_by(Outbox.id.desc()))
+    return [
+        Item(kind_title(one.kind), one.created_at, one.last_error, number=one.id, may_act=cause.may_act) for one in rows
+    ]
+
+
+def retry(session: Session, wanted: Iterable[Cause]) -> tuple[int, int]:
+    """Try records again, and send again what was refused; returns how many of each."""
+    records, writes = _ids(wanted)
+    for part in _parts(records):
+        session.execute(_aside(part).values(state=RawState.KEPT, error="", attempts=0))
+    for number in writes:
+        outbox.retry(session, number)
+    return len(records), len(writes)
+
+
+def skip(session: Session, wanted: Iterable[Cause]) -> tuple[int, int]:
+    """Leave records out for good, and give up what was refused; returns how many of each."""
+    records, writes = _ids(wanted)
+    for part in _parts(records):
+        session.execute(_aside(part).values(state=RawState.FILTERED, error=SKIPPED))
+    for number in writes:
+        outbox.drop(session, number)
+    return len(records), len(writes)
+
+
+def ask_again(session: Session, row: Account) -> int:
+    """Ask once more for what the remote told of and never showed; returns how many there are."""
+    count = named.try_again(session, row.id)
+    places = StreamState.stream.startswith(NAMED, autoescape=True)
+    session.execute(update(StreamState).where(StreamState.account_id == row.id, places).values(due_at=now()))
+    return count
+
+
+def one_record(session: Session, row: Account, public_id: str) -> Cause:
+    """Return a raw record that was set aside, as a cause of its own.
+
+    Raises:
+        NotFoundError: this account has no such record.
+    """
+    try:
+        wanted = UUID(public_id)
+    except ValueError:
+        raise NotFoundError("There is no such record.") from None
+    mine = (RawRecord.public_id == wanted, RawRecord.account_id == row.id)
+    found = session.scalar(select(RawRecord.id).where(*mine))
+    if found is None:
+        raise NotFoundError("There is no such record.")
+    return Cause(What.RECORD, "", "", "", 1, None, None, ids=(found,))
+
+
+def one_write(session: Session, row: Account, number: str) -> Cause:
+    """Return something that the remote refused, as a cause of its own.
+
+    Raises:
+        NotFoundError: there is no such thing, or another person decides about it.
+    """
+    found = session.get(Outbox, int(number)) if number.isdecimal() and len(number) < 19 else None
+    if found is None or found.account_id != row.id or found.user_id is not None:
+        raise NotFoundError("There is no such thing, or somebody else decides about it.")
+    return Cause(What.WRITE, "", "", "", 1, None, None, ids=(found.id,))
+
+
+def deeds(session: Session, row: Account) -> list[Deed]:
+    """Return what people did last about failures of a connection."""
+    mine = (Audit.subject == "account", Audit.subject_id == str(row.public_id), Audit.action.in_(list(_DEEDS)))
+    lines = session.scalars(select(Audit).where(*mine).order_by(Audit.id.desc()).limit(LAST_DEEDS))
+    return [Deed(one.actor, str(_DEEDS[one.action]), int(one.detail.get("count", 1)), one.at) for one in lines]
+
+
+def kind_title(kind: str) -> str:
+    """Return what a kind of thing to be sent is called."""
+    return str(_KINDS.get(kind, kind))
+
+
+def _of_records(session: Session, row: Account) -> list[Cause]:
+    """Group what was set aside by reason, whatever record, number or value each error names; the largest first."""
+    aside = (RawRecord.account_id == row.id, RawRecord.state == RawState.SET_ASIDE)
+    columns = (RawRecord.id, RawRecord.stream, RawRecord.error, RawRecord.received_at)
+    groups: dict[tuple[str, str], _Group] = {}
+    for number, stream, error, at in session.execute(
+        select(*columns).where(*aside).order_by(RawRecord.id.desc()).limit(MOST)
+    ):
+        _add(groups.setdefault((stream, _VARIABLE.sub("…", error)), _Group()), number, error, at)
+    found = [
+        Cause(
+            What.RECORD,
+            text=f"{stream}: {text}",
+            title=f"{stream}: {text if len(group.ids) > 1 else group.errors[0]}",
+            detail=group.errors[0],
+            count=len(group.ids),
+            first_at=min(group.moments),
+            last_at=max(group.moments),
+            ids=tuple(group.ids),
+            stream=stream,
+        )
+        for (stream, text), group in groups.items()
+    ]
+    return sorted(found, key=lambda cause: -cause.count)
+
+
+def _of_writes(session: Session, row: Account) -> list[Cause]:
+    """Group what was refused, and what waits because of a trouble."""
+    failed = (Outbox.state == OutboxState.REFUSED) | ((Outbox.state == OutboxState.WAITING) & (Outbox.trouble != ""))
+    columns = (
+        Outbox.id, Outbox.kind, Outbox.last_error, Outbox.created_at, Outbox.state, Outbox.trouble, Outbox.due_at,
+        Outbox.user_id,
+    )  # fmt: skip
+    groups: dict[tuple[str, str, str, str, bool], _Group] = {}
+    tries: dict[tuple[str, str, str, str, bool], list[datetime]] = {}
+    query = select(*columns).where(Outbox.account_id == row.id, failed).order_by(Outbox.id.desc()).limit(MOST)
+    for number, kind, error, at, state, trouble, due_at, user_id in session.execute(query):
+        refused = state == OutboxState.REFUSED
+        mine = refused and user_id is None
+        key = (kind, state, Trouble.REFUSED if refused else trouble, _VARIABLE.sub("…", error), mine)
+        _add(groups.setdefault(key, _Group()), number, error, at)
+        if due_at is not None and not refused:
+            tries.setdefault(key, []).append(due_at)
+    return [
+        Cause(
+            What.WRITE,
+            text=f"{kind} {state} {trouble} {mine}: {text}",
+            title=f"{kind_title(kind)}: {text if len(group.ids) > 1 else group.errors[0]}",
+            detail=group.errors[0],
+            count=len(group.ids),
+            first_at=min(group.moments),
+            last_at=max(group.moments),
+            next_at=min(tries.get(key, ()), default=None),
+            ids=tuple(group.ids),
+            trouble=trouble,
+            may_act=mine,
+        )
+        for key, group in groups.items()
+        for kind, state, trouble, text, mine in [key]
+    ]
+
+
+def _of_streams(session: Session, row: Account) -> list[Cause]:
+    """Return the streams that cannot be read now, those for the same reason together."""
+    if row.state != AccountState.ACTIVE:
+        return []
+    groups: dict[tuple[str, str], list[streams.Line]] = {}
+    states = {one.key: one for one in streams.lines(session, row) if one.trouble}
+    for line in states.values():
+        groups.setdefault((line.trouble, line.detail), []).append(line)
+    since = dict(
+        session.execute(
+            select(StreamState.stream, StreamState.failing_since).where(
+                StreamState.account_id == row.id, StreamState.stream.in_(list(states))
+            )
+        ).all()
+    )
+    return [
+        Cause(
+            What.STREAM,
+            text=f"{trouble}: {detail}",
+            title=f"{', '.join(line.title for line in lines)}: {lines[0].sentence}",
+            detail=detail,
+            count=len(lines),
+            first_at=min((at for line in lines if (at := since.get(line.key))), default=None),
+            last_at=max((line.last_run_at for line in lines if line.last_run_at), default=None),
+            next_at=min((line.due_at for line in lines if line.due_at), default=None),
+            stream=lines[0].key,
+            trouble=trouble,
+        )
+        for (trouble, detail), lines in groups.items()
+    ]
+
+
+def _announced(session: Session, row: Account) -> list[Cause]:
+    """Return what the remote told of, was asked for until nobody hoped any more, and never showed."""
+    lost = (NamedRecord.account_id == row.id, NamedRecord.due_at.is_(None), NamedRecord.done_at.is_(None))
+    columns = (func.count(), func.min(NamedRecord.named_at), func.max(NamedRecord.named_at), func.max(NamedRecord.why))
+    count, first_at, last_at, why = session.execute(select(*columns).where(*lost)).one()
+    if not count:
+        return []
+    title = _("The other system told of them and never showed them")
+    return [Cause(What.ANNOUNCED, "", title, why or "", count, first_at, last_at)]
+
+
+def _add(group: _Group, number: int, error: str, at: datetime) -> None:
+    group.ids.append(number)
+    group.errors.append(error)
+    group.moments.append(at)
+
+
+def _ids(wanted: Iterable[Cause]) -> tuple[list[int], list[int]]:
+    """Return the numbers of records, and of things to be sent, that a person here may decide about."""
+    given = [cause for cause in wanted if cause.may_act]
+    records = [number for cause in given if cause.what is What.RECORD for number in cause.ids]
+    return records, [number for cause in given if cause.what is What.WRITE for number in cause.ids]
+
+
+def _aside(ids: Sequence[int]) -> Update:
+    """Change records of these that still are set aside."""
+    return update(RawRecord).where(RawRecord.id.in_(ids), RawRecord.state == RawState.SET_ASIDE)
+
+
+def _parts(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
+    """Cut a list, since databases limit the length of one statement."""
+    return (ids[at : at + size] for at in range(0, len(ids), size))
