@@ -274,7 +274,7 @@ def _workers(hub: Hub) -> Workers:
             Job("outbox", Outbox, outgoing.due, outgoing.deliver, first=outgoing.first),
             Job("photos", ContactPhoto, photos.due, photo_fetcher(hub).fetch, first=photos.first),
             Job("media", MessageMedia, message_media.due, media_fetcher(hub).fetch, first=message_media.first),
-            Job("replays", Replay, replays.due, replayer(hub).run),
+            Job("replays", Replay, replays.due, replayer(hub).run, first=replays.first),
             *([Job("notices", Notice, told.due, told.tell, first=told.first)] if told else []),
         ],
         [

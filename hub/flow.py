@@ -11,6 +11,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,6 +66,7 @@ from hub.records.document import DOCUMENT, PAYMENT, Side
 from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
+from hub.store.turn import alongside, in_turn
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note, Participant, Task
 
@@ -134,16 +137,17 @@ class Flow:
     ) -> RecordMapping | str:
         try:
             shipped = self.mapping(account.connector, stream)
-            if counts == versions.NOTHING:
-                return shipped
-            key = (f"{account.connector} {shipped.sha256}", counts)
-            if key not in self._written:
-                if len(self._written) >= MOST_KNOWN:
-                    self._written.clear()
-                self._written[key] = _read_counting(session, counts, shipped)
-            return self._written[key]
         except MappingError as error:
             return str(error)
+        if counts == versions.NOTHING:
+            return shipped
+        key = (f"{account.connector} {shipped.sha256}", counts)
+        found = self._written.get(key)  # looked up once: another thread may forget all of them at any moment
+        if found is None:
+            if len(self._written) >= MOST_KNOWN:
+                self._written.clear()
+            found = self._written[key] = _read_counting(session, counts, shipped)
+        return found
 
     def contact_streams(self, connector: str) -> frozenset[str]:
         """Return which streams of a connector are contacts."""
@@ -233,6 +237,7 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
         How many were taken; the others are set aside, the reason is in their rows.
     """
     kinds: dict[str, list[Mapped]] = defaultdict(list)
+    alongside(session, _taking(account.id))  # before it is looked which mapping counts, see `wait_for_pages`
     mappings, context = flow.present_ones(session, account, {raw.stream for raw in raws}), _context(flow, account)
     defined = incoming.load(session)
     for raw in raws:
@@ -684,6 +689,7 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
     shown = _shown(session, account, records, written.remote_id)
     [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
+    alongside(session, _taking(account.id))
     mapping, region = flow.present(session, account, records), _region(flow, account)
     context, defined = _context(flow, account), incoming.load(session)
     made = apply(mapping, raw.payload, context, record_id=raw.remote_id)
@@ -954,8 +960,8 @@ def waiting(flow: Flow, session: Session, *, limit: int = PAGE) -> int:
         .with_for_update(skip_locked=True)
     )
     rows = session.scalars(query).all()
-    for raw in rows:
-        process(flow, session, session.get_one(Account, raw.account_id), [raw])
+    for (account_id, _), some in groupby(rows, key=attrgetter("account_id", "stream")):  # as they came, page by page
+        process(flow, session, session.get_one(Account, account_id), list(some))
     return len(rows)
 
 
@@ -1008,6 +1014,18 @@ def streams(session: Session, account_id: int) -> list[str]:
         if following is None:
             return found
         found.append(following)
+
+
+def wait_for_pages(session: Session, account_id: int) -> None:
+    """Wait until whoever is taking records of an account in at this moment has committed.
+
+    What they take in is mapped by what counted when they began, and nobody sees it before they commit.
+    """
+    in_turn(session, _taking(account_id))
+
+
+def _taking(account_id: int) -> str:
+    return f"taking in {account_id}"
 
 
 def mapped_otherwise(flow: Flow, session: Session, account: Account, before: datetime) -> ColumnElement[bool]:

@@ -88,9 +88,11 @@ def take(
     """
     twins.begin(session)
     works = [_Work(one.raw, one.fields, document, new_public_id()) for one, document in _read(session, account, given)]
-    _know(session, account, works, defined)
+    _know(session, account, works)
     owners = businesses.of_documents(session, account, {one.document.business for one in works})
     parties = whose.found(session, account, [one.document for one in works], contacts)
+    if defined is not None:
+        _hold(session, account, works)
     for one in works:
         one.business = owners[one.document.business]
         one.party_id = parties.get(whose.remote_id_of(one.document.party))
@@ -161,23 +163,26 @@ def _tax_key(values: Mapping[str, Any], who: str) -> str:
     return businesses.tax_key(str(values.get(f"{who}_tax_id") or ""), str(values.get(f"{who}_country") or ""))
 
 
-def _know(session: Session, account: Account, works: Sequence[_Work], defined: Incoming | None) -> None:
-    """Give documents that are there already the ids that they have, and what their twins knew them by.
-
-    Where they have fields of administrators they are locked: somebody may be filling one in at this moment.
-    """
+def _know(session: Session, account: Account, works: Sequence[_Work]) -> None:
+    """Give documents that are there already the ids that they have, and what their twins knew them by."""
     by_key = {one.key: one for one in works}
-    mine = (DocumentRow.account_id == account.id, DocumentRow.key.in_(by_key))
-    query = select(DocumentRow.key, DocumentRow.public_id, DocumentRow.twin_key).where(*mine)
-    if defined is not None:
-        query = query.order_by(DocumentRow.id).with_for_update()
+    query = select(DocumentRow.key, DocumentRow.public_id, DocumentRow.twin_key).where(
+        DocumentRow.account_id == account.id, DocumentRow.key.in_(by_key)
+    )
     for key, public_id, twin_key in session.execute(query):
         by_key[key].public_id, by_key[key].former_twin_key = public_id, twin_key
-    if defined is None:
-        return
-    for key, fields, here in session.execute(
-        select(DocumentRow.key, DocumentRow.fields, DocumentRow.fields_here).where(*mine)
-    ):
+
+
+def _hold(session: Session, account: Account, works: Sequence[_Work]) -> None:
+    """Lock documents that are there already, and tell their fields: somebody may be filling one in at this moment.
+
+    It comes when customers are known: who takes contacts in gives them their documents, and is waited for before that.
+    """
+    by_key = {one.key: one for one in works}
+    query = select(DocumentRow.key, DocumentRow.fields, DocumentRow.fields_here).where(
+        DocumentRow.account_id == account.id, DocumentRow.key.in_(by_key)
+    )
+    for key, fields, here in session.execute(query.order_by(DocumentRow.id).with_for_update()):
         by_key[key].fields, by_key[key].fields_here = fields, here
 
 

@@ -197,11 +197,13 @@ def import_(  # noqa: PLR0913 - one option each
 
 
 def _read(file: Any, called: str) -> str:
+    given: bytes = file.read(LARGEST_FILE + 1)
+    if len(given) > LARGEST_FILE:  # what is cut off could be read as a mapping of its own
+        raise UserError(f"{called} is larger than {LARGEST_FILE} bytes.")
     try:
-        text: str = file.read(LARGEST_FILE + 1).decode("utf-8")
+        return given.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{called} is no UTF-8 text.") from error
-    return text
 
 
 def _parsed(session: Session, scope: Scope, base: Mapping, text: str, file: str) -> dict[str, Any]:

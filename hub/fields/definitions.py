@@ -73,10 +73,16 @@ class Fields:
 
     _every: Mapping[Of, tuple[Field, ...]]
     _shown: Mapping[Of, Mapping[str, Field]] = field(init=False, repr=False, compare=False)
+    # Asked for every record of a page, and worked out once.
+    _names: Mapping[Of, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _visible: dict[tuple[Of, str], Mapping[str, Field]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         shown = {of: {one.name: one for one in self.every(of) if not one.is_archived} for of in Of}
         object.__setattr__(self, "_shown", {of: MappingProxyType(named) for of, named in shown.items()})
+        object.__setattr__(self, "_names", {of: frozenset(one.name for one in self.every(of)) for of in Of})
 
     def of(self, of: Of) -> Mapping[str, Field]:
         """Return the fields of a kind of record by name, in their order; archived ones are not among them."""
@@ -84,11 +90,18 @@ class Fields:
 
     def visible(self, of: Of, role: str) -> Mapping[str, Field]:
         """Return those that somebody of a role sees."""
-        return MappingProxyType({name: one for name, one in self.of(of).items() if sees_field(role, one.roles)})
+        if (of, role) not in self._visible:
+            seen = {name: one for name, one in self.of(of).items() if sees_field(role, one.roles)}
+            self._visible[of, role] = MappingProxyType(seen)
+        return self._visible[of, role]
 
     def get(self, of: Of, name: str) -> Field | None:
         """Return a field that is not archived."""
         return self.of(of).get(name)
+
+    def names(self, of: Of) -> frozenset[str]:
+        """Return what the fields are called, archived ones too."""
+        return self._names[of]
 
     def every(self, of: Of) -> tuple[Field, ...]:
         """Return the fields in their order, archived ones too."""

@@ -51,7 +51,8 @@ class Asked:
 
     Attributes:
         wanted: those that count, by field.
-        ignored: names of what there is not, or not for whoever asks; it finds nothing out that the two look alike.
+        ignored: names of what there is not, or not for whoever asks; it finds nothing out that the two look alike. Those
+            that are too many are among them: nobody is shown more than was asked for without a word.
         problems: what was written of a field and cannot be looked for.
     """
 
@@ -74,14 +75,17 @@ class Asked:
 def asked(parameters: Iterable[tuple[str, str]], shown: Shown, *, prefix: str = PREFIX) -> Asked:
     """Read the filters of an address; those of a field that nobody sees here are left, and named."""
     written: dict[str, Wanted] = {}
+    left: dict[str, None] = {}
     for key, text in parameters:
         value = text.replace("\0", "").strip()[:LONGEST]
         if key.startswith(prefix) and value:
             name, end = _parted(key.removeprefix(prefix)[:LONGEST])
             if name in written or len(written) < MOST:
                 written[name] = _with(written.get(name, Wanted()), end, value)
+            else:
+                left[name] = None
     wanted: dict[str, Wanted] = {}
-    ignored: list[str] = []
+    ignored = list(left)
     problems: dict[str, FieldValueError] = {}
     for name, one in written.items():
         fields = [fields[name] for fields in shown.values() if name in fields]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.errors import RecordError
@@ -130,9 +130,12 @@ def _party(*, is_company: bool) -> Of:
 
 
 def mark(session: Session) -> str:
-    """Return what changes with every field that somebody defines or changes."""
-    count, last = session.execute(select(func.count(), func.max(FieldRow.changed_at)).select_from(FieldRow)).one()
-    return f"{count} {last.isoformat() if last else ''}"
+    """Return what changes with every field that somebody defines or changes.
+
+    Of each field, for the last change of all tells nothing of an earlier one that was committed after it.
+    """
+    rows = session.execute(select(FieldRow.id, FieldRow.changed_at).order_by(FieldRow.id))
+    return " ".join(f"{row.id}:{row.changed_at.isoformat()}" for row in rows)
 
 
 def merged(

@@ -16,7 +16,7 @@ def fields(known: Fields, of: Of, role: str) -> dict[str, Field]:
     A list that depends on one that the role does not see stands alone: what it offers would tell what is chosen there.
     """
     shown = known.visible(of, role)
-    return {name: one if one.parent in shown else replace(one, parent="") for name, one in shown.items()}
+    return {name: one if one.parent in shown else _alone(one) for name, one in shown.items()}
 
 
 def values(known: Fields, of: Of, role: str, kept: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,5 +31,12 @@ def of_party(known: Fields, of: Of, role: str, kept: Mapping[str, Any]) -> dict[
 
 def without(known: Fields, ofs: Iterable[Of], kept: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is kept under names that no field has, archived ones counted: it came before they were defined."""
-    names = {one.name for of in ofs for one in known.every(of)}
-    return {name: one for name, one in kept.items() if name not in names}
+    names = [known.names(of) for of in ofs]
+    return {name: one for name, one in kept.items() if not any(name in some for some in names)}
+
+
+def _alone(one: Field) -> Field:
+    """Return a field without the one that it depends on; what its entries go with would tell what is chosen there."""
+    if not one.parent and not any(option.parents for option in one.options):
+        return one
+    return replace(one, parent="", options=tuple(replace(option, parents=frozenset()) for option in one.options))

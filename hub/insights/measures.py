@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from hub.accounting.models import DocumentRow
 from hub.cti.models import CallRow, Recording, RecordingState
+from hub.fields import seen
 from hub.fields.definitions import Field
 from hub.fields.models import Of, Type
 from hub.identity.callers import PHONE
@@ -69,7 +70,7 @@ class Measure:
 
 def measures(of: Of, eye: Eyes) -> dict[str, Measure]:
     """Return what is counted of a kind of record, as far as somebody sees it, in the order of the page."""
-    found = [*_OWN[of], *(_defined(of, one, eye) for one in eye.fields.visible(of, eye.person.role).values())]
+    found = [*_OWN[of], *(_defined(of, one, eye) for one in seen.fields(eye.fields, of, eye.person.role).values())]
     return {one.name: one for one in found if eye.sees_money or one.field is None or one.field.type != Type.MONEY}
 
 

@@ -257,7 +257,9 @@ def parse_toml(text: str, *, name: str) -> dict[str, Any]:
     Raises:
         BadMappingError: it is no TOML; with line and column.
     """
-    if len(text) > LARGEST_FILE:
+    if (
+        len(text.encode("utf-8", "surrogatepass")) > LARGEST_FILE
+    ):  # whoever reads files stops there, and cuts the rest off
         raise BadMappingError([Problem(name, "", f"larger than {LARGEST_FILE} bytes")])
     try:
         return tomllib.loads(text)

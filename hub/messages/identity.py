@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from hub.connector.contract import Delivered
 from hub.errors import NotFoundError, RecordError, UserError
+from hub.fields import incoming
 from hub.identity import link, parties, rules, search
 from hub.identity.callers import PHONE, who
 from hub.identity.models import Claim, Identifier, Link, Party, PartyStatus
@@ -239,7 +240,8 @@ def _say(session: Session, account: Account, conversation: Conversation, known: 
         return
     [raw] = receive.rows(session, [kept])
     said = {"remote_id": remote_id, "kind": "person", "name": name, "phones": phones, "collected": True}
-    [state] = link.take(session, account, [link.Given(raw, said)], region=region, apart=False)
+    more = incoming.of_parties(incoming.load(session))  # what fields of a new person begin with
+    [state] = link.take(session, account, [link.Given(raw, said)], region=region, apart=False, more=more)
     receive.settle(session, [raw], state, "")
     made = session.scalar(
         select(Link.party_id).where(Link.account_id == account.id, Link.stream == PEERS, Link.remote_id == remote_id)

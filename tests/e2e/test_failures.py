@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from hub.context import Hub
 from hub.cti.models import CallRow, Extension
@@ -152,10 +152,30 @@ def test_a_cause_that_is_over_leads_back(desk: Desk) -> None:
     [key] = keys(desk.page())
     cause = html.unescape(re.search(r'name="cause" value="([^"]+)"', desk.page())[1])  # type: ignore[index]
     assert "2 are tried again within seconds." in desk.post(cause=cause, do="retry")
-    assert desk.audited("records.retried") == {"name": "Texts", "count": 2, "cause": cause}
+    why = "message: record …: field from: no phone number in …"
+    assert desk.audited("records.retried") == {"name": "Texts", "count": 2, "cause": why}
     answer = desk.admin.get(f"{desk.path}/failures/{key}")
     assert (answer.status_code, answer.location) == (303, f"{desk.path}/failures")
     assert desk.admin.get(f"{desk.path}/failures/nonsense").status_code == 303
+
+
+def test_what_somebody_else_decided_about_is_not_counted(desk: Desk) -> None:
+    desk.aside(1)
+    [key] = keys(desk.page())
+    [one] = re.findall(r'name="record" value="([^"]+)"', desk.page(f"/failures/{key}"))
+    assert "1 was left out." in desk.post(record=one, do="skip")
+    assert "0 are tried again within seconds." in desk.post(record=one, do="retry")
+    assert desk.states() == [RawState.FILTERED]
+    assert desk.audited("records.retried")["count"] == 0
+
+
+def test_a_cause_of_two_lines_is_tried_again_as_browsers_post_it(desk: Desk) -> None:
+    desk.aside(2, "no number\nin")
+    [cause] = re.findall(r'name="cause" value="([^"]+)"', desk.page())
+    assert "2 are tried again within seconds." in desk.post(
+        cause=html.unescape(cause).replace("\n", "\r\n"), do="retry"
+    )
+    assert desk.states() == [RawState.KEPT] * 2
 
 
 def test_what_was_refused_is_sent_again_or_given_up(desk: Desk) -> None:
@@ -184,6 +204,7 @@ def test_what_we_sent_and_what_came_back_is_shown_masked_and_looking_is_audited(
     assert "\u202e" not in page
     assert desk.audited("outbox.seen")["item"] == str(number)
     assert desk.admin.get(f"{desk.path}/failures/sent/99999").status_code == 404
+    assert desk.admin.get(f"{desk.path}/failures/sent/{10**20}").status_code == 404
 
 
 def test_only_who_may_see_raw_records_sees_what_was_sent(desk: Desk, hub: Hub) -> None:
@@ -246,6 +267,35 @@ def test_a_card_tells_what_waits_for_a_person_and_what_heals(desk: Desk) -> None
     chart = _card(desk.admin, "Texts")
     assert 'role="img" aria-label="How much came in each of the last 24 hours: 2 in all"' in chart
     assert "<table" in desk.admin.get(desk.path).text
+
+
+def test_more_connections_ask_no_more_of_streams(desk: Desk) -> None:
+    """The page looks at the streams of all that are read at once."""
+
+    def asked() -> int:
+        statements: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            statements.append(statement)
+
+        event.listen(desk.hub.db.engine, "before_cursor_execute", note)
+        assert desk.admin.get("/connections").status_code == 200
+        event.remove(desk.hub.db.engine, "before_cursor_execute", note)
+        return sum("stream_state.last_error" in one for one in statements)
+
+    def more(name: str) -> None:
+        with desk.hub.db.write() as session:
+            row = Account(name=name, connector="xero")
+            session.add(row)
+            session.flush()
+            session.add(StreamState(account_id=row.id, stream="s", records="document", trouble="away"))
+
+    more("one")
+    assert asked() == 1
+    more("two")
+    more("three")
+    assert asked() == 1
+    assert desk.admin.get("/connections").text.count("Warnings") >= 3
 
 
 def _card(admin: Browser, name: str) -> str:

@@ -311,6 +311,13 @@ class TestForm:
             assert answer.status_code == 422
         assert lists(world, Of.PERSON, "field.budget.from=1") == 0
 
+    def test_an_amount_that_nobody_can_write_out_breaks_no_page(self, world: FieldWorld) -> None:
+        world.contact("1", budget={"amount": "1e99999999", "currency": "ILS"})  # before the field is defined
+        world.define(Of.PERSON, "budget", Type.MONEY)
+        page = world.browser().get(page_of(Of.PERSON, world.id(Of.PERSON, "1")))
+        assert page.status_code == 200
+        assert "1e99999999" in page.text
+
 
 class TestRoles:
     """A field that is limited to managers, looked for in every place where an agent looks."""
@@ -400,6 +407,8 @@ class TestRoles:
         form = form_of(Of.PERSON, world.id(Of.PERSON, "1"))
         page = world.browser().get(form).text
         assert ("Haifa" in page, "Eilat" in page, "north" in page) == (True, True, False)
+        assert "north" not in world.agent.get("/fields").text
+        assert "north" in world.manager.get("/fields").text
 
 
 class TestApi:

@@ -430,8 +430,13 @@ def test_a_change_of_what_is_shipped_is_merged(desk: Desk, hub: Hub, monkeypatch
     page = Page(desk.admin.get(f"{desk.path}/merge{desk.query}"))
     assert "platform · from" in page.words("//fieldset")
     assert "ad_name added" in page.words("//tbody")
-    [seen] = page.tree.xpath("//form[.//button[@id='merge']]//input[@name='seen']/@value")
-    decided: dict[str, Any] = {"seen": seen, "conflict-0": "theirs"}
+    [seen, under] = (
+        page.tree.xpath(f"//form[.//button[@id='merge']]//input[@name='{name}']/@value")[0]
+        for name in ("seen", "under")
+    )
+    decided: dict[str, Any] = {"seen": seen, "under": under, "conflict-0": "theirs"}
+    other = desk.admin.post(f"{desk.path}/merge{desk.query}", **decided | {"under": "another"})  # it changed once more
+    assert (other.status_code, "/merge" in other.location, draft(hub)) == (303, True, None)
     answer = desk.admin.post(f"{desk.path}/merge{desk.query}", **decided)
     assert answer.status_code == 303
     row = draft(hub)
@@ -511,9 +516,37 @@ PRESSED = [
     "remove:",
     "values:",
     "test:x",
+    f"test:{'9' * 5000}",
+    "step-up:platform:²",
+    f"step-up:platform:{'9' * 5000}",
     "suggest:no such",
     "?",
 ]
+
+
+def test_a_form_that_would_be_cut_is_neither_kept_nor_given_back(desk: Desk, hub: Hub) -> None:
+    page = desk.open()
+    targets = [*page.rows(), *(f"f{at}" for at in range(mapping_form.MOST_ROWS))]
+    for do in ("look", "save"):
+        answer = desk.press(page, do, {"row": targets})
+        assert answer.status == 422
+        assert "too large" in answer.words("//body")
+        assert answer.rows() == []
+    assert draft(hub) is None
+
+
+def test_secrets_of_a_sample_are_masked_wherever_they_show(desk: Desk) -> None:
+    desk.field("code", "text", "Code")
+    desk.forms.answer(api_token="hush-hush", setup={"password": "hush-hush", "name": "seen"})
+    page = desk.open()
+    ways = {"row": [*page.rows(), "code"], "code:how": "from", "code:from": "api_token", "code:listed": "1"}
+    expressions = {"platform:how": "expr", "platform:expr": "$uppercase(api_token)"}
+    whole = {"language:from": "setup", "language:how": "from"}
+    for changed in (ways, {**ways, "code:listed": None}, expressions, whole):
+        for do in ("look", "test:50"):
+            text = desk.press(page, do, changed).text
+            assert "hush-hush" not in text.lower(), (changed, do)
+            assert "***" in text
 
 
 def test_whatever_is_posted_is_answered(desk: Desk) -> None:

@@ -133,6 +133,38 @@ def test_a_page_costs_one_look_and_is_mapped_by_one_version(office: Office) -> N
     assert len({raw.mapping_hash for raw in raws}) == 1
 
 
+def test_records_that_wait_are_taken_together(office: Office) -> None:
+    looks: list[str] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        looks.extend(["look"] * ("FROM mapping_version" in statement))
+
+    with office.hub.db.write() as session:
+        for at in range(6):
+            account = office.one if at < 4 else office.other
+            receive.keep(session, account.id, Delivered(STREAM, str(at), contact(at)))
+    event.listen(office.hub.db.engine, "before_cursor_execute", count)
+    with office.hub.db.write() as session:
+        assert flow.waiting(office.hub.flow, session) == 6
+    event.remove(office.hub.db.engine, "before_cursor_execute", count)
+    assert len(looks) == 2, "one for each account, not one for each record"
+    assert office.name(office.other, "5") == "Dana 5"
+
+
+class Forgetful(dict[Any, Any]):
+    """What a process remembers, of which another thread forgets everything at the worst moment."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        self.clear()
+
+
+def test_what_a_process_forgets_meanwhile_stops_no_page(office: Office) -> None:
+    version = office.publish(ALL, office.document(**UPPER))
+    object.__setattr__(office.hub.flow, "_written", Forgetful())
+    assert office.take(office.one, contact())[0].mapping_hash == version.sha256
+
+
 def test_an_overlay_counts_for_its_account_alone(office: Office) -> None:
     office.publish(ALL, office.document(**UPPER))
     mine = Scope(CONNECTOR, STREAM, office.one.id)
@@ -511,6 +543,11 @@ def test_mistakes_are_told_with_line_and_column_and_end_with_another_status(offi
     assert "contacts.toml:6:1: field name: colour: there is no such setting: colour" in str(answer.exception)
     file.write_bytes(b"\xff\xfe")
     assert "no UTF-8" in str(run("import", CONNECTOR, STREAM, str(file)).exception)
+    whole = said("export", CONNECTOR, STREAM).encode()
+    file.write_bytes(
+        whole + b"# " + "ש".encode() * 600_000
+    )  # fewer letters than bytes, and cut off between two of them
+    assert "larger than 1000000 bytes" in str(run("import", CONNECTOR, STREAM, str(file)).exception)
     for words in (
         ("show", "nobody", STREAM), ("show", CONNECTOR, "nothing"), ("restore", CONNECTOR, STREAM, "7"),
         ("restore", CONNECTOR, STREAM, "x"), ("publish", CONNECTOR, STREAM), ("show", "google", STREAM, "--account", "Books"),

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Uuid, make_url, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from hub import app as hub_app
 from hub import flow, replays
 from hub.cli import cli
+from hub.connector.contract import Delivered
 from hub.context import Hub
-from hub.intake import accounts
+from hub.intake import accounts, receive
 from hub.intake.models import Account, RawRecord, RawState
 from hub.mapping import versions
 from hub.mapping.models import Replay, ReplayStatus
@@ -37,6 +40,7 @@ from tests.e2e.processes import ROOT
 from tests.fakes.browser import Browser, someone
 from tests.fakes.leads import Forms
 from tests.fakes.servers import Postgres
+from tests.unit.accounting.waiting import until_somebody_waits
 
 LEADS = 6
 LONG_S = 60.0
@@ -121,6 +125,7 @@ def desk(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer
 
 
 def test_a_worker_runs_the_present_mapping_over_everything(desk: Desk) -> None:
@@ -220,6 +225,23 @@ def test_what_was_being_taken_in_while_a_mapping_was_published_is_taken_too(desk
     assert desk.platforms() == ["site"] * LEADS
 
 
+@only_postgresql
+def test_a_page_that_is_still_being_mapped_by_what_was_live_before_is_waited_for(hub: Hub) -> None:
+    desk = Desk(hub, 0)
+    answers = [{"key": "full_name", "label": "Full name", "values": ["Dana Levi"]}]
+    answers.append({"key": "phone", "label": "Phone", "values": ["052-234-5678"]})
+    payload = {"id": "1", "created_at": now().isoformat(), "platform": "web", "answers": answers}
+    with ThreadPoolExecutor(1) as pool:
+        with hub.db.write() as page:
+            receive.keep(page, desk.account, Delivered("lead", "1", payload))
+            flow.waiting(hub.flow, page)
+            desk.publish(platform={"default": "site"})
+            told = pool.submit(desk.work, desk.ask())
+            until_somebody_waits(hub.db, told)
+        assert told.result(LONG_S) == (ReplayStatus.DONE, 1, 0)
+    assert desk.platforms() == ["site"]
+
+
 def test_what_came_later_under_the_same_mapping_is_left_alone(desk: Desk) -> None:
     number = desk.ask()
     desk.forms.answer("Amir Cohen", "+972542399999")
@@ -316,6 +338,30 @@ def test_of_one_connection_one_run_goes_on_at_a_time(desk: Desk) -> None:
     desk.claimed(first)
     assert second != first
     assert not desk.is_due()
+
+
+@only_postgresql
+def test_two_workers_that_come_at_once_do_not_both_work_for_one_connection(desk: Desk) -> None:
+    first, _second = desk.ask("lead"), desk.ask("calls")
+    [job] = [one for one in hub_app._workers(desk.hub)._jobs if one.name == "replays"]
+
+    def claimed(session: Session) -> list[int]:
+        order, is_counted = job.first() if job.first else (), job.first is not None
+        leases = claim(
+            session, job.table, job.due(), owner=new_owner(), lease_s=LONG_S, order_by=order, counted=is_counted
+        )
+        return [lease.id for lease in leases]
+
+    def other() -> list[int]:
+        with desk.hub.db.write() as session:
+            return claimed(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        with desk.hub.db.write() as session:
+            assert claimed(session) == [first]
+            told = pool.submit(other)
+            until_somebody_waits(desk.hub.db, told)
+        assert told.result(LONG_S) == []
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from hub.intake import accounts, read, watch
 from hub.intake.hook_rules import HookRuler
 from hub.intake.models import Account, AccountState, RawRecord, StreamState
 from hub.mapping import drift
-from hub.outbound.models import Delivery, Outbox
+from hub.outbound.models import Delivery
 from hub.records.lead import RECORD as LEAD
 from hub.security.models import Audit, User
 from hub.security.policy import Right
@@ -172,9 +172,9 @@ def handle_failures(account_id: UUID) -> ResponseReturnValue:
         elif one := request.form.get("write", ""):
             chosen = [failed.one_write(session, row, one)]
         else:
-            chosen = [cause for cause in failed.causes(session, row) if wanted in ("", cause.text)]
+            chosen = [cause for cause in failed.causes(session, row) if wanted in ("", cause.key)]
         records, writes = failed.skip(session, chosen) if skip else failed.retry(session, chosen)
-        why = {"cause": wanted[:LONGEST_CAUSE]} if wanted else {}
+        why = {"cause": chosen[0].text[:LONGEST_CAUSE]} if wanted and chosen else {}
         if records or not writes:
             connections.record(session, row, "records.skipped" if skip else "records.retried", count=records, **why)
         if writes:
@@ -185,15 +185,13 @@ def handle_failures(account_id: UUID) -> ResponseReturnValue:
     return redirect(url_for(".failures", account_id=account_id, did=did, count=records + writes), 303)
 
 
-@blueprint.get("/failures/sent/<int:number>")
+@blueprint.get("/failures/sent/<number>")
 @auth.needs(Right.SEE_RAW)
-def sent(account_id: UUID, number: int) -> ResponseReturnValue:
+def sent(account_id: UUID, number: str) -> ResponseReturnValue:
     """Show what we wanted to write there and what came back, secrets masked. Looking is audited, as at a raw record."""
     with current_hub().db.write() as session:
         row = account_of(session, account_id)
-        item = session.get(Outbox, number)
-        if item is None or item.account_id != row.id:
-            raise NotFoundError("There is no such thing.")
+        item = failed.written(session, row, number)
         connections.record(session, row, "outbox.seen", item=str(item.id), kind=item.kind)
         return render_template(
             "admin/sent.html",

@@ -270,6 +270,7 @@ def cards(session: Session) -> list[Card]:
     differences = conflicts.count(session)
     days, brings = pulses.days(session, listed, moment), streams.brought(session, listed)
     strangers, writes = _strangers(session), _writes(session)
+    worst = streams.worst(session, [row for row in listed if hub.remotes.reads(row)])
     return [
         Card(
             account=row,
@@ -282,7 +283,7 @@ def cards(session: Session) -> list[Card]:
             strangers=strangers.get(row.id, 0),
             unsent=writes.get((row.id, OutboxState.WAITING), 0),
             refused=writes.get((row.id, OutboxState.REFUSED), 0),
-            worst=streams.worst(session, row) if hub.remotes.reads(row) else None,
+            worst=worst.get(row.id),
             permission=consents.permission(session, row),
         )
         for row in listed

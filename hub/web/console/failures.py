@@ -4,7 +4,8 @@ Each cause has its count, when it began and was seen last, when it is tried agai
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from flask_babel import LazyString, lazy_gettext
 from flask_babel import gettext as _
-from sqlalchemy import Update, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError
@@ -68,7 +69,7 @@ class Cause:
     """Things that failed for the same reason."""
 
     what: What
-    text: str  # without what differs from one to the next; with `what` it is what a person chooses it by
+    text: str  # without what differs from one to the next
     title: str
     detail: str  # of the newest, in the words that came
     count: int
@@ -82,7 +83,7 @@ class Cause:
 
     @property
     def key(self) -> str:
-        """A short name of it for an address; the same as long as its text is."""
+        """A short name of it for an address and a form; the same as long as its text is, which browsers would change."""
         return sha256(f"{self.what}:{self.text}".encode()).hexdigest()[:16]
 
 
@@ -152,21 +153,13 @@ def items(session: Session, cause: Cause) -> list[Item]:
 def retry(session: Session, wanted: Iterable[Cause]) -> tuple[int, int]:
     """Try records again, and send again what was refused; returns how many of each."""
     records, writes = _ids(wanted)
-    for part in _parts(records):
-        session.execute(_aside(part).values(state=RawState.KEPT, error="", attempts=0))
-    for number in writes:
-        outbox.retry(session, number)
-    return len(records), len(writes)
+    return _changed(session, records, state=RawState.KEPT, error="", attempts=0), _done(session, writes, outbox.retry)
 
 
 def skip(session: Session, wanted: Iterable[Cause]) -> tuple[int, int]:
     """Leave records out for good, and give up what was refused; returns how many of each."""
     records, writes = _ids(wanted)
-    for part in _parts(records):
-        session.execute(_aside(part).values(state=RawState.FILTERED, error=SKIPPED))
-    for number in writes:
-        outbox.drop(session, number)
-    return len(records), len(writes)
+    return _changed(session, records, state=RawState.FILTERED, error=SKIPPED), _done(session, writes, outbox.drop)
 
 
 def ask_again(session: Session, row: Account) -> int:
@@ -200,10 +193,22 @@ def one_write(session: Session, row: Account, number: str) -> Cause:
     Raises:
         NotFoundError: there is no such thing, or another person decides about it.
     """
-    found = session.get(Outbox, int(number)) if number.isdecimal() and len(number) < 19 else None
-    if found is None or found.account_id != row.id or found.user_id is not None:
+    found = written(session, row, number)
+    if found.state != OutboxState.REFUSED or found.user_id is not None:
         raise NotFoundError("There is no such thing, or somebody else decides about it.")
     return Cause(What.WRITE, "", "", "", 1, None, None, ids=(found.id,))
+
+
+def written(session: Session, row: Account, number: str) -> Outbox:
+    """Return what an account was to send, by the number in an address or a form.
+
+    Raises:
+        NotFoundError: there is no such thing.
+    """
+    found = session.get(Outbox, int(number)) if number.isdecimal() and len(number) < 19 else None
+    if found is None or found.account_id != row.id:
+        raise NotFoundError("There is no such thing.")
+    return found
 
 
 def deeds(session: Session, row: Account) -> list[Deed]:
@@ -336,9 +341,23 @@ def _ids(wanted: Iterable[Cause]) -> tuple[list[int], list[int]]:
     return records, [number for cause in given if cause.what is What.WRITE for number in cause.ids]
 
 
-def _aside(ids: Sequence[int]) -> Update:
-    """Change records of these that still are set aside."""
-    return update(RawRecord).where(RawRecord.id.in_(ids), RawRecord.state == RawState.SET_ASIDE)
+def _changed(session: Session, ids: Sequence[int], **values: object) -> int:
+    """Change records of these that still are set aside; returns how many were."""
+    count = 0
+    for part in _parts(ids):
+        aside = update(RawRecord).where(RawRecord.id.in_(part), RawRecord.state == RawState.SET_ASIDE)
+        count += session.execute(aside.values(**values)).rowcount  # type: ignore[attr-defined]  # an UPDATE has one
+    return count
+
+
+def _done(session: Session, numbers: Sequence[int], decide: Callable[[Session, int], Outbox]) -> int:
+    """Decide about what was refused; what somebody else decided about meanwhile stays so. Returns how many there were."""
+    count = 0
+    for number in numbers:
+        with suppress(NotFoundError):
+            decide(session, number)
+            count += 1
+    return count
 
 
 def _parts(ids: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -102,7 +102,7 @@ def html(field: Field, kept: Any, *, party: object = "") -> Markup:
     """Write a value; what is older than its field and of another shape, as it is."""
     try:
         return _written(field, kept, party)
-    except (TypeError, ValueError, KeyError, AttributeError, InvalidOperation):
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError):  # an amount such as 1e99999999
         return bidi(value.text(field, kept, language()))
 
 

@@ -88,7 +88,7 @@ def _add_step(edit: Edit) -> Done:
 def _of_step(edit: Edit) -> tuple[str, int, int]:
     """Return the target, its row and the step that a button speaks of."""
     target, _, number = edit.rest.rpartition(":")
-    return target, edit.at(target), int(number) if number.isdigit() else -1
+    return target, edit.at(target), int(number) if number.isdecimal() and len(number) < 4 else -1
 
 
 def _remove_step(edit: Edit) -> Done:

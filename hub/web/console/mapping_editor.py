@@ -1,7 +1,7 @@
 """What the mapping editor shows: rows with what becomes of the sample, what is not mapped yet, and what may be meant."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -21,10 +21,11 @@ from hub.intake.models import Account, RawRecord
 from hub.log import SECRET_KEYS
 from hub.mapping import drift, offers, preview
 from hub.mapping.load import Mapping as RecordMapping
+from hub.mapping.load import as_rule
 from hub.mapping.offers import Guess, Source, Wish
 from hub.mapping.preview import Shown
 from hub.mapping.transforms import text as as_text
-from hub.web.console import field_words, mapping_form, mapping_place, mapping_words
+from hub.web.console import audit_page, field_words, mapping_form, mapping_place, mapping_words
 from hub.web.console.mapping_form import Argument, Row, Step
 from hub.web.console.mapping_place import Place
 from hub.web.frame import current_hub
@@ -160,10 +161,22 @@ def looked(place: Place, document: dict[str, Any], known: Mapping[str, Target], 
         for name in part.mapping.fields:
             results[name] = _result(part.mapping, name, shown.get(name), is_sample=raw is not None)
         if account is not None and shown:
-            results |= _own(account, known, shown)
+            results |= _own(account, known, shown, hidden(document))
             whole += _refused(part.mapping, part.wrong, shown, results, known)
     failing = [name for name in rules if name in results and results[name].state == "bad"]
     return Looked(results, failing, whole)
+
+
+def hidden(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fields whose source sounds like a secret: what they become is masked."""
+    fields = document.get("fields")
+    given = {name: as_rule(rule) for name, rule in fields.items()} if isinstance(fields, dict) else {}
+    rules = {name: rule for name, rule in given.items() if isinstance(rule, dict)}
+    return frozenset(name for name, rule in rules.items() if _is_secret(rule.get("from"), rule.get("expr")))
+
+
+def _is_secret(*sources: Any) -> bool:
+    return any(isinstance(one, str) and SECRET_KEYS.search(one) is not None for one in sources)
 
 
 def _expr(rule: Any) -> str:
@@ -178,17 +191,20 @@ def _result(mapping: RecordMapping, name: str, one: Shown | None, *, is_sample: 
     rule = mapping.fields[name]
     if one is None:
         return Result("out" if rule.direction == "out" else "none" if not is_sample else "empty")
-    is_secret = rule.from_ is not None and SECRET_KEYS.search(rule.from_) is not None
+    is_secret = _is_secret(rule.from_, rule.expr)
     before = "***" if is_secret and one.before is not None else written(one.before)
     if one.waits_for:
         return Result("waits", before, why=_("It waits for %(field)s.", field=one.waits_for))
     if one.problem:
-        return Result("bad", before, why=mapping_words.reason(one.problem, expr=rule.expr or ""))
+        problem = mapping_words.without_values(one.problem) if is_secret else one.problem
+        return Result("bad", before, why=mapping_words.reason(problem, expr=rule.expr or ""))
     after = "***" if is_secret and one.after is not None else written(one.after)
     return Result("ok" if after else "empty", before, after)
 
 
-def _own(account: Account, known: Mapping[str, Target], shown: Mapping[str, Shown]) -> dict[str, Result]:
+def _own(
+    account: Account, known: Mapping[str, Target], shown: Mapping[str, Shown], secret: Collection[str]
+) -> dict[str, Result]:
     """Return what becomes of fields that administrators defined: they take only what they are for."""
     fields = {name: target.own for name, target in known.items() if target.own is not None and name in shown}
     found: dict[str, Result] = {}
@@ -200,14 +216,16 @@ def _own(account: Account, known: Mapping[str, Target], shown: Mapping[str, Show
         if of.problem or of.waits_for:
             continue
         archived = [option.value for option in one.options if option.is_archived]
+        before = "***" if one.name in secret and of.before is not None else written(of.before)
         given: dict[str, Any] = {"region": region, "currency": currency if isinstance(currency, str) else ""}
         try:
             made[one.name] = value.read(one, of.after, **given, chosen=made, before=archived)
         except FieldValueError as error:
-            found[one.name] = Result("bad", written(of.before), why=field_words.problem(error))
+            found[one.name] = Result("bad", before, why=field_words.problem(error))
             continue
         after = value.text(one, made[one.name], str(get_locale()))
-        found[one.name] = Result("ok" if after else "empty", written(of.before), written(after))
+        after = "***" if after and one.name in secret else written(after)
+        found[one.name] = Result("ok" if after else "empty", before, after)
     return found
 
 
@@ -227,14 +245,16 @@ def _refused(
 
 
 def written(given: Any) -> str:
-    """Return a value as it stands beside a row."""
+    """Return a value as it stands beside a row; what stands in it under the name of a secret is masked."""
     if given is None or given == "":
         return ""
     if isinstance(given, str | bool | int | float):
         text = as_text(given)
     else:
         try:
-            text = to_json(given, serialize_unknown=True, inf_nan_mode="strings").decode("utf-8", "replace")
+            text = to_json(audit_page.masked(given), serialize_unknown=True, inf_nan_mode="strings").decode(
+                "utf-8", "replace"
+            )
         except (ValueError, RecursionError):
             text = str(type(given).__name__)
         text = text[1:-1] if text.startswith('"') and text.endswith('"') and len(text) > 1 else text
@@ -277,7 +297,7 @@ def shown_rows(
 
 def unlisted(session: Session, place: Place, rows: Sequence[Row]) -> dict[str, list[tuple[str, int]]]:
     """Return, of rows with a list of values, the values that newest records really have and the list has not."""
-    listed = [row for row in rows if row.values is not None]
+    listed = [row for row in rows if row.values is not None and not _is_secret(row.source, row.expr)]
     if not listed:
         return {}
     bare = [
@@ -363,7 +383,7 @@ def opened(
     fresh = {one.text for one in free}
     unmapped = [one for one in shown if one.text in fresh and _is_found(one, find)]
     lacking = [
-        Lacking(one, guess := guesses.get(one.name), written(guess.source.sample) if guess else "")
+        Lacking(one, guess := guesses.get(one.name), _sample(guess.source) if guess else "")
         for one in known.values()
         if one.name not in mapped
     ]
@@ -372,9 +392,12 @@ def opened(
 
 
 def _offer(source: Source, new: set[str], target: str) -> Offer:
-    is_secret = SECRET_KEYS.search(source.text) is not None
-    sample = "***" if is_secret else written(source.sample)
-    return Offer(source.text, source.is_expression, source.label[:LONGEST_LABEL], sample, source.text in new, target)
+    label = source.label[:LONGEST_LABEL]
+    return Offer(source.text, source.is_expression, label, _sample(source), source.text in new, target)
+
+
+def _sample(source: Source) -> str:
+    return "***" if _is_secret(source.text) else written(source.sample)
 
 
 def _new(session: Session, place: Place) -> set[str]:

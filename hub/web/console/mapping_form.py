@@ -108,8 +108,8 @@ def shown(value: Any) -> str:
     """Return a value as it stands in the form."""
     if value is None:
         return ""
-    if isinstance(value, str) and not value.startswith("="):
-        return value
+    if isinstance(value, str) and not value.startswith("=") and "\n" not in value and "\r" not in value:
+        return value  # of more than one line the browser's input would make another text
     return "=" + json.dumps(value, ensure_ascii=False)
 
 
@@ -172,7 +172,9 @@ def _steps(given: Any) -> tuple[Step, ...]:
     for call in calls:
         one = {"name": call} if isinstance(call, str) else call
         if isinstance(one, dict) and isinstance(one.get("name"), str):
-            arguments = {str(name): shown(value) for name, value in one.items() if name not in {"name", "each"}}
+            given = {str(name): value for name, value in one.items() if name not in {"name", "each"}}
+            # An empty input says nothing, and an empty text is something: to join without a separator.
+            arguments = {name: '=""' if value == "" else shown(value) for name, value in given.items()}
             found.append(Step(one["name"], one.get("each") is True, arguments))
     return tuple(found)
 
@@ -300,6 +302,21 @@ def read(form: MultiDict[str, str], registry: Registry) -> list[Row]:
     transforms = {one.name: one for one in registry}
     targets = dict.fromkeys(_clean(one, LONGEST_TARGET) for one in form.getlist("row") if one)
     return [_posted(form, target, transforms) for target in list(targets)[:MOST_ROWS]]
+
+
+def is_cut(form: MultiDict[str, str]) -> bool:
+    """Say whether `read` leaves out something that was posted: then the rest must not be kept as the whole."""
+    targets = {one for one in form.getlist("row") if one}
+    return (
+        len(targets) > MOST_ROWS
+        or any(":" in name and len(text.replace("\r\n", "\n")) > LONGEST for name, text in form.items(multi=True))
+        or any(
+            len(one) > LONGEST_TARGET
+            or len(form.getlist(f"{one}:step")) > MOST_STEPS
+            or any(text for name in ("theirs", "ours") for text in form.getlist(f"{one}:{name}")[MOST_VALUES:])
+            for one in targets
+        )
+    )
 
 
 def _posted(form: MultiDict[str, str], target: str, transforms: Mapping[str, Transform]) -> Row:

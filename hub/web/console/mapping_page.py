@@ -3,11 +3,9 @@
 What is typed is kept nowhere before somebody saves it: each button hands the whole form over and gets it back.
 """
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request
@@ -17,10 +15,8 @@ from sqlalchemy.orm import Session
 from hub import flow as flows
 from hub.errors import UserError
 from hub.intake.models import RawRecord
-from hub.mapping import preview, versions
-from hub.mapping.load import Mapping as RecordMapping
+from hub.mapping import versions
 from hub.mapping.models import MappingVersion
-from hub.mapping.trial import Fate, Kind, Summary
 from hub.mapping.versions import DraftChangedError, UnfitError
 from hub.security import audit
 from hub.security.models import User
@@ -30,14 +26,11 @@ from hub.web.console import mapping_buttons, mapping_editor, mapping_form, mappi
 from hub.web.console.mapping_editor import Looked
 from hub.web.console.mapping_form import Row
 from hub.web.console.mapping_place import Place, Present
+from hub.web.console.mapping_trial import TRIALS, WORDS, Trial, tried, unfit
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 
 blueprint = Blueprint("mapping_page", __name__, url_prefix="/mappings/<connector>/<stream>")
-LONGEST_TRIAL_S = 8.0  # somebody waits, and their browser for 15 s at most
-TRIALS = (50, 500)
-# What templates of a trial call.
-WORDS: Mapping[str, Any] = MappingProxyType({"words": mapping_words, "written": mapping_editor.written})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +43,9 @@ class Said:
     is_conflict: bool = False
     by: str = ""  # who saved meanwhile
     error: str = ""
-    trial: "Trial | None" = None
+    trial: Trial | None = None
     focus: str = ""  # id of what gets the focus
     is_sample_gone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What would become of stored records. `wanted`: so many were to be tried."""
-
-    summary: Summary
-    wanted: int
-    is_late: bool  # it took too long, and the rest was left
-
-    @property
-    def counts(self) -> Sequence[tuple[Fate, Any, int]]:
-        """How many of each fate."""
-        return [(fate, words, self.summary.counts[fate]) for fate, words in mapping_words.FATES.items()]
-
-    @property
-    def fields(self) -> Sequence[tuple[str, Sequence[tuple[Kind, Any, int, Sequence[Any]]]]]:
-        """The fields that would be other ones than now, with samples of each change."""
-        return [
-            (
-                name,
-                [
-                    (kind, words, change.counts[kind], change.samples[kind])
-                    for kind, words in mapping_words.CHANGES.items()
-                    if change.counts[kind]
-                ],
-            )
-            for name, change in sorted(self.summary.fields.items())
-        ]
 
 
 # --- views --------------------------------------------------------------------------------------------------------
@@ -103,6 +67,7 @@ def show(connector: str, stream: str) -> ResponseReturnValue:
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def change(connector: str, stream: str) -> ResponseReturnValue:
     """Do what a button of the form says, and give the form back."""
+    _must_be_whole()
     verb, _, rest = request.form.get("do", "").partition(":")
     if verb in ("save", "over", "publish"):
         return _save(connector, stream, verb)
@@ -153,6 +118,17 @@ def discard(connector: str, stream: str) -> ResponseReturnValue:
 
 
 # --- what is posted -----------------------------------------------------------------------------------------------
+
+
+def _must_be_whole() -> None:
+    """Refuse a form that would come back, or be kept, without a part of what was posted.
+
+    Raises:
+        UserError: it is such a one.
+    """
+    if mapping_form.is_cut(request.form):
+        error = UserError("This mapping is too large for a form.", error_id="bad_mapping")
+        raise UserError(mapping_words.sentence(error), error_id=error.error_id)
 
 
 def _posted(place: Place) -> list[Row]:
@@ -261,7 +237,7 @@ def _other(session: Session, place: Place, raw: RawRecord | None, verb: str) -> 
 
 def _tested(connector: str, stream: str, wanted: str) -> Said:
     """Try the rows as they stand."""
-    limit = int(wanted) if wanted.isdecimal() and int(wanted) in TRIALS else TRIALS[0]
+    limit = next((one for one in TRIALS if str(one) == wanted), TRIALS[0])
     with current_hub().db.read() as session:
         place = mapping_place.find(session, connector, stream)
         now = mapping_place.present(session, place)
@@ -270,39 +246,6 @@ def _tested(connector: str, stream: str, wanted: str) -> Said:
             return Said(trial=tried(session, place, kept, limit), focus="tried")
         except UnfitError as error:
             return Said(error=unfit(error), focus="tried")
-
-
-def unfit(error: UnfitError) -> str:
-    """Return what keeps a mapping from counting, in words: of the first field that is at fault."""
-    by_field, whole = preview.problems_by_field(error.problems)
-    said = [f"{name}: {mapping_words.reason(text)}" for name, text in by_field.items()]
-    return " · ".join([*said, *(mapping_words.reason(text) for text in whole)][:5])
-
-
-def tried(session: Session, place: Place, document: dict[str, Any], limit: int) -> Trial:
-    """Try a document on stored records, newest first, of each account its share; it takes a few seconds at most.
-
-    Raises:
-        UnfitError: it does not fit.
-    """
-    hub, summary = current_hub(), Summary()
-    deadline, is_late = time.monotonic() + LONGEST_TRIAL_S, False
-    accounts = list(place.accounts)
-    for at, account in enumerate(accounts):
-        share = (limit - summary.total) // (len(accounts) - at)
-        mapping = _candidate(session, place, document, account)
-        for page in flows.try_out(hub.flow, session, account, place.stream, mapping, limit=share):
-            for one in page:
-                summary.add(one)
-            if is_late := time.monotonic() > deadline:
-                break
-        if is_late:
-            break
-    return Trial(summary, limit, is_late)
-
-
-def _candidate(session: Session, place: Place, document: dict[str, Any], account: Any) -> RecordMapping:
-    return flows.candidate(current_hub().flow, session, place.scope, document, account)
 
 
 # --- the page -----------------------------------------------------------------------------------------------------

@@ -17,9 +17,9 @@ from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth
 from hub.web.clock import clock
-from hub.web.console import mapping_diff, mapping_page, mapping_place, mapping_words
-from hub.web.console.mapping_page import TRIALS, WORDS
+from hub.web.console import mapping_diff, mapping_place, mapping_trial, mapping_words
 from hub.web.console.mapping_place import Place
+from hub.web.console.mapping_trial import TRIALS, WORDS
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 
@@ -76,9 +76,9 @@ def _ask(connector: str, stream: str, error: UserError | None = None) -> str:
         trial = None
         if draft is not None:
             try:
-                trial = mapping_page.tried(session, place, draft.document, TRIALS[-1])
+                trial = mapping_trial.tried(session, place, draft.document, TRIALS[-1])
             except UnfitError as wrong:
-                said = said or mapping_page.unfit(wrong)
+                said = said or mapping_trial.unfit(wrong)
         reached = list(place.reached(session))
     return render_template(
         "admin/mapping_publish.html",
@@ -98,7 +98,7 @@ def _ask(connector: str, stream: str, error: UserError | None = None) -> str:
 
 
 def _said(error: UserError) -> str:
-    return mapping_page.unfit(error) if isinstance(error, UnfitError) else mapping_words.sentence(error)
+    return mapping_trial.unfit(error) if isinstance(error, UnfitError) else mapping_words.sentence(error)
 
 
 # --- run again ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
 from hub.mapping import merge, versions
+from hub.mapping.load import sha256_of
 from hub.mapping.merge import Conflict, Merged
 from hub.mapping.models import MappingVersion
 from hub.mapping.versions import DraftChangedError, UnfitError
@@ -18,9 +19,9 @@ from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth
 from hub.web.clock import clock
-from hub.web.console import mapping_diff, mapping_page, mapping_place, mapping_words
-from hub.web.console.mapping_page import WORDS
+from hub.web.console import mapping_diff, mapping_place, mapping_trial, mapping_words
 from hub.web.console.mapping_place import Place
+from hub.web.console.mapping_trial import WORDS
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 
@@ -156,7 +157,7 @@ def _ask_restore(connector: str, stream: str, key: str, error: UserError | None 
         said = (
             ""
             if error is None
-            else mapping_page.unfit(error)
+            else mapping_trial.unfit(error)
             if isinstance(error, UnfitError)
             else mapping_words.sentence(error)
         )
@@ -208,9 +209,11 @@ def take_merge(connector: str, stream: str) -> ResponseReturnValue:
     try:
         with current_hub().db.write() as session:
             place = mapping_place.find(session, connector, stream)
+            back = place.link(".ask_merge")  # a transaction that fails forgets its account
             behind = mapping_place.behind(session, place)
             seen = typed(request.form, "seen", 100)
-            if behind is None or versions.seen(session, place.scope) != seen:
+            under = typed(request.form, "under", 100)  # the choices belong to the conflicts that the person saw
+            if behind is None or versions.seen(session, place.scope) != seen or sha256_of(behind.theirs) != under:
                 raise DraftChangedError(versions.newest(session, place.scope))
             merged = _merged(place, behind)
             for at, conflict in enumerate(merged.conflicts):
@@ -221,7 +224,7 @@ def take_merge(connector: str, stream: str) -> ResponseReturnValue:
                 note=behind.version.note, expected_sha=seen,
             )  # fmt: skip
     except DraftChangedError:
-        return redirect(place.link(".ask_merge"), 303)  # they see what there is now
+        return redirect(back, 303)  # they see what there is now
     return redirect(place.link("mapping_page.show", saved=1), 303)
 
 
@@ -243,5 +246,6 @@ def _merge_page(session: Session, place: Place, behind: versions.Behind, merged:
             Choice(at, one, said(one.ours), said(one.theirs), said(one.base)) for at, one in enumerate(merged.conflicts)
         ],
         lines=mapping_diff.lines(before, after),
+        under=sha256_of(behind.theirs),
         **WORDS,
     )

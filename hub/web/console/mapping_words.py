@@ -210,6 +210,14 @@ def reason(text: str, *, expr: str = "") -> str:
     return text
 
 
+_QUOTED = re.compile(r"'[^']*(?:'|$)|\"[^\"]*(?:\"|$)")
+
+
+def without_values(problem: str) -> str:
+    """Return what is wrong with a field made of a secret, without what was sent."""
+    return _QUOTED.sub("***", problem)
+
+
 _OF_FIELD = re.compile(r"record .*?: field (?P<field>[\w.]+): (?P<why>.*)", re.DOTALL)
 
 

@@ -1,6 +1,6 @@
 """What an account reads, stream by stream, in words: how it is, how far, why it waits, what the last run brought."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -112,7 +112,7 @@ class Run:
 
 def lines(session: Session, account: Account) -> list[Line]:
     """Return the streams of an account."""
-    states = _states(session, account)
+    states = _states(session, [account.id])
     moment = now()
     passes = [state for state in states if state.phase in WORKING]
     shown = _shown(session, account, passes)
@@ -120,11 +120,13 @@ def lines(session: Session, account: Account) -> list[Line]:
     return [_line(account, state, moment, shown.get(state.stream, 0), last.get(state.stream)) for state in states]
 
 
-def worst(session: Session, account: Account) -> Line | None:
-    """Return the stream that decides how the account is, for its card; None where it has none yet."""
-    moment = now()
-    found = [_line(account, state, moment, 0, None) for state in _states(session, account)]
-    return min(found, key=lambda one: _ORDER.index(one.health)) if found else None
+def worst(session: Session, listed: Sequence[Account]) -> Mapping[int, Line]:
+    """Return, for the cards of accounts, the stream that decides how each is; nothing of those without any."""
+    moment, found = now(), dict[int, list[Line]]()
+    by_id = {account.id: account for account in listed}
+    for state in _states(session, by_id):
+        found.setdefault(state.account_id, []).append(_line(by_id[state.account_id], state, moment, 0, None))
+    return {of: min(lines, key=lambda one: _ORDER.index(one.health)) for of, lines in found.items()}
 
 
 def brings(session: Session, account: Account) -> list[str]:
@@ -151,9 +153,9 @@ def brought(session: Session, listed: Sequence[Account]) -> Mapping[int, list[st
     return found
 
 
-def _states(session: Session, account: Account) -> Sequence[StreamState]:
-    """Return what is read; that the account could not be asked what there is, is told like a stream of its own."""
-    query = select(StreamState).where(StreamState.account_id == account.id, StreamState.wanted)
+def _states(session: Session, accounts: Iterable[int]) -> Sequence[StreamState]:
+    """Return what is read; that an account could not be asked what there is, is told like a stream of its own."""
+    query = select(StreamState).where(StreamState.account_id.in_(list(accounts)), StreamState.wanted)
     query = query.where(StreamState.records != "", (StreamState.stream != LISTING) | (StreamState.trouble != ""))
     return session.scalars(query.order_by(StreamState.stream)).all()
 

@@ -93,3 +93,11 @@ class TestSeen:
         assert told == {"city": "haifa", "notes": "z", "empty": None}
         told = seen.of_party(self.KNOWN, Of.COMPANY, Role.MANAGER, self.KEPT)
         assert told == {"secret": "y", "notes": "z", "empty": None}
+
+
+def test_entries_do_not_tell_what_a_hidden_field_holds_that_they_go_with() -> None:
+    known = made([replace(COUNTRY, roles=frozenset({Role.MANAGER})), CITY])
+    lists = {role: seen.fields(known, Of.PERSON, role)["city"] for role in Role}
+    told = {role: any(option.parents for option in one.options) for role, one in lists.items()}
+    assert told == {Role.AGENT: False, Role.MANAGER: True, Role.ADMIN: True}
+    assert [one.value for one in lists[Role.AGENT].offered()] == [one.value for one in CITY.options]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from hub.errors import NotFoundError, UserError
-from hub.fields import edit
+from hub.fields import edit, incoming
 from hub.fields.definitions import Field, Fields, load
 from hub.fields.edit import Draft, OptionDraft
 from hub.fields.models import FieldRow, Of, Type
@@ -172,6 +172,17 @@ def test_a_clock_that_stands_still_hides_no_change(desk: Desk, monkeypatch: pyte
     desk.change(plan, required=True)
     with desk.database.read() as session:
         assert edit.row(session, plan).changed_at > at
+
+
+def test_a_change_that_is_committed_after_a_later_one_is_noticed_too(desk: Desk) -> None:
+    first, _ = desk.add("First"), desk.add("Second", of=Of.LEAD)
+    with desk.database.read() as session:
+        before = incoming.mark(session)
+    with desk.database.write() as session:
+        row = edit.row(session, first)
+        row.changed_at += timedelta(microseconds=1)  # still before the second
+    with desk.database.read() as session:
+        assert incoming.mark(session) != before
 
 
 def test_another_order_disturbs_nobody_who_is_writing(desk: Desk) -> None:

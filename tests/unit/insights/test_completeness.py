@@ -20,7 +20,7 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.store.session import Database
 from hub.timeline.models import Note
-from tests.unit.insights.records import NOW, Records
+from tests.unit.insights.records import ADMIN, NOW, Records
 
 MANAGER = Person(0, None, "manager@example.com", "Manager", Role.MANAGER)
 
@@ -238,6 +238,16 @@ def test_an_entry_that_does_not_go_with_the_other_list_is_not_valid(records: Rec
         records.person(name, kind="company", fields=fields)
     assert records.line(Of.COMPANY, "model") == (1, 2, 1)
     assert names(records.behind(Of.COMPANY, "model", State.INVALID)) == ["Alone", "Wrong"]
+
+
+def test_an_entry_tells_nothing_of_another_list_that_somebody_does_not_see(records: Records) -> None:
+    maker = records.field(Of.COMPANY, "maker", "choice", {"fiat": [], "renault": []}, roles=["admin"])
+    records.field(Of.COMPANY, "model", "choice", {"clio": ["renault"]}, parent_id=maker.id)
+    for chosen in ("renault", "fiat"):
+        records.person(chosen, kind="company", fields={"maker": chosen, "model": "clio"})
+    for person, expected in ((ADMIN, (1, 1)), (MANAGER, (2, 0))):
+        count = records.lines(Of.COMPANY, person)["model"].count
+        assert (count.filled, count.invalid) == expected
 
 
 def test_fields_that_are_archived_or_for_other_roles_are_not_shown(records: Records) -> None:

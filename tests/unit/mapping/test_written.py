@@ -123,3 +123,5 @@ def test_a_version_stays_of_its_stream_and_kind() -> None:
 def test_a_file_that_is_too_large_is_refused() -> None:
     with pytest.raises(BadMappingError, match="larger than"):
         read_whole_toml(read(BASE), "#" * 1_000_001, name="a.toml")
+    with pytest.raises(BadMappingError, match="larger than"):  # bytes, not letters
+        read_whole_toml(read(BASE), "#" + "ש" * 500_000, name="a.toml")

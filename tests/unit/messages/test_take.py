@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from hub.connector.contract import Delivered
 from hub.errors import RecordError
+from hub.fields.models import FieldRow, Of, Type
 from hub.identity import parties
 from hub.identity.models import Identifier, Link, Party
 from hub.intake import receive
@@ -37,6 +38,13 @@ def test_a_message_is_a_customer_with_a_row_on_the_timeline(desk: Desk) -> None:
     one = desk.conversation()
     assert (one.party_id, one.peer_phone, one.line_number) == (party.id, DANA, "+972 3 234 5678")
     assert (one.unanswered_since, one.last_inbound_at, one.last_outbound_at) == (AT, AT, None)
+
+
+def test_a_customer_whom_a_message_makes_begins_with_what_fields_begin_with(desk: Desk) -> None:
+    with desk.db.write() as session:
+        session.add(FieldRow(of=Of.PERSON, name="size", type=Type.TEXT, default={"value": "small"}))
+    desk.take(message(peer_name="Dana Levi"))
+    assert [party.fields["size"] for party in desk.active()] == ["small"]
 
 
 def test_a_message_that_comes_again_changes_nothing(desk: Desk) -> None:

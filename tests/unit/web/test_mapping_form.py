@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from hub.mapping.load import content, read_document
 from hub.mapping.transforms import Registry
 from hub.web.console import mapping_form
-from hub.web.console.mapping_form import Row, Step, arguments, document_of, meant, read, rows_of, shown
+from hub.web.console.mapping_form import Row, Step, arguments, document_of, is_cut, meant, read, rows_of, shown
 
 REGISTRY = Registry()
 PLAIN = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=5)
@@ -40,6 +40,7 @@ RULES: list[dict[str, Any]] = [
     {"default": "x"},
     {"from": "a", "transform": [{"name": "truncate", "length": 3}, {"name": "decimal", "comma": True, "each": True}]},
     {"from": "a", "transform": [{"name": "join", "separator": ", "}, {"name": "default", "to": {"a": [1, None]}}]},
+    {"from": "a", "transform": [{"name": "join", "separator": ""}]},
     {"from": "a", "transform": [{"name": "lookup", "values": {"a": 1}, "otherwise": "=x"}]},
     {"from": "a", "transform": [{"name": "split", "separator": "=", "part": -1}]},
     {"from": "a", "values": {"x": 1, "y": False, "z": "=1", "": "e"}, "unmapped": "pass"},
@@ -90,6 +91,26 @@ def test_what_was_posted_is_read_by_what_the_transforms_take() -> None:
         "transform": [{"name": "truncate", "length": 7}, {"name": "decimal", "comma": True, "each": True}, {"name": "no_such"}],
         "default": [1],
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\r", "=\n"])
+def test_a_text_of_lines_stands_in_an_input_of_one(text: str) -> None:
+    assert "\n" not in shown(text)
+    assert "\r" not in shown(text)
+    assert meant(shown(text)) == text
+
+
+def test_what_is_cut_is_told() -> None:
+    def posted(*more: tuple[str, str], rows: int = 1) -> bool:
+        return is_cut(MultiDict([*(("row", f"f{at}") for at in range(rows)), *more]))
+
+    most, values = [("f0:theirs", "x")] * mapping_form.MOST_VALUES, [("f0:theirs", "")] * 2  # lines to write in
+    assert not posted(*most, *values, ("f0:expr", "x" * mapping_form.LONGEST), rows=mapping_form.MOST_ROWS)
+    assert posted(rows=mapping_form.MOST_ROWS + 1)
+    assert posted(*most, ("f0:theirs", "x"))
+    assert posted(("f0:default", "x" * (mapping_form.LONGEST + 1)))
+    assert posted(*[("f0:step", "trim")] * (mapping_form.MOST_STEPS + 1))
+    assert posted(("row", "f" * (mapping_form.LONGEST_TARGET + 1)))
 
 
 def test_a_suggestion_is_one_until_somebody_changes_it() -> None:
