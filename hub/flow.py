@@ -4,9 +4,8 @@ Every step is safe to repeat, and all of them are one transaction. A record that
 its reason (its own savepoint rolls back) and the next one goes on; `hub replay`, or a retry, takes it again.
 """
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.accounting import allocations, businesses, payments, sides, twins, whose
@@ -46,14 +45,11 @@ from hub.leads import said as leads_said
 from hub.leads import spend
 from hub.leads import take as leads
 from hub.mail import take as mails
-from hub.mapping import preview, versions
+from hub.mapping import versions
 from hub.mapping.apply import apply
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.load import read_folder
-from hub.mapping.targets import Target
-from hub.mapping.targets import targets as targets_of
 from hub.mapping.transforms import Context, Function, Registry
-from hub.mapping.trial import State, Stored, Tried, tried
 from hub.meetings import take as meetings
 from hub.meetings.copies import MeetingFields
 from hub.meetings.transforms import TRANSFORMS as MEETING_TRANSFORMS
@@ -73,7 +69,6 @@ from hub.timeline.models import Interaction, Kind, Note, Participant, Task
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 HUB = "hub"  # folder of mappings for what the hub itself writes
 PAGE = 500  # records of one transaction in a replay
-SOME = 50  # records that a mapping is tried on before it is said how they fared
 MOST_KNOWN = 500  # mappings of administrators that a process remembers
 
 
@@ -238,17 +233,17 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
     """
     kinds: dict[str, list[Mapped]] = defaultdict(list)
     alongside(session, _taking(account.id))  # before it is looked which mapping counts, see `wait_for_pages`
-    mappings, context = flow.present_ones(session, account, {raw.stream for raw in raws}), _context(flow, account)
+    mappings, context = flow.present_ones(session, account, {raw.stream for raw in raws}), context_of(flow, account)
     defined = incoming.load(session)
     for raw in raws:
         try:
             mapping = mappings[raw.stream]
             if isinstance(mapping, str):
                 raise MappingError(mapping)
-            if mapping.record not in _KINDS:
+            if mapping.record not in KINDS:
                 raise RecordError(f"no kind of record is called {mapping.record!r}")
             made = apply(mapping, raw.payload, context, record_id=raw.remote_id)
-            values, fields = _split(defined, mapping, made, context, raw.remote_id)
+            values, fields = split(defined, mapping, made, context, raw.remote_id)
         except RecordError as error:
             _set_aside(raw, str(error))
         else:
@@ -256,7 +251,7 @@ def process(flow: Flow, session: Session, account: Account, raws: Sequence[RawRe
     return sum(_take(flow, session, account, kind, batch) for kind, batch in kinds.items())
 
 
-def _split(
+def split(
     defined: Incoming | None, mapping: RecordMapping, values: Mapping[str, Any], context: Context, record_id: str
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Part what a mapping made: the hub's own fields, and those that administrators defined, as they are kept.
@@ -277,7 +272,7 @@ def values_of(
     Raises:
         MappingError: there is no mapping, or it cannot be mapped.
     """
-    return apply(flow.present(session, account, stream), payload, _context(flow, account), record_id=remote_id)
+    return apply(flow.present(session, account, stream), payload, context_of(flow, account), record_id=remote_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +288,7 @@ class Taker:
     def gone(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Follow that records are no more at the remote."""
         for kind, some in self._by_kind(account, raws).items():
-            _KINDS[kind].lose(self.flow, session, account, some)
+            KINDS[kind].lose(self.flow, session, account, some)
 
     def is_careful(self, account: Account, records: str) -> bool:
         """Say whether a person must agree before many records of a kind are gone: what somebody owes is."""
@@ -302,7 +297,7 @@ class Taker:
     def withdraw(self, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
         """Take back records that are not for the hub after all."""
         for kind, some in self._by_kind(account, raws).items():
-            _KINDS[kind].withdraw(self.flow, session, account, some)
+            KINDS[kind].withdraw(self.flow, session, account, some)
         for raw in raws:
             session.execute(delete(Interaction).where(Interaction.raw_record_id == raw.id))
             session.delete(raw)
@@ -311,7 +306,7 @@ class Taker:
         kinds: dict[str, list[RawRecord]] = defaultdict(list)
         for raw in raws:
             kinds[self.flow.kind(account.connector, raw.stream)].append(raw)
-        return {kind: some for kind, some in kinds.items() if kind in _KINDS}
+        return {kind: some for kind, some in kinds.items() if kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +327,7 @@ def _take(flow: Flow, session: Session, account: Account, kind: str, batch: Sequ
             one.raw.error = ""  # whoever filters one says here why
     try:
         with session.begin_nested():
-            states = _KINDS[kind].take(flow, session, account, batch)
+            states = KINDS[kind].take(flow, session, account, batch)
     except RecordError as error:
         if len(batch) > 1:
             return sum(_take(flow, session, account, kind, [one]) for one in batch)
@@ -531,7 +526,7 @@ def _lose_meetings(flow: Flow, session: Session, account: Account, raws: Sequenc
     meetings.lose(session, raws, zone=_zone(flow, account))
 
 
-def _context(flow: Flow, account: Account) -> Context:
+def context_of(flow: Flow, account: Account) -> Context:
     """Return what transforms may know of an account."""
     return Context(_region(flow, account), _zone(flow, account), flow.settings.mail.private_labels)
 
@@ -691,9 +686,9 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
     alongside(session, _taking(account.id))
     mapping, region = flow.present(session, account, records), _region(flow, account)
-    context, defined = _context(flow, account), incoming.load(session)
+    context, defined = context_of(flow, account), incoming.load(session)
     made = apply(mapping, raw.payload, context, record_id=raw.remote_id)
-    values, fields = _split(defined, mapping, made, context, raw.remote_id)
+    values, fields = split(defined, mapping, made, context, raw.remote_id)
     both_ways, raw.error = _both_ways(account, mapping), ""
     [raw.state] = link.take(
         session, account, [link.Given(raw, values, fields)], region=region, both_ways=both_ways, writing=True,
@@ -704,7 +699,7 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
 
 def keep_in_step(flow: Flow, session: Session, account: Account, stream: str) -> None:
     """Begin to keep the contacts of an address book in step, as they are now; those that are already stay as they are."""
-    context, after = _context(flow, account), 0
+    context, after = context_of(flow, account), 0
     mapping = flow.present_ones(session, account, [stream])[stream]
     if isinstance(mapping, str):
         return  # whoever wrote it is told by the records that wait
@@ -799,7 +794,7 @@ def _document(values: Mapping[str, Any]) -> object:
 # Where a source says no moment, the one that it came at counts; for reading alone any will do.
 _ONCE = datetime(2000, 1, 1, tzinfo=UTC)
 
-_KINDS = {
+KINDS = {
     "ad_spend": Steps(_ad_spend, read=spend.said, model=spend.SpendFields),
     "allocation": Steps(
         _allocations, _lose_allocations, _lose_allocations,
@@ -829,110 +824,6 @@ _KINDS = {
         read=accounting_said.payment, model=accounting_said.PaymentFields,
     ),
 }  # fmt: skip
-
-
-# --- Trying a mapping ---------------------------------------------------------------------------------------------
-
-
-def targets(record: str) -> tuple[Target, ...]:
-    """Return the hub's own fields of a kind of record; none where there is no such kind."""
-    return targets_of(_KINDS[record].model) if record in _KINDS else ()
-
-
-def candidate(
-    flow: Flow, session: Session, scope: versions.Scope, document: Any, account: Account | None = None
-) -> RecordMapping:
-    """Return the mapping that would count if a document were published.
-
-    Args:
-        account: for whose records; of a version of the whole connector, its overlay stands on top. None: without one.
-
-    Raises:
-        versions.UnfitError: it does not fit.
-        MappingError: nothing is shipped for the stream.
-    """
-    shipped = flow.mapping(scope.connector, scope.stream)
-    return versions.fitting(session, scope, document, shipped=shipped, account_id=account.id if account else None)
-
-
-def try_out(
-    flow: Flow,
-    session: Session,
-    account: Account,
-    stream: str,
-    candidate: RecordMapping,
-    *,
-    limit: int,
-    after: int = 0,
-) -> Iterator[list[Tried]]:
-    """Try a mapping on stored records of an account, newest first, beside the one that counts; nothing is written.
-
-    Whoever asks goes on from page to page for as long as somebody waits for it.
-
-    Args:
-        stream: kind of records, all its containers with it, or one container's.
-        limit: so many records at most.
-        after: id of the last raw record of an earlier try, to go on behind it.
-
-    Raises:
-        MappingError: there is no mapping of such records.
-    """
-    steps = _KINDS.get(candidate.record)
-    if steps is None:
-        raise MappingError(f"no kind of record is called {candidate.record!r}")
-    live, context = flow.present_ones(session, account, [stream])[stream], _context(flow, account)
-    read = _reader(incoming.load(session), candidate, context, steps.read)
-    which, left = again(flow, account, stream), limit
-    while left > 0:
-        ids = _newest(session, which, after, min(SOME, left))
-        if not ids:
-            return
-        rows = {raw.id: raw for raw in session.scalars(select(RawRecord).where(RawRecord.id.in_(ids)))}
-        yield [tried(_stored_record(rows[one]), live, candidate, context, read) for one in ids if one in rows]
-        for raw in rows.values():
-            session.expunge(raw)  # a payload may be large, and nobody needs it twice
-        after, left = ids[-1], left - len(ids)
-
-
-def _reader(defined: Incoming | None, mapping: RecordMapping, context: Context, read: Reader) -> Reader:
-    """Return what reads a record as `process` does: the fields that administrators defined, then the rest."""
-    if defined is None:
-        return read
-    return lambda values: read(_split(defined, mapping, values, context, str(values.get("remote_id") or ""))[0])
-
-
-def look(flow: Flow, account: Account, mapping: RecordMapping, payload: Any) -> dict[str, preview.Shown]:
-    """Show what a mapping makes of one record of an account, field by field, however many of them fail."""
-    return preview.look(mapping, payload, _context(flow, account))
-
-
-def refusal(record: str, values: Mapping[str, Any]) -> str:
-    """Return why the next step would not take what a mapping made; empty: it takes it."""
-    steps = _KINDS.get(record)
-    if steps is None:
-        return f"no kind of record is called {record!r}"
-    try:
-        steps.read(values)
-    except RecordError as error:
-        return str(error)
-    return ""
-
-
-def _newest(session: Session, which: ColumnElement[bool], after: int, limit: int) -> Sequence[int]:
-    """Return the ids of a page of records, those that came last first."""
-    query = select(RawRecord.id).where(which)
-    behind = session.execute(select(RawRecord.received_at).where(RawRecord.id == after)).scalar() if after else None
-    if behind is not None:
-        is_older = (RawRecord.received_at == behind) & (RawRecord.id < after)
-        query = query.where(is_older | (RawRecord.received_at < behind))
-    return session.scalars(query.order_by(RawRecord.received_at.desc(), RawRecord.id.desc()).limit(limit)).all()
-
-
-def _stored_record(raw: RawRecord) -> Stored:
-    state = {RawState.APPLIED: State.APPLIED, RawState.FILTERED: State.FILTERED}.get(RawState(raw.state), State.WAITING)
-    if state is State.FILTERED and raw.error == link.EMPTY:
-        state = State.EMPTY
-    return Stored(raw.id, str(raw.public_id), raw.remote_id, raw.payload, state)
 
 
 # --- Never again --------------------------------------------------------------------------------------------------
@@ -973,23 +864,7 @@ def has_waiting(flow: Flow, session: Session) -> bool:
 
 def _is_mapped(flow: Flow) -> ColumnElement[bool]:
     """Say of which streams there is a mapping; others, such as what an exchange said, are not for the timeline."""
-    kinds = sorted({kind for _, kind in flow.mappings})
-    scoped = (RawRecord.stream.startswith(f"{kind}:", autoescape=True) for kind in kinds)
-    return or_(RawRecord.stream.in_(kinds), *scoped)
-
-
-def replay(flow: Flow, session: Session, account: Account, stream: str | None, *, after: int) -> tuple[int, int, int]:
-    """Run the present mapping over one page of stored raw records.
-
-    Args:
-        after: id of the last raw record of the page before.
-
-    Returns:
-        (id of the last record, applied, set aside); an id of 0: there are no more.
-    """
-    ids = stored(session, again(flow, account, stream or ""), after=after)
-    applied, aside = take_again(flow, session, account, ids)
-    return (ids[-1] if ids else 0), applied, aside
+    return receive.is_of(*sorted({kind for _, kind in flow.mappings}))
 
 
 def again(flow: Flow, account: Account, stream: str = "", since: datetime | None = None) -> ColumnElement[bool]:
@@ -1000,20 +875,8 @@ def again(flow: Flow, account: Account, stream: str = "", since: datetime | None
         since: only what was received from then on.
     """
     which = (RawRecord.account_id == account.id) & RawRecord.gone_at.is_(None)
-    one = or_(RawRecord.stream == stream, RawRecord.stream.startswith(f"{stream}:", autoescape=True))
-    which &= one if stream else _is_mapped(flow)
+    which &= receive.is_of(stream) if stream else _is_mapped(flow)
     return which if since is None else which & (RawRecord.received_at >= since)
-
-
-def streams(session: Session, account_id: int) -> list[str]:
-    """Return the streams that an account ever sent records of; by an index, however many records there are."""
-    found: list[str] = []
-    while True:
-        query = select(func.min(RawRecord.stream)).where(RawRecord.account_id == account_id)
-        following = session.scalar(query.where(RawRecord.stream > found[-1]) if found else query)
-        if following is None:
-            return found
-        found.append(following)
 
 
 def wait_for_pages(session: Session, account_id: int) -> None:
@@ -1028,28 +891,6 @@ def _taking(account_id: int) -> str:
     return f"taking in {account_id}"
 
 
-def mapped_otherwise(flow: Flow, session: Session, account: Account, before: datetime) -> ColumnElement[bool]:
-    """Say which records another mapping made what they are than the one that counts: they came while one was published.
-
-    Args:
-        before: of records that were set aside it is not known which mapping did; those received until then count too.
-    """
-    kinds = {kind for of, kind in flow.mappings if of in {account.connector, HUB}}
-    aside = (RawRecord.state == RawState.SET_ASIDE) & (RawRecord.received_at <= before)
-    found: list[ColumnElement[bool]] = [aside]
-    for kind, mapping in flow.present_ones(session, account, kinds).items():
-        if not isinstance(mapping, str):
-            one = or_(RawRecord.stream == kind, RawRecord.stream.startswith(f"{kind}:", autoescape=True))
-            found.append(one & (RawRecord.state != RawState.SET_ASIDE) & (RawRecord.mapping_hash != mapping.sha256))
-    return or_(*found)
-
-
-def stored(session: Session, which: ColumnElement[bool], *, after: int, limit: int = PAGE) -> Sequence[int]:
-    """Return the ids of the next page of stored records, oldest first; finding them needs no right to write."""
-    query = select(RawRecord.id).where(RawRecord.id > after, which)
-    return session.scalars(query.order_by(RawRecord.id).limit(limit)).all()
-
-
 def take_again(flow: Flow, session: Session, account: Account, ids: Sequence[int]) -> tuple[int, int]:
     """Run the present mapping over stored records.
 
@@ -1062,17 +903,6 @@ def take_again(flow: Flow, session: Session, account: Account, ids: Sequence[int
     rows = session.scalars(query.order_by(RawRecord.id).with_for_update()).all()
     applied = process(flow, session, account, rows)
     return applied, len(rows) - applied
-
-
-def fingerprint(flow: Flow, session: Session, account: Account) -> str:
-    """Hash what the hub's fields of an account's records depend on, besides the records."""
-    kinds = {kind for of, kind in flow.mappings if of in {account.connector, HUB}}
-    counting = flow.present_ones(session, account, kinds)
-    mappings = {kind: one if isinstance(one, str) else one.sha256 for kind, one in counting.items()}
-    context = _context(flow, account)
-    account_says = (context.region, context.time_zone, sorted(context.private_labels))
-    said = repr((sorted(mappings.items()), *account_says, incoming.mark(session)))
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def retry(session: Session, raw: RawRecord) -> None:

@@ -6,6 +6,7 @@ mapping, or anything else that the result depends on, changes in the middle, the
 record was taken under the same one. Records that are as they were are taken again too, see decision 0028.
 """
 
+import hashlib
 import threading
 import time
 from collections import Counter
@@ -22,9 +23,10 @@ from sqlalchemy.orm import Session, aliased
 from hub import flow as flows
 from hub import log
 from hub.errors import HubError, NotFoundError
+from hub.fields import incoming
 from hub.flow import Flow
-from hub.intake import trouble
-from hub.intake.models import Account, AccountState, RawRecord
+from hub.intake import receive, trouble
+from hub.intake.models import Account, AccountState, RawRecord, RawState
 from hub.mapping.models import Replay, ReplayStatus
 from hub.security import audit
 from hub.security.models import User
@@ -287,7 +289,7 @@ class Replayer:
             if row is None:
                 raise LeaseLostError
             account = session.get_one(Account, row.account_id)
-            under = flows.fingerprint(self._flow, session, account)
+            under = fingerprint(self._flow, session, account)
             which = flows.again(self._flow, account, row.stream, row.since)
             if row.began_at is None or row.mapping_hash != under:
                 total = session.scalar(select(func.count()).where(which, RawRecord.id <= row.last)) or 0
@@ -306,10 +308,10 @@ class Replayer:
         self, session: Session, account: Account, row: Replay, began: datetime, which: ColumnElement[bool]
     ) -> Sequence[int]:
         """Return the next page; behind the end, what was being taken in under another mapping when it was asked for."""
-        if ids := flows.stored(session, which & (RawRecord.id <= row.last), after=row.after, limit=PAGE):
+        if ids := stored(session, which & (RawRecord.id <= row.last), after=row.after, limit=PAGE):
             return ids
-        late = flows.mapped_otherwise(self._flow, session, account, began)
-        return flows.stored(session, which & late, after=max(row.after, row.last), limit=PAGE)
+        late = mapped_otherwise(self._flow, session, account, began)
+        return stored(session, which & late, after=max(row.after, row.last), limit=PAGE)
 
     def _begin(self, lease: Lease, row: Replay, total: int, under: str) -> None:
         if row.began_at is not None:
@@ -332,7 +334,7 @@ class Replayer:
             is_asked_anew = (row.mapping_hash, row.last) != (under, seen.last)
             if account.state == AccountState.REMOVED:
                 _end(row, ReplayStatus.CANCELLED, "The connection was removed.")
-            elif is_asked_anew or flows.fingerprint(self._flow, session, account) != under:
+            elif is_asked_anew or fingerprint(self._flow, session, account) != under:
                 pass  # since the page was looked for: it must be looked for again
             elif ids:
                 applied, set_aside = flows.take_again(self._flow, session, account, ids)
@@ -358,3 +360,42 @@ def _added(counts: dict[str, Any], applied: int, set_aside: int, seconds: float)
     added = Counter({"applied": applied, "set_aside": set_aside})
     whole = {name: int(counts.get(name, 0)) + added[name] for name in ("applied", "set_aside")}
     return {**whole, "seconds": round(float(counts.get("seconds", 0.0)) + seconds, 3)}
+
+
+# --- which records -------------------------------------------------------------------------------------------------
+
+
+def mapped_otherwise(flow: Flow, session: Session, account: Account, before: datetime) -> ColumnElement[bool]:
+    """Say which records another mapping made what they are than the one that counts: they came while one was published.
+
+    Args:
+        before: of records that were set aside it is not known which mapping did; those received until then count too.
+    """
+    kinds = {kind for of, kind in flow.mappings if of in {account.connector, flows.HUB}}
+    aside = (RawRecord.state == RawState.SET_ASIDE) & (RawRecord.received_at <= before)
+    found: list[ColumnElement[bool]] = [aside]
+    for kind, mapping in flow.present_ones(session, account, kinds).items():
+        if not isinstance(mapping, str):
+            found.append(
+                receive.is_of(kind)
+                & (RawRecord.state != RawState.SET_ASIDE)
+                & (RawRecord.mapping_hash != mapping.sha256)
+            )
+    return or_(*found)
+
+
+def stored(session: Session, which: ColumnElement[bool], *, after: int, limit: int = PAGE) -> Sequence[int]:
+    """Return the ids of the next page of stored records, oldest first; finding them needs no right to write."""
+    query = select(RawRecord.id).where(RawRecord.id > after, which)
+    return session.scalars(query.order_by(RawRecord.id).limit(limit)).all()
+
+
+def fingerprint(flow: Flow, session: Session, account: Account) -> str:
+    """Hash what the hub's fields of an account's records depend on, besides the records."""
+    kinds = {kind for of, kind in flow.mappings if of in {account.connector, flows.HUB}}
+    counting = flow.present_ones(session, account, kinds)
+    mappings = {kind: one if isinstance(one, str) else one.sha256 for kind, one in counting.items()}
+    context = flows.context_of(flow, account)
+    account_says = (context.region, context.time_zone, sorted(context.private_labels))
+    said = repr((sorted(mappings.items()), *account_says, incoming.mark(session)))
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()

@@ -13,10 +13,9 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from hub import flow as flows
 from hub import log
 from hub.flow import Flow
-from hub.intake import accounts
+from hub.intake import accounts, receive
 from hub.intake.models import Account, RawRecord
 from hub.mapping import drift, paths
 from hub.mapping.drift import Looked
@@ -54,7 +53,7 @@ class Watcher:
     def _streams(self, session: Session) -> Iterator[tuple[Account, str]]:
         """Yield what remotes send of which the connector has a mapping; what the hub writes itself is not theirs."""
         for account in accounts.listed(session):
-            for stream in flows.streams(session, account.id):
+            for stream in receive.streams(session, account.id):
                 if (account.connector, drift.kind_of(stream)) in self.flow.mappings:
                     yield account, stream
 
@@ -109,10 +108,9 @@ def samples(
     session: Session, account_id: int, stream: str, items: Sequence[drift.Item]
 ) -> dict[int, tuple[tuple[str, ...], Any]]:
     """Return what stands in places, each out of the newest record that had it: (keys on the way, value) by item."""
-    is_of = (RawRecord.stream == stream) | RawRecord.stream.startswith(f"{stream}:", autoescape=True)
     found: dict[int, tuple[tuple[str, ...], Any]] = {}
     for moment in sorted({one.last_at for one in items}, reverse=True)[:SAMPLES]:
-        at = (RawRecord.account_id == account_id, is_of, RawRecord.received_at == moment)
+        at = (RawRecord.account_id == account_id, receive.is_of(stream), RawRecord.received_at == moment)
         payloads = session.scalars(select(RawRecord.payload).where(*at).order_by(RawRecord.id.desc()).limit(PAGE)).all()
         for item in items:
             if item.last_at == moment:

@@ -12,12 +12,12 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub import flow
+from hub import trials
 from hub.cli.output import as_json, opened, progress, show
 from hub.context import Hub
 from hub.errors import NotFoundError, UserError
 from hub.intake import accounts
-from hub.intake.models import Account, AccountState
+from hub.intake.models import Account
 from hub.mapping import overlay, versions
 from hub.mapping.load import LARGEST_FILE, Mapping
 from hub.mapping.models import MappingVersion, Status
@@ -339,8 +339,7 @@ def _counts_now(session: Session, scope: Scope, base: Mapping) -> dict[str, Any]
 def _accounts(session: Session, scope: Scope) -> Sequence[Account]:
     if scope.account_id is not None:
         return [session.get_one(Account, scope.account_id)]
-    query = select(Account).where(Account.connector == scope.connector, Account.state != AccountState.REMOVED)
-    return session.scalars(query.order_by(Account.id)).all()
+    return accounts.of_connector(session, scope.connector)
 
 
 def _try(  # noqa: PLR0913 - what is tried, and on what
@@ -351,9 +350,9 @@ def _try(  # noqa: PLR0913 - what is tried, and on what
         base = hub.flow.mapping(scope.connector, scope.stream)
         wanted = overlay.effective(base, versions.whole_of(session, scope))
     else:
-        wanted = flow.candidate(hub.flow, session, scope, document, account)
+        wanted = trials.candidate(hub.flow, session, scope, document, account)
     with progress(account.name, records, quiet=quiet) as step:
-        for page in flow.try_out(hub.flow, session, account, scope.stream, wanted, limit=records):
+        for page in trials.try_out(hub.flow, session, account, scope.stream, wanted, limit=records):
             for one in page:
                 summary.add(one)
             step(len(page), 0)

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from hub import flow, replays
+from hub import replays
 from hub.cli.output import as_json, opened, progress
 from hub.context import Hub
 from hub.errors import NotFoundError
-from hub.intake import accounts
+from hub.intake import accounts, receive
 from hub.intake.models import Account
 from hub.mapping.models import Replay, ReplayStatus
 from hub.replays import Progress, Replayer
@@ -77,7 +77,7 @@ def _is_there(session: Session, row: Account, stream: str) -> None:
     Raises:
         NotFoundError: it never sent anything of it.
     """
-    there = flow.streams(session, row.id)
+    there = receive.streams(session, row.id)
     if stream and not any(stream in (one, one.partition(":")[0]) for one in there):
         raise NotFoundError(
             f"{row.name} has sent nothing of a stream {stream}; it sent: {', '.join(there) or 'nothing'}"

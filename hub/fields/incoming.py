@@ -18,6 +18,7 @@ from hub.fields import definitions, value
 from hub.fields.definitions import Field, Fields
 from hub.fields.models import FieldRow, Of
 from hub.fields.value import FieldValueError
+from hub.identity.rules import PartyKind
 from hub.identity.said import said
 
 LONGEST_SHOWN = 60
@@ -91,7 +92,9 @@ class Incoming:
             return _KINDS.get(record)
         if all(of not in self._kinds or self._kinds[of].names.isdisjoint(values) for of in _PARTIES):
             return None
-        return _party(is_company=said(values).is_company)
+        kind = values.get("kind")  # mostly a mapping says it; else it shows from the names
+        is_company = kind == PartyKind.COMPANY if isinstance(kind, str) and kind else said(values).is_company
+        return _party(is_company=is_company)
 
 
 def load(session: Session) -> Incoming | None:

@@ -40,9 +40,7 @@ class Given:
 
     raw: RawRecord
     values: Mapping[str, Any]
-    fields: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # that administrators defined, as they are kept; None: nothing
+    fields: Mapping[str, Any] = field(default_factory=dict)  # that administrators defined; None: it has nothing there
     record: Record | None = None  # what `said` makes of the values, for whoever knows it already
 
 

@@ -134,6 +134,12 @@ def listed(session: Session) -> Sequence[Account]:
     return session.scalars(_LISTED).all()
 
 
+def of_connector(session: Session, connector: str) -> Sequence[Account]:
+    """All accounts of a connector that were not removed, the first made first."""
+    query = select(Account).where(Account.connector == connector, Account.state != AccountState.REMOVED)
+    return session.scalars(query.order_by(Account.id)).all()
+
+
 def hash_token(token: str) -> str:
     """How a hook's token is stored."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Select, Table, bindparam, select, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -180,6 +180,23 @@ def rows(session: Session, kept: Iterable[Kept]) -> list[RawRecord]:
     for row_id, payload in payloads.items():
         set_committed_value(found[row_id], "payload", payload)
     return [found[row_id] for row_id in payloads]
+
+
+def is_of(*kinds: str) -> ColumnElement[bool]:
+    """Say which raw records are of some kinds of records, whichever of their containers they are in."""
+    scoped = (RawRecord.stream.startswith(f"{kind}:", autoescape=True) for kind in kinds)
+    return or_(RawRecord.stream.in_(kinds), *scoped)
+
+
+def streams(session: Session, account_id: int) -> list[str]:
+    """Return the streams that an account ever sent records of; by an index, however many records there are."""
+    found: list[str] = []
+    while True:
+        query = select(func.min(RawRecord.stream)).where(RawRecord.account_id == account_id)
+        following = session.scalar(query.where(RawRecord.stream > found[-1]) if found else query)
+        if following is None:
+            return found
+        found.append(following)
 
 
 def settle(session: Session, raws: Sequence[RawRecord], state: RawState, mapping_hash: str) -> None:

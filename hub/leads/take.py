@@ -52,9 +52,7 @@ class Given:
 
     raw: RawRecord
     values: Mapping[str, Any]
-    fields: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # that administrators defined, as they are kept; None: nothing
+    fields: Mapping[str, Any] = field(default_factory=dict)  # that administrators defined; None: it has nothing there
 
 
 @dataclass(slots=True)

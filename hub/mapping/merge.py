@@ -94,11 +94,6 @@ def take_theirs(merged: Merged, conflict: Conflict, *, is_overlay: bool = False)
     return Merged({**merged.document, "fields": fields}, left)
 
 
-def keep_ours(merged: Merged, conflict: Conflict) -> Merged:
-    """Return the same with one conflict decided as it stands."""
-    return Merged(merged.document, tuple(one for one in merged.conflicts if one != conflict))
-
-
 def _with_theirs(rule: Rule | None, conflict: Conflict) -> dict[str, Any] | None:
     if not conflict.setting:
         return None if conflict.theirs is None else dict(conflict.theirs)

@@ -5,23 +5,12 @@ from typing import Any
 
 import tomli_w
 
-from hub.mapping.load import Mapping
 
-
-def written(mapping: Mapping) -> str:
-    """Return a mapping as the text of a file; `read_toml` makes a mapping of the same `sha256` of it.
+def document_text(document: MappingOf[str, Any]) -> str:
+    """Return a whole mapping, plain as `load.content` makes it, as text; `read_toml` makes one of the same `sha256` of it.
 
     Raises:
         ValueError: it holds what TOML has no word for: a list of values with nothing in it.
-    """
-    return document_text(mapping.as_json())
-
-
-def document_text(document: MappingOf[str, Any]) -> str:
-    """Return a whole mapping, plain as `load.content` makes it, as text.
-
-    Raises:
-        ValueError: as of `written`.
     """
     first = {name: value for name, value in document.items() if name != "fields"}
     return _text({**first, "fields": _fields(document["fields"])})
@@ -31,7 +20,7 @@ def overlay_text(overlay: MappingOf[str, Any], *, stream: str, record: str) -> s
     """Return an overlay as text: only its fields, and in `without` those that it leaves out.
 
     Raises:
-        ValueError: as of `written`.
+        ValueError: as of `document_text`.
     """
     fields = overlay["fields"]
     without = [name for name, rule in fields.items() if rule is None]

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hub import app as hub_app
-from hub import flow
 from hub.context import Hub
 from hub.identity import parties
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus
@@ -19,6 +18,7 @@ from hub.outbound.models import Outbox, OutboxState
 from hub.store.base import now
 from hub.work.lease import Lease, claim, new_owner
 from hub.work.models import Bucket
+from tests.fakes.replay import replay
 
 
 class Killed(BaseException):
@@ -59,8 +59,7 @@ class Reading:
                 read.forget_cursor(session, self.account, state.stream)
 
     def replay(self) -> None:
-        with self.hub.db.write() as session:
-            flow.replay(self.hub.flow, session, session.get_one(Account, self.account), None, after=0)
+        replay(self.hub, self.account)
 
     def set(self, **settings: Any) -> None:
         """Change settings of the first account."""

@@ -7,12 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from connectors.google.simulator import GoogleSimulator
-from hub import flow
 from hub.context import Hub
 from hub.identity import parties, search
 from hub.identity.models import Identifier, Link, NumberRule, Party, PartyKind
 from hub.intake import accounts, read
-from hub.intake.models import Account, FilteredRecord, RawRecord, StreamState
+from hub.intake.models import FilteredRecord, RawRecord, StreamState
 from hub.records.interaction import Interaction as Record
 from hub.security import users
 from hub.security.models import Role, User
@@ -23,6 +22,7 @@ from hub.timeline.models import Participant
 from tests.e2e.address_books import Reading
 from tests.e2e.calls import until
 from tests.fakes.browser import signed_in
+from tests.fakes.replay import replay
 
 NOA, ADAM = "noa@acme.example", "adam@acme.example"
 DANA, MOBILE, MOBILE_E164 = "dana@customer.example", "050-234-5678", "+972502345678"
@@ -105,8 +105,8 @@ def test_a_second_look_a_replay_and_a_pass_from_the_beginning_change_nothing(
     office.read()
     before = office.everything()
     office.read()
+    replay(office.hub, office.account)
     with office.hub.db.write() as session:
-        flow.replay(office.hub.flow, session, session.get_one(Account, office.account), None, after=0)
         read.forget_cursor(session, office.account, CONTACTS)
     office.read()
     assert office.state().epoch == 2
@@ -181,8 +181,7 @@ def test_a_renamed_contact_is_the_same_customer(office: Office, google: GoogleSi
     assert office.party().id == before
     [link] = office.links()
     assert (link.remote_id, link.gone_at) == (new, None)
-    with office.hub.db.write() as session:  # the old record is still kept, and makes nobody when it is taken again
-        flow.replay(office.hub.flow, session, session.get_one(Account, office.account), None, after=0)
+    replay(office.hub, office.account)  # the old record is still kept, and makes nobody when it is taken again
     assert office.party().id == before
     assert len(office.links()) == 1
 

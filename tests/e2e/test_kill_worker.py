@@ -4,11 +4,8 @@ What they do is also done by workers of another hub, where nobody dies; in the e
 """
 
 import hashlib
-import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +34,7 @@ from hub.store.base import now
 from hub.timeline.models import Interaction, Kind, Participant
 from hub.work.models import Slot
 from tests.e2e import kill_worker
-from tests.e2e.processes import ROOT
+from tests.e2e.mortals import Mortals
 from tests.e2e.test_google_calendar import CUSTOMER, NOA, event
 from tests.e2e.test_google_calendar_out import Bookings
 from tests.e2e.test_google_contacts import CONTACTS
@@ -67,37 +64,6 @@ AMONG = (
     ("before POST", "ContactWriter.create"), ("after POST", "ContactWriter.create"),
     ("before COMMIT", "Deliverer._sent"), ("after COMMIT", "Deliverer._sent"), ("after COMMIT", "audit.py:audit"),
 )  # fmt: skip
-
-
-class Workers:
-    """The program from which workers are forked."""
-
-    def __init__(self, home: Path) -> None:
-        self._log = home / "workers.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", kill_worker.__name__],
-                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-
-    def tell(self, **command: Any) -> dict[str, Any]:
-        """Give a command, and return the answer."""
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        print(json.dumps(command), file=process.stdin, flush=True)
-        answer = process.stdout.readline()
-        assert answer, self.said
-        told: dict[str, Any] = json.loads(answer)
-        return told
-
-    @property
-    def said(self) -> str:
-        """What they logged, warnings and worse, and how they failed."""
-        return self._log.read_text("utf-8")
-
-    def close(self) -> None:
-        self._process.communicate(timeout=30)
 
 
 class Company(Writing, Bookings):
@@ -204,7 +170,7 @@ class Company(Writing, Bookings):
 class Story:
     """What happens at Google and in the hub, chapter by chapter, and where workers died meanwhile."""
 
-    def __init__(self, workers: Workers, company: Company, undisturbed: Company, google: GoogleSimulator) -> None:
+    def __init__(self, workers: Mortals, company: Company, undisturbed: Company, google: GoogleSimulator) -> None:
         self.workers, self.company, self.undisturbed, self.google = workers, company, undisturbed, google
         self.noa = google.user(NOA)
         self.deaths: Counter[str] = Counter()
@@ -325,8 +291,8 @@ def concerns(letter: Letter) -> bool:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    started = Workers(tmp_path_factory.mktemp("workers"))
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mortals]:
+    started = Mortals(tmp_path_factory.mktemp("workers"), kill_worker)
     yield started
     started.close()
 
@@ -352,7 +318,7 @@ def undisturbed(tmp_path: Path, other_database: str, google: GoogleSimulator) ->
 
 @pytest.fixture
 def story(
-    program: Workers, tmp_path: Path, database_url: str, hub: Hub, undisturbed: Company, google: GoogleSimulator
+    program: Mortals, tmp_path: Path, database_url: str, hub: Hub, undisturbed: Company, google: GoogleSimulator
 ) -> Story:
     named = "" if hub.db.is_sqlite else f"?application_name={kill_worker.NAME}"
     environment = {"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": f"{database_url}{named}"}

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import event, select
 
 from hub import app as hub_app
-from hub import flow
+from hub import flow, trials
 from hub.cli import cli
 from hub.connector.contract import Delivered
 from hub.context import Hub
@@ -407,14 +407,14 @@ def test_a_draft_is_tried_on_stored_records_and_nothing_is_written(office: Offic
     summary, pages = Summary(), []
     with office.hub.db.read() as session:
         account = session.get_one(Account, office.one.id)
-        wanted = flow.candidate(office.hub.flow, session, ALL, document, account)
-        for page in flow.try_out(office.hub.flow, session, account, STREAM, wanted, limit=500):
+        wanted = trials.candidate(office.hub.flow, session, ALL, document, account)
+        for page in trials.try_out(office.hub.flow, session, account, STREAM, wanted, limit=500):
             pages.append(len(page))
             for one in page:
                 summary.add(one)
-        few = list(flow.try_out(office.hub.flow, session, account, STREAM, wanted, limit=3))
+        few = list(trials.try_out(office.hub.flow, session, account, STREAM, wanted, limit=3))
         last = few[0][-1].record
-        behind = next(flow.try_out(office.hub.flow, session, account, STREAM, wanted, limit=3, after=last))
+        behind = next(trials.try_out(office.hub.flow, session, account, STREAM, wanted, limit=3, after=last))
     assert pages == [50, 11]
     assert summary.counts == {Fate.SKIP: 59, Fate.CHANGE: 1, Fate.CREATE: 1}
     assert summary.fields["name"].counts == {Kind.BLANKED: 1}
@@ -428,12 +428,14 @@ def test_what_the_next_step_refuses_fails_in_the_trial(office: Office) -> None:
     office.take(office.one, contact())
     with office.hub.db.read() as session:
         account = session.get_one(Account, office.one.id)
-        wanted = flow.candidate(office.hub.flow, session, ALL, office.document(remote_id={"from": "nothing"}), account)
-        [[one]] = flow.try_out(office.hub.flow, session, account, STREAM, wanted, limit=5)
+        wanted = trials.candidate(
+            office.hub.flow, session, ALL, office.document(remote_id={"from": "nothing"}), account
+        )
+        [[one]] = trials.try_out(office.hub.flow, session, account, STREAM, wanted, limit=5)
         assert one.fate is Fate.FAIL
         assert "no person or company: remote_id" in one.problem
         with pytest.raises(UnfitError):
-            flow.candidate(office.hub.flow, session, ALL, {"fields": {}}, account)
+            trials.candidate(office.hub.flow, session, ALL, {"fields": {}}, account)
 
 
 @only_sqlite
@@ -441,11 +443,11 @@ def test_every_kind_of_record_names_what_it_can_be_given(hub: Hub) -> None:
     kinds = {one.record for one in hub.flow.mappings.values()}
     assert "party" in kinds
     for (connector, stream), one in hub.flow.mappings.items():
-        targets = {target.name: target for target in flow.targets(one.record)}
+        targets = {target.name: target for target in trials.targets(one.record)}
         required = {name for name, target in targets.items() if target.required}
         assert targets, one.record
         assert required <= set(one.fields), f"{connector}/{stream} makes no {required - set(one.fields)}"
-    assert flow.targets("nothing") == ()
+    assert trials.targets("nothing") == ()
 
 
 # --- the commands -------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -36,7 +34,7 @@ from hub.timeline.models import Interaction
 from hub.work.lease import Lease, claim, new_owner
 from hub.work.worker import Job
 from tests.e2e import kill_replay
-from tests.e2e.processes import ROOT
+from tests.e2e.mortals import Mortals
 from tests.fakes.browser import Browser, someone
 from tests.fakes.leads import Forms
 from tests.fakes.servers import Postgres
@@ -170,10 +168,10 @@ def test_only_one_stream_is_taken_with_its_containers(desk: Desk) -> None:
         for raw, stream in ((first, "lead:one"), (second, "lead:two"), (third, "leads")):
             session.execute(update(RawRecord).where(RawRecord.id == raw.id).values(stream=stream))
     with desk.hub.db.read() as session:
-        assert flow.streams(session, desk.account) == ["lead", "lead:one", "lead:two", "leads"]
+        assert receive.streams(session, desk.account) == ["lead", "lead:one", "lead:two", "leads"]
         account = session.get_one(Account, desk.account)
         for stream, count in (("lead", LEADS - 1), ("lead:one", 1), ("leads", 1), ("", LEADS - 1)):
-            assert len(flow.stored(session, flow.again(desk.hub.flow, account, stream), after=0)) == count, stream
+            assert len(replays.stored(session, flow.again(desk.hub.flow, account, stream), after=0)) == count, stream
 
 
 def test_what_covers_the_same_is_not_asked_for_twice(desk: Desk) -> None:
@@ -415,45 +413,16 @@ class Content:
         return told
 
 
-class Program:
-    """From which workers are forked."""
-
-    def __init__(self, home: Path) -> None:
-        self._log = home / "workers.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", kill_replay.__name__],
-                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-
-    def tell(self, **command: Any) -> dict[str, Any]:
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        print(json.dumps(command), file=process.stdin, flush=True)
-        answer = process.stdout.readline()
-        assert answer, self.said
-        told: dict[str, Any] = json.loads(answer)
-        return told
-
-    @property
-    def said(self) -> str:
-        return self._log.read_text("utf-8")
-
-    def close(self) -> None:
-        self._process.communicate(timeout=30)
-
-
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    program = Program(tmp_path)
+def program(tmp_path: Path) -> Iterator[Mortals]:
+    program = Mortals(tmp_path, kill_replay)
     yield program
     program.close()
 
 
 @pytest.mark.timeout(300)
 def test_killed_at_every_place_it_ends_like_a_clean_run(
-    hub: Hub, program: Program, tmp_path: Path, database_url: str, postgres_server: Postgres
+    hub: Hub, program: Mortals, tmp_path: Path, database_url: str, postgres_server: Postgres
 ) -> None:
     desk = Desk(hub, 9)
     desk.publish(

@@ -56,6 +56,13 @@ def profile(browser: Browser, site: Site) -> Iterator[Callable[..., Profile]]:
 
 
 @pytest.fixture
+def english(site: Site) -> Iterator[None]:
+    """Whatever becomes of a test, the next one reads English."""
+    yield
+    site.language("noa", "en")
+
+
+@pytest.fixture
 def tabs(profile: Callable[..., Profile]) -> list[Page]:
     """Two tabs of one profile, both connected."""
     noa = profile("noa")

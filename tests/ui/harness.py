@@ -44,6 +44,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PASSWORD = "a sentence is good"
+SHOTS = os.environ.get("SHOTS", "")  # a folder for pictures of the pages, to be looked at
 LOOKS = (("en", "light"), ("he", "dark"))  # both directions, both schemes; colours do not depend on the language
 SOON_S = 45.0
 STAYS_S = 0.3  # how long a state is watched before it is believed
@@ -288,6 +289,12 @@ class Profile:
     def close(self) -> None:
         self.context.close()
         assert self.errors == [], self.errors
+
+
+def shot(tab: Page, name: str) -> None:
+    """Take a picture where somebody wants to look at pages."""
+    if SHOTS:
+        tab.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def online(page: Page, seconds: float = 20) -> None:

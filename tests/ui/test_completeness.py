@@ -1,13 +1,10 @@
 """Completeness in a real browser: in both directions and schemes, by keyboard, and on a telephone."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
 
 from hub.fields.models import FieldRow, FillTarget, Of, OptionRow
 from hub.identity import parties
@@ -15,11 +12,11 @@ from hub.identity.models import Link, PartyKind
 from hub.intake.models import Account
 from hub.leads.models import LeadRow
 from hub.store.base import now
-from tests.ui.harness import LOOKS, Profile, Site, until, violations
+from tests.ui.harness import LOOKS, Profile, Site, shot, until, violations
 
 Make = Callable[..., Profile]
+pytestmark = pytest.mark.usefixtures("english")
 NODES = 1500
-SHOTS = os.environ.get("SHOTS", "")  # a folder for pictures of the pages, to be looked at
 PAGE = "/insights/completeness"
 NAMES = ("דנה לוי", "Amir Katz", "Jan Lewandowski", "Tal Bar", "Maya Stone", "נועה כהן", "Ola Nowak", "Ron Gal")
 
@@ -61,18 +58,6 @@ def records(site: Site) -> Site:
     return site
 
 
-@pytest.fixture(autouse=True)
-def english(site: Site) -> Iterator[None]:
-    """Whatever becomes of a test, the next one reads English."""
-    yield
-    site.language("noa", "en")
-
-
-def shot(tab: Page, name: str) -> None:
-    if SHOTS:
-        tab.screenshot(path=Path(SHOTS) / f"completeness-{name}.png", full_page=True)
-
-
 PATHS = {
     "all": PAGE, "source": f"{PAGE}?by=source", "month": f"{PAGE}?by=month", "leads": f"{PAGE}?of=lead&by=owner",
     "empty": f"{PAGE}?of=document", "list": f"{PAGE}/list?of=person&field=badge&state=invalid",
@@ -94,13 +79,13 @@ def test_no_page_breaks_a_rule_of_accessibility_and_each_fits_a_telephone(
         assert answer.status == 200, name
         assert tab.evaluate("document.documentElement.dir") == ("rtl" if language == "he" else "ltr")
         assert tab.locator("h1").count() == 1, name
-        shot(tab, f"{name}-{language}")
+        shot(tab, f"completeness-{name}-{language}")
         tab.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
         assert tab.evaluate("document.querySelectorAll('*').length") <= NODES, name
         if found := violations(tab):
             broken[name] = found
         tab.set_viewport_size({"width": 360, "height": 740})
-        shot(tab, f"{name}-{language}-small")
+        shot(tab, f"completeness-{name}-{language}-small")
         if (width := tab.evaluate("document.documentElement.scrollWidth")) > 360:
             wide[name] = width
     assert broken == {}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from hub.cti import screen_pop
 from tests.ui.harness import Profile, Site, online, shows, stays, until, use
@@ -74,6 +74,43 @@ def test_the_draft_is_saved_soon_after_typing_stops_and_not_at_every_key(
     first.locator("#pop [name=note]").press_sequentially("abcdefghij", delay=30)
     until(lambda: saved_draft(site, call) == "abcdefghij")
     assert len(drafts) == 1
+
+
+def test_a_card_that_loads_again_does_not_take_what_is_being_written(tabs: list[Page], site: Site) -> None:
+    first, _ = tabs
+    use(first)
+    call = site.ring(number="+48221234567")
+    first.wait_for_selector("#pop form.note")
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    first.route("**/card", hold)
+    site.answer(call)
+    site.hub.bus.publish(site.users["noa"], "call.answered", {"call": call, "name": "Now known", "party": "known"})
+    first.wait_for_function("() => document.querySelector('#pop [data-name]').textContent === 'Now known'")
+    until(lambda: first.evaluate("1") and late)
+    write(first)
+    late[0].continue_()
+    until(lambda: saved_draft(site, call) == TEXT)
+    assert note(first) == TEXT
+
+
+def test_a_draft_that_the_server_could_not_keep_is_sent_again(tabs: list[Page], site: Site) -> None:
+    first, _ = tabs
+    use(first)
+    call = site.ring()
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503)
+
+    first.route("**/draft", refuse, times=1)
+    write(first)
+    until(lambda: first.evaluate("1") and saved_draft(site, call) == TEXT)
+    assert len(refused) == 1
 
 
 def test_a_reload_brings_card_and_draft_back_to_the_same_tab(tabs: list[Page], site: Site) -> None:

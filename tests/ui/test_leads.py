@@ -1,10 +1,8 @@
 """Leads in a real browser: told at once in one of two tabs, called with one click, and the pages around them."""
 
 import gzip
-import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -20,9 +18,10 @@ from hub.leads.models import LeadRow, LeadRule, Stage
 from hub.leads.queries import Shown
 from hub.store.base import now
 from tests.fakes.leads import Forms
-from tests.ui.harness import LOOKS, Profile, Site, stays, until, use, violations
+from tests.ui.harness import LOOKS, Profile, Site, shot, stays, until, use, violations
 
 Make = Callable[..., Profile]
+pytestmark = pytest.mark.usefixtures("english")
 NEXT_PAGE = 15_000  # bytes, as in test_budgets
 HEBREW = [
     {"key": "full_name", "label": "שם מלא", "values": ["דנה לוי"]},
@@ -30,7 +29,6 @@ HEBREW = [
     {"key": "gender", "type": "gender", "label": "מין", "values": ["f"]},
     {"key": "q4", "label": "מתי נוח לדבר?", "values": ["בבוקר, 09:00-12:00"]},
 ]
-SHOTS = os.environ.get("SHOTS", "")  # a folder for pictures of the pages, to be looked at
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +58,6 @@ def leads(site: Site, forms: Forms) -> list[Shown]:
     return made
 
 
-@pytest.fixture(autouse=True)
-def english(site: Site) -> Iterator[None]:
-    """Whatever becomes of a test, the next one reads English."""
-    yield
-    site.language("noa", "en")
-
-
 @pytest.fixture
 def working(site: Site, forms: Forms) -> Iterator[Site]:
     """The hub with its workers."""
@@ -85,11 +76,6 @@ def post(site: Site, forms: Forms, **fields: str) -> None:
 
 def notices(tabs: list[Page]) -> list[int]:
     return [tab.locator("#news article").count() for tab in tabs]
-
-
-def shot(tab: Page, name: str) -> None:
-    if SHOTS:
-        tab.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def tab_to(page: Page, selector: str, most: int = 80) -> None:

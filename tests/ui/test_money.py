@@ -1,21 +1,18 @@
 """Money in a real browser: the panel of a customer, alerts on the card, documents and payments, in both directions."""
 
 import gzip
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
 
 from tests.fakes.ledger import CEDAR, CONTACTS, INVOICES, Ledger, day, one
-from tests.ui.harness import LOOKS, Profile, Site, until, violations
+from tests.ui.harness import LOOKS, Profile, Site, shot, until, violations
 
 Make = Callable[..., Profile]
+pytestmark = pytest.mark.usefixtures("english")
 NEXT_PAGE = 15_000  # bytes, as in test_budgets
 NODES = 1500
-SHOTS = os.environ.get("SHOTS", "")  # a folder for pictures of the pages, to be looked at
 DANA = "+972542345678"  # whom the site knows; she works at a company
 
 
@@ -37,18 +34,6 @@ def ledger(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
         *(one(str(n), party="8", number=f"INV/2026/{n}", gross="117.00", balance="117.00") for n in range(100, 160)),
     )  # fmt: skip
     return made
-
-
-@pytest.fixture(autouse=True)
-def english(site: Site) -> Iterator[None]:
-    """Whatever becomes of a test, the next one reads English."""
-    yield
-    site.language("noa", "en")
-
-
-def shot(tab: Page, name: str) -> None:
-    if SHOTS:
-        tab.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
 def paths(ledger: Ledger) -> dict[str, str]:

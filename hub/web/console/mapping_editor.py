@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
-from hub import flow as flows
+from hub import trials
 from hub.fields import definitions, value
 from hub.fields.definitions import Field
 from hub.fields.models import Of, Type
@@ -78,7 +78,7 @@ def targets(session: Session, record: str) -> dict[str, Target]:
         one.name: Target(
             one.name, "" if one.type == "any" else one.type, "", one.required, tuple((w, w) for w in one.options)
         )
-        for one in flows.targets(record)
+        for one in trials.targets(record)
     }
     fields, language = definitions.load(session), str(get_locale())
     for of in OF.get(record, ()):
@@ -157,7 +157,7 @@ def looked(place: Place, document: dict[str, Any], known: Mapping[str, Target], 
     if part.mapping is not None:
         shown: Mapping[str, Shown] = {}
         if raw is not None and account is not None:
-            shown = flows.look(current_hub().flow, account, part.mapping, raw.payload)
+            shown = trials.look(current_hub().flow, account, part.mapping, raw.payload)
         for name in part.mapping.fields:
             results[name] = _result(part.mapping, name, shown.get(name), is_sample=raw is not None)
         if account is not None and shown:
@@ -240,7 +240,7 @@ def _refused(
     if wrong or any(one.state == "bad" for one in results.values()):
         return []
     own = {name for name, target in known.items() if target.own is not None}
-    text = flows.refusal(mapping.record, {name: one.after for name, one in shown.items() if name not in own})
+    text = trials.refusal(mapping.record, {name: one.after for name, one in shown.items() if name not in own})
     return [text] if text else []
 
 
@@ -310,7 +310,7 @@ def unlisted(session: Session, place: Place, rows: Sequence[Row]) -> dict[str, l
     if part.mapping is None or not place.accounts:
         return {}
     for payload in mapping_place.payloads(session, place, COUNTED):
-        for name, one in flows.look(current_hub().flow, place.accounts[0], part.mapping, payload).items():
+        for name, one in trials.look(current_hub().flow, place.accounts[0], part.mapping, payload).items():
             for single in one.after if isinstance(one.after, list) else [one.after]:
                 if isinstance(single, str | int | float | bool) and single != "":
                     counts[name][as_text(single)[:LONGEST_VALUE]] += 1

@@ -90,7 +90,10 @@ def _given() -> tuple[str, str]:
     if file is None or not file.filename:
         return request.form.get("text", "").replace("\r\n", "\n"), "text"
     name = re.sub(r"[^\w.-]", "-", file.filename)[-80:]
-    return file.read(LARGEST_FILE + 1).decode("utf-8", "replace").replace("\r\n", "\n"), name
+    content = file.read(LARGEST_FILE + 1)
+    text = content.decode("utf-8", "replace")
+    # What is too large stays too large: a part of it could be read as a whole mapping.
+    return text if len(content) > LARGEST_FILE else text.replace("\r\n", "\n"), name
 
 
 def _page(

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from hub import flow as flows
+from hub import trials
 from hub.errors import UserError
 from hub.intake.models import RawRecord
 from hub.mapping import versions
@@ -136,7 +136,7 @@ def _posted(place: Place) -> list[Row]:
 
 
 def _rows(place: Place, now: Present) -> list[Row]:
-    needed = [one.name for one in flows.targets(place.shipped.record) if one.required]
+    needed = [one.name for one in trials.targets(place.shipped.record) if one.required]
     return mapping_form.rows_of(now.document, needed)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hub import replays
 from hub.errors import NotFoundError, UserError
+from hub.intake import accounts as intake
 from hub.intake.models import Account, AccountState, RawRecord, RawState
 from hub.mapping import overlay, versions
 from hub.mapping.load import Mapping as RecordMapping
@@ -63,7 +64,9 @@ class Place:
 
     def reached(self, session: Session) -> Sequence[Account]:
         """Return the accounts whose records are mapped otherwise when this is published."""
-        return [self.account] if self.scope.is_overlay and self.account else of_connector(session, self.connector)
+        return (
+            [self.account] if self.scope.is_overlay and self.account else intake.of_connector(session, self.connector)
+        )
 
 
 def find(session: Session, connector: str, stream: str) -> Place:
@@ -76,7 +79,7 @@ def find(session: Session, connector: str, stream: str) -> Place:
     account = _account(session, request.values.get("account", ""), connector)
     own = account is not None and request.values.get(OWN, "") == "1"
     scope = Scope(connector, shipped.stream, account.id if account is not None and own else None)
-    accounts = [account] if account is not None else of_connector(session, connector)
+    accounts = [account] if account is not None else intake.of_connector(session, connector)
     return Place(connector, shipped.stream, account, accounts, scope, shipped)
 
 
@@ -109,12 +112,6 @@ def _account(session: Session, public_id: str, connector: str) -> Account | None
     if row is None:
         raise NotFoundError("There is no such connection.")
     return row
-
-
-def of_connector(session: Session, connector: str) -> Sequence[Account]:
-    """Return the connections of a connector, the first made first."""
-    query = select(Account).where(Account.connector == connector, Account.state != AccountState.REMOVED)
-    return session.scalars(query.order_by(Account.id)).all()
 
 
 # --- documents ----------------------------------------------------------------------------------------------------

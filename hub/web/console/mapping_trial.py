@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hub import flow as flows
+from hub import trials
 from hub.mapping import preview
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.trial import Fate, Kind, Summary
@@ -72,7 +72,7 @@ def tried(session: Session, place: Place, document: dict[str, Any], limit: int) 
     for at, account in enumerate(accounts):
         share = (limit - summary.total) // (len(accounts) - at)
         mapping = _candidate(session, place, document, account)
-        for page in flows.try_out(hub.flow, session, account, place.stream, mapping, limit=share):
+        for page in trials.try_out(hub.flow, session, account, place.stream, mapping, limit=share):
             for one in page:
                 summary.add(one)
             if is_late := time.monotonic() > deadline:
@@ -83,4 +83,4 @@ def tried(session: Session, place: Place, document: dict[str, Any], limit: int) 
 
 
 def _candidate(session: Session, place: Place, document: dict[str, Any], account: Any) -> RecordMapping:
-    return flows.candidate(current_hub().flow, session, place.scope, document, account)
+    return trials.candidate(current_hub().flow, session, place.scope, document, account)

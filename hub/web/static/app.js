@@ -11,6 +11,7 @@ const link = $("#link");
 const words = dock?.dataset ?? {};
 const LONGEST = 200; // characters of a name on a card
 const DRAFT_MS = 600;
+const DRAFT_AGAIN_MS = 3000; // after the server could not keep it
 const TOAST_MS = 10000;
 let usedAt = document.hidden ? 0 : Date.now() + Math.random(); // the fraction keeps two tabs from being equal
 let skew = 0;
@@ -127,6 +128,12 @@ async function load(card) {
   await htmx.ajax("GET", callPath(card.dataset.call, "card"), { source: body, target: body, swap: "innerHTML" });
   recall(card.dataset.call);
 }
+
+// A card that was asked for before somebody began to write comes too late: what is being written stays.
+document.addEventListener("htmx:before:swap", (e) => {
+  const body = e.detail.ctx.sourceElement;
+  if (body?.matches?.("[data-body]") && dirty.has(idOf(body))) e.preventDefault();
+});
 
 function draw(card, call) {
   const before = card.dataset.known;
@@ -246,7 +253,9 @@ async function flushDraft(id) {
   }
   try {
     const answer = await post(callPath(id, "draft"), new URLSearchParams(new FormData(form)));
-    if (answer.ok && dirty.get(id) === timer) dirty.delete(id);
+    if (dirty.get(id) !== timer) return; // more was written meanwhile
+    if (answer.ok) dirty.delete(id);
+    else if (answer.status >= 500) dirty.set(id, setTimeout(flushDraft, DRAFT_AGAIN_MS, id));
   } catch {
     // The server is away: the text stays on the page, and catchUp sends it when the stream is back.
   }

@@ -20,6 +20,7 @@ from hub.records.call import Direction, Outcome
 from hub.security.models import Role
 from hub.security.policy import Person
 from hub.timeline.models import Interaction, Participant, Task
+from tests.fakes.replay import replay
 from tests.unit.flow.made import BEGAN, account, call, count, raw, take
 
 
@@ -46,17 +47,6 @@ def pretentious(hub: Hub, folder: Path) -> Flow:
 def entries(hub: Hub) -> Sequence[Interaction]:
     with hub.db.read() as session:
         return session.scalars(select(Interaction).order_by(Interaction.id)).all()
-
-
-def replay(hub: Hub, owner: Account, flow: Flow) -> tuple[int, int]:
-    """Run a mapping over everything; returns how many were applied and set aside."""
-    last, applied, aside = 0, 0, 0
-    while True:
-        with hub.db.write() as session:
-            last, done, failed = flows.replay(flow, session, session.get_one(Account, owner.id), None, after=last)
-        if not last:
-            return applied, aside
-        applied, aside = applied + done, aside + failed
 
 
 def test_a_finished_call_is_one_row_on_the_timeline(hub: Hub, owner: Account) -> None:
@@ -100,7 +90,7 @@ class TestSetAside:
     def test_a_replay_with_a_mended_mapping_takes_it(self, hub: Hub, owner: Account, tmp_path: Path) -> None:
         take(hub, owner, call(), flow=pretentious(hub, tmp_path))
 
-        assert replay(hub, owner, hub.flow) == (1, 0)
+        assert replay(hub, owner.id, hub.flow) == (1, 0)
         assert (raw(hub).state, raw(hub).error) == (RawState.APPLIED, "")
         assert len(entries(hub)) == 1
 
@@ -128,7 +118,7 @@ class TestSetAside:
         take(hub, owner, call(), flow=pretentious(hub, tmp_path))
         other = mapped(hub, tmp_path / "b", 'did         = "did"', 'did = { from = "nothing_here", required = true }')
 
-        assert replay(hub, owner, other) == (0, 1)
+        assert replay(hub, owner.id, other) == (0, 1)
         assert "did" in raw(hub).error
         assert "queue" not in raw(hub).error
 
@@ -137,7 +127,7 @@ class TestSetAside:
         with hub.db.write() as session:
             session.delete(session.scalars(select(CallRow)).one())
 
-        assert replay(hub, owner, hub.flow) == (0, 1)
+        assert replay(hub, owner.id, hub.flow) == (0, 1)
         assert "no longer there" in raw(hub).error
 
     @pytest.mark.parametrize(
@@ -168,8 +158,8 @@ class TestReplay:
         take(hub, owner, call("1.1"), call("1.2", started_at=BEGAN + timedelta(hours=1)))
         before = [(entry.id, entry.public_id, entry.started_at, entry.detail) for entry in entries(hub)]
 
-        assert replay(hub, owner, hub.flow) == (2, 0)
-        assert replay(hub, owner, hub.flow) == (2, 0)
+        assert replay(hub, owner.id, hub.flow) == (2, 0)
+        assert replay(hub, owner.id, hub.flow) == (2, 0)
         assert [(entry.id, entry.public_id, entry.started_at, entry.detail) for entry in entries(hub)] == before
         assert count(hub, Participant) == 2
 
@@ -179,9 +169,9 @@ class TestReplay:
         take(hub, owner, call())
         more = mapped(hub, tmp_path, 'queue       = "queue"', 'queue = "queue"\nbranch = "did"')
 
-        replay(hub, owner, more)
+        replay(hub, owner.id, more)
         assert entries(hub)[0].detail["branch"] == "5550100"
-        replay(hub, owner, hub.flow)
+        replay(hub, owner.id, hub.flow)
         assert "branch" not in entries(hub)[0].detail
         assert len(entries(hub)) == 1
 
@@ -191,7 +181,7 @@ class TestReplay:
         with hub.db.write() as session:
             session.scalars(select(Task)).one().done_at = BEGAN
 
-        replay(hub, owner, hub.flow)
+        replay(hub, owner.id, hub.flow)
         assert count(hub, Task) == 1
         with hub.db.read() as session:
             assert session.scalars(select(Task)).one().done_at == BEGAN
@@ -202,7 +192,7 @@ class TestReplay:
         monkeypatch.setattr(flows, "PAGE", 2)
         take(hub, owner, *(call(f"1.{n}") for n in range(5)))
 
-        assert replay(hub, owner, hub.flow) == (5, 0)
+        assert replay(hub, owner.id, hub.flow) == (5, 0)
 
 
 def test_a_crash_after_any_call_of_a_page_leaves_nothing_half_done(hub: Hub, owner: Account) -> None:
