@@ -18,6 +18,7 @@ from hub.records.party import Labelled, Party
 LISTS = frozenset({"emails", "phones", "addresses", "urls", "groups"})
 PHOTO = "photo_url"
 POINTING = {"emails": EMAIL, "phones": PHONE, "tax_id": TAX_ID}  # fields whose values are identifiers too
+FOUND_BY = frozenset({"name", "company", *POINTING})  # fields whose words a search finds a party by
 _ELSEWHERE = frozenset({"kind", "name", "company", *POINTING})  # kept in columns and identifiers, not in `party.fields`
 
 

@@ -42,6 +42,7 @@ class Given:
     values: Mapping[str, Any]
     fields: Mapping[str, Any] = field(default_factory=dict)  # that administrators defined; None: it has nothing there
     record: Record | None = None  # what `said` makes of the values, for whoever knows it already
+    points: tuple[Point, ...] | None = None  # of that record, by the same region
 
 
 class More(Protocol):
@@ -205,9 +206,8 @@ def _card(given: Given, region: str, own: Ours) -> _Card:
         fields = {name: value for name, value in given.fields.items() if value is not None}
         record = replace(record, more={**record.more, **fields})
     made_by = given.values.get("made_by")
-    return _Card(
-        given.raw, record, points(record, region, own), region, made_by=made_by if isinstance(made_by, str) else ""
-    )
+    found = given.points if given.points is not None else points(record, region, own)
+    return _Card(given.raw, record, found, region, made_by=made_by if isinstance(made_by, str) else "")
 
 
 def _by_stream(raws: Iterable[RawRecord]) -> dict[str, list[str]]:
@@ -688,10 +688,13 @@ def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) ->
     session.flush()
     judge_shared(session, touched)
     numbers = {work.party.id for work in changed}
+    found_otherwise = {work.party.id for work in changed if work.is_new or work.changed & claims.FOUND_BY}
     companies = [work.party.id for work in changed if work.party.kind == PartyKind.COMPANY and not work.is_new]
     if companies:
-        numbers |= set(session.scalars(select(Party.id).where(Party.company_id.in_(companies))))
-    search.refresh_all(session, numbers)
+        staff = set(session.scalars(select(Party.id).where(Party.company_id.in_(companies))))
+        numbers |= staff
+        found_otherwise |= staff
+    search.refresh_all(session, found_otherwise)
     return numbers
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hub.fields.incoming import Incoming, merged, of_parties
@@ -44,6 +44,10 @@ _ANSWER = (
     LeadAnswer.shown, LeadAnswer.options, LeadAnswer.field, LeadAnswer.by,
 )  # fmt: skip
 _OF_TOUCH = (*_OF_AD, "platform", "form_id", "form_name", "page_url", "referrer")
+_TOUCH = (
+    Touchpoint.id, Touchpoint.lead_id, Touchpoint.interaction_id, Touchpoint.at, Touchpoint.bucket, Touchpoint.utm,
+    Touchpoint.clicks, *(getattr(Touchpoint, name) for name in _OF_TOUCH),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ def _link(
     real = [one for one in works if not one.lead.is_test]
     if not real:
         return set()
-    given = [link.Given(one.raw, one.party, record=one.record) for one in real]
+    given = [link.Given(one.raw, one.party, record=one.record, points=one.points) for one in real]
     link.take(session, account, given, region=region, apart=False, more=of_parties(defined))
     erased = {one.raw.id for one in real if one.raw.error == ERASED}
     by_remote = {one.raw.remote_id: one for one in real}
@@ -175,7 +179,7 @@ def _write(session: Session, account: Account, work: _Work) -> None:
     _set(work.row, told, is_new=work.is_new)
 
 
-def _set(row: LeadRow | Touchpoint, values: Mapping[str, Any], *, is_new: bool) -> None:
+def _set(row: LeadRow, values: Mapping[str, Any], *, is_new: bool) -> None:
     """Set what is another value: what is set is looked at when it is written, changed or not."""
     for name, value in values.items():
         if is_new or getattr(row, name) != value:
@@ -246,27 +250,33 @@ def _keep_rest(session: Session, account: Account, works: Sequence[_Work], regio
 
 def _keep_answers(session: Session, works: Sequence[_Work]) -> None:
     """Write down what was answered; where that is what stands there already, nothing is written."""
-    told = {
-        _row(one).id: [
-            {
-                "lead_id": _row(one).id, "place": place, "key": answer.key, "type": answer.type, "label": answer.label,
-                "sent": list(answer.values), "shown": list(answer.shown), "options": list(answer.options),
-                "field": str(found.field or ""), "by": str(found.by or ""),
-            }
-            for place, (answer, found) in enumerate(zip(one.lead.answers, one.found, strict=True))
-        ]
-        for one in works
-    }  # fmt: skip
-    before: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    told = {_row(one).id: _answers(one) for one in works}
+    before: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     if known := [_row(one).id for one in works if not one.is_new]:
         query = select(*_ANSWER).where(LeadAnswer.lead_id.in_(known)).order_by(LeadAnswer.lead_id, LeadAnswer.place)
         for row in session.execute(query):
-            before[row.lead_id].append(row._asdict())
+            before[row[0]].append(tuple(row))
     others = {number for number, answers in told.items() if answers != before[number]}
     if gone := sorted(number for number in others if before[number]):
         session.execute(delete(LeadAnswer).where(LeadAnswer.lead_id.in_(gone)))
-    if answers := [answer for number in told if number in others for answer in told[number]]:
+    names = [column.key for column in _ANSWER]
+    if answers := [
+        dict(zip(names, answer, strict=True)) for number in told if number in others for answer in told[number]
+    ]:
         session.execute(insert(session, LeadAnswer), answers)
+
+
+def _answers(work: _Work) -> list[tuple[Any, ...]]:
+    """Return the rows of what a lead answered, their columns in the order of `_ANSWER`."""
+    number = _row(work).id
+    return [
+        (
+            number, place, answer.key, answer.type, answer.label,
+            list(answer.values), list(answer.shown), list(answer.options),
+            str(found.field or ""), str(found.by or ""),
+        )
+        for place, (answer, found) in enumerate(zip(work.lead.answers, work.found, strict=True))
+    ]  # fmt: skip
 
 
 def _begin_stages(session: Session, works: Sequence[_Work]) -> None:
@@ -304,25 +314,34 @@ def _keep_agreements(session: Session, account: Account, works: Sequence[_Work])
 
 
 def _keep_touchpoints(session: Session, account: Account, works: Sequence[_Work]) -> None:
-    query = select(Touchpoint).where(Touchpoint.lead_id.in_([_row(one).id for one in works]))
-    known = {one.lead_id: one for one in session.scalars(query)}
+    query = select(*_TOUCH).where(Touchpoint.lead_id.in_([_row(one).id for one in works]))
+    known = {row.lead_id: row for row in session.execute(query)}
+    new, changed = [], []
     for work in works:
         number = _row(work).id
-        if (touch := known.get(number)) is None:
-            touch = Touchpoint(account_id=account.id, lead_id=number)
-            session.add(touch)
-        _tell_touchpoint(touch, work)
+        row = known.get(number)
+        told = _touch(work, row)
+        if row is None:
+            new.append({"account_id": account.id, "lead_id": number, **told})
+        elif any(getattr(row, name) != value for name, value in told.items()):
+            changed.append({"id": row.id, **told})
+    if new:
+        session.execute(insert(session, Touchpoint), new)
+    if changed:
+        session.execute(update(Touchpoint), changed)
 
 
-def _tell_touchpoint(touch: Touchpoint, work: _Work) -> None:
+def _touch(work: _Work, before: Any) -> dict[str, Any]:
+    """Return what a lead says of the touchpoint that made it; `before` is its row."""
     origin, lead = work.lead.origin, work.lead
     told = {name: getattr(origin, name) for name in _OF_TOUCH}
-    if not told["campaign_id"] and touch.campaign_id:  # it was told, and whoever reads may not see it any more
-        told |= {name: getattr(touch, name) for name in _OF_AD}
+    if not told["campaign_id"] and before is not None and before.campaign_id:
+        told |= {
+            name: getattr(before, name) for name in _OF_AD
+        }  # it was told, and whoever reads may not see it any more
     how = Bucket.PAID if told["campaign_id"] and not lead.is_test else bucket(lead)
     told |= {"interaction_id": _row(work).interaction_id, "at": lead.created_at, "bucket": how}
-    told |= {"utm": dict(origin.utm), "clicks": dict(origin.clicks)}
-    _set(touch, told, is_new=touch.id is None)
+    return told | {"utm": dict(origin.utm), "clicks": dict(origin.clicks)}
 
 
 def _row(work: _Work) -> LeadRow:

@@ -1,5 +1,6 @@
 """Engines and sessions: SQLite so that it survives a power cut, PostgreSQL so that it plans each query afresh."""
 
+import json
 import sqlite3
 import threading
 from collections import deque
@@ -38,13 +39,27 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
     )
 
 
+def _read_json(text: str) -> Any:
+    """Read what stands in a JSON column. Many are empty, and a row has several of them."""
+    if text == "{}":
+        return {}
+    if text == "[]":
+        return []
+    return json.loads(text)
+
+
 def _sqlite(url: str, file: str | None, pool_size: int) -> Engine:
     if file and file != ":memory:":
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         if not Path(file).exists():
             Path(file).touch(0o600)  # it holds numbers and names; the files beside it take its rights
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=50, hide_parameters=True, connect_args={"timeout": BUSY_MS / 1000}
+        url,
+        pool_size=pool_size,
+        max_overflow=50,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_MS / 1000},
+        json_deserializer=_read_json,
     )
 
     @event.listens_for(engine, "connect")
