@@ -3,7 +3,7 @@
 import gc
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -20,6 +20,8 @@ from werkzeug.routing import Rule, rules
 
 from hub import app as hub_app
 from hub.context import Hub
+from hub.flow import Flow, open_flow
+from hub.mapping.transforms import Function
 from hub.security import passwords
 from hub.settings import Settings
 from hub.settings import load as load_settings
@@ -31,6 +33,7 @@ from hub.web.folding import Spoken
 from tests.fakes.servers import Postgres, Valkey
 
 DATABASES = ["sqlite", "postgresql"]
+Transforms = Mapping[str, Mapping[str, Function]]
 # How long an example takes says more of the machine than of what is tested.
 hypothesis_settings.register_profile("hub", deadline=None)
 hypothesis_settings.load_profile("hub")
@@ -112,6 +115,22 @@ def statements_compiled_once() -> Iterator[None]:
         patch.setattr(store, "create_engine", opened)
         patch.setattr(DefaultDialect, "__eq__", is_like)
         patch.setattr(DefaultDialect, "__hash__", lambda self: hash(type(self)))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mappings_read_once() -> Iterator[None]:
+    """And the shipped mappings, which stay what they are: to read them is half of what making a hub takes."""
+    read: dict[frozenset[str], Flow] = {}
+
+    def opened(settings: Settings, own: Transforms, connectors: Collection[str]) -> Flow:
+        key = frozenset(connectors)
+        if key not in read:
+            read[key] = open_flow(settings, own=own, connectors=connectors)
+        return Flow(settings, dict(read[key].mappings))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hub_app, "open_flow", opened)
         yield
 
 
