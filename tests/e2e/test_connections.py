@@ -96,6 +96,16 @@ def test_the_catalogue_is_searched_by_name_and_by_what_comes(noa: Browser, query
 
 
 @every_connector
+def test_what_a_browser_sends_of_a_list_that_nobody_touched_is_the_default(noa: Browser, name: str) -> None:
+    """A browser sends the chosen entry, or else the first one."""
+    page = noa.get(f"/connections/new/{name}").text
+    for key, entries in re.findall(r'<select[^>]* name="s-(\w+)"[^>]*>(.*?)</select>', page, re.DOTALL):
+        chosen = re.findall(r"<option[^>]* selected>([^<]*)", entries) or re.findall(r"<option[^>]*>([^<]*)", entries)
+        default = connector(name).settings.model_fields[key].get_default()
+        assert chosen[0] == str(getattr(default, "value", default) or ""), key
+
+
+@every_connector
 def test_each_form_has_words_for_every_setting(noa: Browser, name: str) -> None:
     page = noa.get(f"/connections/new/{name}").text
     labels = dict(re.findall(r'<label[^>]* for="s-(\w+)">(.*?)</label>', page, re.DOTALL))

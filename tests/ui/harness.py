@@ -294,7 +294,7 @@ class Profile:
 def shot(tab: Page, name: str) -> None:
     """Take a picture where somebody wants to look at pages."""
     if SHOTS:
-        tab.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+        tab.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True, caret="initial")
 
 
 def online(page: Page, seconds: float = 20) -> None:

@@ -158,11 +158,13 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _options(annotation: Any) -> tuple[str, ...]:
+    """Return what is to be chosen from; the first one is empty where nothing need be chosen."""
+    nothing = ("",) if NoneType in get_args(annotation) else ()
     for one in _types(annotation):
         if get_origin(one) is Literal:
-            return tuple(str(value) for value in get_args(one))
+            return (*nothing, *(str(value) for value in get_args(one)))
         if isinstance(one, type) and issubclass(one, Enum):
-            return tuple(str(value.value) for value in one)
+            return (*nothing, *(str(value.value) for value in one))
     return ()
 
 

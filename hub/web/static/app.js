@@ -436,6 +436,13 @@ const clicks = {
   },
   "[data-close]": (button) => button.closest("dialog")?.close(),
   "#toast [data-close]": () => $("#toast-body").replaceChildren(),
+  // Enter in an input presses the first button of a form; in these rows the button beside the input is meant.
+  "[data-first]"(button, e) {
+    const beside = document.activeElement.closest("[data-enter]");
+    if (!beside) return;
+    e.preventDefault();
+    $("button", beside).click();
+  },
   "[data-reveal]"(button) {
     const field = document.getElementById(button.dataset.reveal);
     field.type = field.type === "password" ? "text" : "password";
@@ -541,6 +548,15 @@ document.addEventListener("htmx:after:swap", (e) => {
   if (area && response?.status === 422) $("[aria-invalid=true]", area)?.focus();
 });
 
+// Keys go down a list quicker than answers come: the answer to an earlier choice would take the later one back.
+document.addEventListener("htmx:before:request", (e) => {
+  e.detail.ctx.chosen = e.detail.ctx.sourceElement.value;
+});
+document.addEventListener("htmx:before:swap", (e) => {
+  const { sourceElement: list, chosen } = e.detail.ctx;
+  if (list?.matches?.("select") && list.value !== chosen) e.preventDefault();
+});
+
 // ------------------------------------------------------------------ shortcuts
 // `code` is the key's place, so letters work on Hebrew, Arabic and Russian layouts.
 const keys = {
@@ -558,6 +574,13 @@ const keys = {
     retry.click();
   },
 };
+
+// A button of the page that says which key presses it.
+function press(code) {
+  const button = $(`main [data-key="${code}"]`);
+  if (!button) return false;
+  button.click();
+}
 
 function step(by) {
   const rows = [...document.querySelectorAll("main [data-row]")].filter((row) => row.offsetParent);
