@@ -9,6 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --requir
 WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); echo $$((n < 3 ? n + 1 : 4)))
 STAMP := $(BIN)/.installed
 STAMP_DEV := $(BIN)/.installed-dev
+STAMP_BENCH := $(BIN)/.installed-bench
 
 .PHONY: run venv test check bench format messages vendor lock clean
 
@@ -28,7 +29,7 @@ check: $(STAMP_DEV)           ## style, types, who may import whom, shipped fron
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python hub/web/vendor/vendor.py check
 
-bench: $(STAMP_DEV)           ## the numbers we promise, beside a raw baseline of the same run
+bench: $(STAMP_BENCH)         ## the numbers we promise, beside a raw baseline of the same run
 	$(BIN)/python -m tests.prepare
 	$(BIN)/python -m tests.bench $(ARGS)
 
@@ -48,6 +49,7 @@ lock: $(STAMP_DEV)            ## write the lock files again (maintainers)
 	$(BIN)/python -m pip --quiet install uv
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra test --extra check --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra test --extra check --extra bench --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-bench.lock
 
 clean:                        ## forget the environment; the data in var/ stay
 	rm -rf .venv
@@ -65,4 +67,8 @@ $(STAMP): requirements.lock requirements-build.lock pyproject.toml | $(BIN)/pyth
 
 $(STAMP_DEV): requirements-dev.lock $(STAMP)
 	$(PIP) -r requirements-dev.lock
+	@touch $@
+
+$(STAMP_BENCH): requirements-bench.lock $(STAMP_DEV)
+	$(PIP) -r requirements-bench.lock
 	@touch $@

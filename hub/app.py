@@ -26,10 +26,17 @@ from hub.cti.models import Recording, RecordingState
 from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
+from hub.exports.write import Source
 from hub.flow import Flow, open_flow, take_calls
 from hub.identity import in_step, photos
-from hub.identity.models import ContactPhoto
+from hub.identity.merging import background as merging
+from hub.identity.models import ContactPhoto, Merge
+from hub.identity.reviewing import look as duplicates
+from hub.identity.reviewing.models import DuplicateLook
 from hub.identity.write_back import ContactKind
+from hub.imports import batches as imports
+from hub.imports.models import ImportBatch
+from hub.imports.run import Importer
 from hub.intake import accounts, audit, channels, due, health, named, read, watch
 from hub.intake.channels import Channels
 from hub.intake.models import Account, AccountState, RawRecord, RawState, StreamState
@@ -61,11 +68,16 @@ from hub.notice.tell import Teller
 from hub.outbound import deliver
 from hub.outbound.deliver import Deliverer, Kind
 from hub.outbound.models import Outbox
+from hub.privacy import erase, retention
+from hub.privacy.models import Erasure, RetentionRule
+from hub.privacy.shelves import shelves
+from hub.privacy.steps import Eraser
 from hub.records.document import DOCUMENT
 from hub.records.mail import Attachment
 from hub.remotes import Remotes
 from hub.replays import Replayer
-from hub.security import sessions
+from hub.search import backfill as texts
+from hub.security import sessions, suppression
 from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
 from hub.settings import Settings
@@ -121,6 +133,7 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
         upgrade(engine)
     db = Database(engine)
     vault = open_vault(settings.key_file)
+    suppression.arm(db, vault)
     connectors = load_connectors(settings)
     limiter = open_limiter(settings)
     remotes = Remotes(settings, db, vault, connectors)
@@ -275,10 +288,16 @@ def _workers(hub: Hub) -> Workers:
             Job("photos", ContactPhoto, photos.due, photo_fetcher(hub).fetch, first=photos.first),
             Job("media", MessageMedia, message_media.due, media_fetcher(hub).fetch, first=message_media.first),
             Job("replays", Replay, replays.due, replayer(hub).run, first=replays.first),
+            Job("merges", Merge, merging.due, mover(hub).run, first=merging.first),
+            Job("duplicates", DuplicateLook, duplicates.due, looker(hub).run),
+            Job("imports", ImportBatch, imports.due, importer(hub).run, first=imports.first),
+            Job("erasures", Erasure, erase.due, partial(erase.run, eraser(hub))),
+            Job("retention", RetentionRule, retention.due, partial(retention.follow, keeper(hub))),
             *([Job("notices", Notice, told.due, told.tell, first=told.first)] if told else []),
         ],
         [
             Turn("nightly", timedelta(days=1), nightly),
+            Turn("duplicates", timedelta(days=1), duplicates.plan),
             Turn("health", timedelta(minutes=1), partial(health.refresh_all, posted=health.posted(hub.connectors))),
             Turn("notices", timedelta(minutes=1), partial(follow_incidents, hub, can_tell=told is not None)),
             Turn("files", timedelta(days=1), partial(_purge_files, hub)),
@@ -298,6 +317,7 @@ def _workers(hub: Hub) -> Workers:
                 lambda session: flows.has_waiting(hub.flow, session),
                 records,
             ),
+            Sweep("search", texts.waits, texts.page),
             Sweep("lead news", partial(lead_news.waits, answer_within=answer_within), partial(tell_leads, hub)),
             Sweep("message news", message_news.waits, partial(tell_messages, hub)),
         ],
@@ -430,6 +450,7 @@ def _purge_files(hub: Hub, session: Session) -> None:
     message_media.purge(session, message_media.shelf(hub.settings))
     files.purge(session, files.shelf(hub.settings))
     photos.purge(session, photos.shelf(hub.settings))
+    imports.purge(session, hub.settings)
 
 
 def reader(hub: Hub, progress: Progress | None = None) -> Reader:
@@ -440,6 +461,36 @@ def reader(hub: Hub, progress: Progress | None = None) -> Reader:
 def replayer(hub: Hub) -> Replayer:
     """Return what runs mappings again over history."""
     return Replayer(hub.db, hub.flow, lease_s=hub.settings.work.lease_s)
+
+
+def eraser(hub: Hub) -> Eraser:
+    """Return what erases people."""
+    return Eraser(hub.db, hub.vault, shelves(hub.settings), hub.telephone.exchange)
+
+
+def export_source(hub: Hub) -> Source:
+    """Return what exports are read from."""
+    return Source(hub.db, shelves(hub.settings), hub.telephone.exchange)
+
+
+def keeper(hub: Hub) -> retention.Keeper:
+    """Return what takes away what is too old."""
+    return retention.Keeper(hub.db, shelves(hub.settings), hub.telephone.exchange)
+
+
+def importer(hub: Hub) -> Importer:
+    """Return what takes in the files that people bring."""
+    return Importer(hub.db, hub.flow, hub.settings)
+
+
+def mover(hub: Hub) -> merging.Mover:
+    """Return what moves the history of merged customers."""
+    return merging.Mover(hub.db, lease_s=hub.settings.work.lease_s)
+
+
+def looker(hub: Hub) -> duplicates.Looker:
+    """Return what looks for duplicates among all customers."""
+    return duplicates.Looker(hub.db, lease_s=hub.settings.work.lease_s)
 
 
 def finder(hub: Hub) -> named.Finder:

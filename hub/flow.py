@@ -63,11 +63,14 @@ from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
 from hub.store.base import now
 from hub.store.turn import alongside, in_turn
+from hub.timeline import history, notes
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note, Participant, Task
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
 HUB = "hub"  # folder of mappings for what the hub itself writes
+IMPORTS = "imports"  # and for files that people bring
+MADE_ID = "~"  # begins the id that a row of a file is given where it has none
 PAGE = 500  # records of one transaction in a replay
 MOST_KNOWN = 500  # mappings of administrators that a process remembers
 
@@ -179,7 +182,7 @@ def open_flow(
     registries = {
         connector: Registry(TRANSFORMS, MEETING_TRANSFORMS, transforms) for connector, transforms in (own or {}).items()
     }
-    only = None if connectors is None else {HUB, *connectors}
+    only = None if connectors is None else {HUB, IMPORTS, *connectors}
     usual = Registry(TRANSFORMS, MEETING_TRANSFORMS)
     return Flow(settings, read_folder(folder, registries={"": usual, **registries}, only=only))
 
@@ -374,6 +377,7 @@ def _calls(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
     for (call, one, _), entry in zip(shown, add(session, entries, account_id=account.id), strict=True):
         call.interaction_id = entry.id
         _tell_others(flow, session, account, one.raw, entry)
+    notes.place(session, {call.id: call.interaction_id for call, _, _ in shown if call.interaction_id is not None})
     return states
 
 
@@ -592,6 +596,28 @@ def _withdraw_messages(flow: Flow, session: Session, account: Account, raws: Seq
     messages.withdraw(session, raws)
 
 
+# --- History of another system ------------------------------------------------------------------------------------
+
+
+def _history(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put what an old system says happened on the timelines of whoever it was with."""
+    given = [history.Given(one.raw, one.values) for one in batch]
+    history.take(session, account, given, region=_region(flow, account))
+    return [RawState.APPLIED] * len(batch)
+
+
+def _tasks(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Write down what an old system says is to be done."""
+    given = [history.Given(one.raw, one.values) for one in batch]
+    history.take_tasks(session, account, given, region=_region(flow, account))
+    return [RawState.APPLIED] * len(batch)
+
+
+def _withdraw_tasks(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow, account
+    history.withdraw_tasks(session, raws)
+
+
 # --- Accounting ---------------------------------------------------------------------------------------------------
 
 
@@ -671,11 +697,16 @@ def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Map
     first = in_step.is_first_pass(session, account, batch[0].raw.container or batch[0].raw.stream)
     states = link.take(
         session, account, given, region=_region(flow, account), both_ways=both_ways, first=first,
-        more=incoming.of_parties(batch[0].defined),
+        apart=_are_apart(account, batch), more=incoming.of_parties(batch[0].defined),
     )  # fmt: skip
     streams = flow.contact_streams(account.connector)
     whose.adopt(session, account, [one.raw.remote_id for one in batch], streams)
     return states
+
+
+def _are_apart(account: Account, batch: Sequence[Mapped]) -> bool:
+    """Say whether two records are two people: not so in a file whose rows have no ids of their own."""
+    return account.connector != IMPORTS or any(not one.raw.remote_id.startswith(MADE_ID) for one in batch)
 
 
 def take_shared(flow: Flow, session: Session, account_id: int, records: str, written: Written) -> None:
@@ -807,6 +838,7 @@ KINDS = {
     "document": Steps(
         _documents, _lose_documents, _withdraw_documents, read=_document, model=accounting_said.DocumentFields
     ),
+    "history": Steps(_history, read=history.said, model=history.HistoryFields),
     "lead": Steps(_leads, read=partial(leads_said.said, received_at=_ONCE), model=leads_said.LeadFields),
     "mail": Steps(_mails, _lose_mails, _withdraw_mails, read=mails.said, model=mails.MailFields),
     "meeting": Steps(_meetings, _lose_meetings, _lose_meetings, read=meetings.said, model=MeetingFields),
@@ -823,6 +855,7 @@ KINDS = {
         _payments, _lose_payments, _withdraw_payments,
         read=accounting_said.payment, model=accounting_said.PaymentFields,
     ),
+    "task": Steps(_tasks, withdraw=_withdraw_tasks, read=history.said_task, model=history.TaskFields),
 }  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from hub.accounting import models as accounting
 from hub.cti import models as cti
 from hub.fields import models as fields
 from hub.identity import models as identity
+from hub.identity.reviewing import models as reviewing
+from hub.imports import models as imports
 from hub.intake import models as intake
 from hub.leads import models as leads
 from hub.mail import models as mail
@@ -12,7 +14,9 @@ from hub.meetings import models as meetings
 from hub.messages import models as messages
 from hub.notice import models as notice
 from hub.outbound import models as outbound
+from hub.privacy import models as privacy
 from hub.security import models as security
+from hub.store import full_text
 from hub.timeline import models as timeline
 from hub.work import models as work
 
@@ -20,7 +24,9 @@ __all__ = [
     "accounting",
     "cti",
     "fields",
+    "full_text",
     "identity",
+    "imports",
     "intake",
     "leads",
     "mail",
@@ -29,6 +35,8 @@ __all__ = [
     "messages",
     "notice",
     "outbound",
+    "privacy",
+    "reviewing",
     "security",
     "timeline",
     "work",

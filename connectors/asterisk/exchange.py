@@ -87,6 +87,10 @@ class AsteriskExchange:
         """Open a recording for reading from byte `start`."""
         return self._recordings.open(path, start=start)
 
+    def remove_recording(self, path: str) -> None:
+        """Remove a recording for good."""
+        self._recordings.remove(path)
+
     def history(self, position: dict[str, Any] | None, since: datetime, classify: Classify) -> Iterator[HistoryPage]:
         """Read the exchange's own call records from a saved position; nothing where no source is configured."""
         yield from history(self._records, position, since, classify)

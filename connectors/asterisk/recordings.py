@@ -65,6 +65,9 @@ class Recordings(Protocol):
     def open(self, path: str, *, start: int = 0) -> BinaryIO:
         """Open for reading from byte `start`; raises as `facts`, also while reading. The caller closes it."""
 
+    def remove(self, path: str) -> None:
+        """Remove a file for good; raises as `facts`. RejectedError also where the place only hands files out."""
+
 
 def create(
     root: str,
@@ -153,6 +156,9 @@ class Nowhere:
     def open(self, path: str, *, start: int = 0) -> BinaryIO:
         raise RejectedError(f"recording {path!r} from {start}: no place of recordings is set for this account")
 
+    def remove(self, path: str) -> None:
+        raise RejectedError(f"recording {path!r}: no place of recordings is set for this account")
+
 
 class Folder:
     """A folder of this machine, or one mounted here.
@@ -181,6 +187,25 @@ class Folder:
         file.seek(start)
         return file
 
+    def remove(self, path: str) -> None:
+        names = relative(path, self._root, self._prefixes)
+        for candidate in _candidates(names):
+            with suppress(FileNotFoundError), ExitStack() as stack:
+                os.close(self._walk(candidate, path))  # the same check as for reading
+                return self._unlink(self._folder(stack, candidate, path), candidate[-1], path)
+        raise GoneError(f"recording {path!r} does not exist")
+
+    def _unlink(self, folder: int, name: str, path: str) -> None:
+        try:
+            os.unlink(name, dir_fd=folder)  # of a link that was put there meanwhile only the link goes
+            os.fsync(folder)
+        except PermissionError:
+            raise ScopeError(f"recording {path!r} may not be removed; let the hub's user write the folder") from None
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise RetryLaterError(f"recording {path!r}: {error.strerror}") from error
+
     def _descriptor(self, path: str) -> tuple[int, str]:
         names = relative(path, self._root, self._prefixes)
         for candidate in _candidates(names):
@@ -188,13 +213,18 @@ class Folder:
                 return self._walk(candidate, path), candidate[-1]
         raise GoneError(f"recording {path!r} does not exist")
 
+    def _folder(self, stack: ExitStack, names: tuple[str, ...], path: str) -> int:
+        """Open the folder of a file, step by step from the root; it is closed with the stack."""
+        folder = self._enter_root()
+        stack.callback(os.close, folder)
+        for name in names[:-1]:
+            folder = self._enter(folder, name, os.O_DIRECTORY, path)
+            stack.callback(os.close, folder)
+        return folder
+
     def _walk(self, names: tuple[str, ...], path: str) -> int:
         with ExitStack() as stack:
-            folder = self._enter_root()
-            stack.callback(os.close, folder)
-            for name in names[:-1]:
-                folder = self._enter(folder, name, os.O_DIRECTORY, path)
-                stack.callback(os.close, folder)
+            folder = self._folder(stack, names, path)
             # Non-blocking: opening a FIFO would wait for a writer for ever.
             file = self._enter(folder, names[-1], os.O_NONBLOCK, path)
             if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -283,6 +313,9 @@ class Website:
         while skip > 0 and (dropped := reader.read(min(skip, _CHUNK))):
             skip -= len(dropped)  # a server without Range sends everything
         return cast("BinaryIO", reader)
+
+    def remove(self, path: str) -> None:
+        raise RejectedError(f"recording {path!r}: {self._base} only hands files out; remove it on the exchange")
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> tuple[requests.Response, str]:
         names = relative(path, self._root, self._prefixes)
@@ -385,6 +418,12 @@ class Sftp:
                     raise RejectedError(f"recording {path!r} is no plain file")
                 file.seek(start)
             return cast("BinaryIO", io.BufferedReader(_Remote(file, stack.pop_all(), path), _CHUNK))
+
+    def remove(self, path: str) -> None:
+        with self._session() as client:
+            _, place = self._look(client, path)
+            with self._translated(path):
+                client.remove(place)
 
     def _look(self, client: paramiko.SFTPClient, path: str) -> tuple[paramiko.SFTPAttributes, str]:
         names = relative(path, self._root, self._prefixes)

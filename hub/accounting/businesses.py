@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Text, cast, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from hub.accounting import said, twins
+from hub.accounting import index, said, twins
 from hub.accounting.models import BusinessRecord, DocumentRow, PaymentRow
 from hub.identity.tax_id import read as read_tax_id
 from hub.intake.models import Account, RawRecord, RawState
@@ -20,8 +20,12 @@ from hub.records.document import Business as Told
 from hub.records.document import Side
 from hub.security import businesses as sight
 from hub.security.models import Business
+from hub.store import full_text
 from hub.store.base import now
+from hub.timeline import index as entries
 from hub.timeline.models import Interaction
+
+MOST_FOUND_ANEW = 2_000  # documents whose texts are written anew in the transaction that moves them
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +196,12 @@ def _move(session: Session, account: Account, record: BusinessRecord, to: Busine
         theirs = (
             table.account_id == account.id, table.business_id == former, table.business_remote_id == record.remote_id
         )  # fmt: skip
+        moving = session.execute(select(table.id, table.interaction_id).where(*theirs).limit(MOST_FOUND_ANEW + 1)).all()
         shown = Interaction.id.in_(select(table.interaction_id).where(*theirs))  # of none, everybody would see them
         for of, where in ((Interaction, (shown,)), (table, theirs)):
             moved = update(of).where(*where).values(business_id=to.id)
             session.execute(moved.execution_options(synchronize_session=False))
+        _find_anew(session, [row.id for row in moving] if table is DocumentRow else [], [row[1] for row in moving])
     record.business_id = to.id
     session.flush()
     used = select(BusinessRecord.id).where(BusinessRecord.business_id == former).limit(1)
@@ -204,6 +210,16 @@ def _move(session: Session, account: Account, record: BusinessRecord, to: Busine
         sight.become(session, former, to.id)
         session.delete(session.get_one(Business, former))
         session.flush()
+
+
+def _find_anew(session: Session, documents: Sequence[int], rows: Sequence[int | None]) -> None:
+    """Let those find documents and payments who see the money of their new legal entity; of very many, the workers do."""
+    if len(rows) > MOST_FOUND_ANEW:
+        full_text.again(session, index.TEXTS)
+        full_text.again(session, entries.TEXTS)
+        return
+    index.refresh(session, documents)
+    entries.refresh(session, [one for one in rows if one is not None])
 
 
 def _free_name(session: Session, wanted: str, but: int = 0) -> str:

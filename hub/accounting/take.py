@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Table, bindparam, case, delete, select, update
 from sqlalchemy.orm import Session
 
-from hub.accounting import allocations, businesses, said, sides, twins, whose
+from hub.accounting import allocations, businesses, index, said, sides, twins, whose
 from hub.accounting.ageing import Open, first_due
 from hub.accounting.allocations import Listed
 from hub.accounting.models import DocumentRow, InstalmentRow
@@ -103,6 +103,7 @@ def take(
     defaults = defined.defaults(Of.DOCUMENT) if defined is not None else None
     rows = [{**_row(account, one), **_filled(one, defaults)} for one in works]
     ids = _write(session, rows)
+    index.refresh(session, ids.values())
     _write_instalments(session, {ids[one.key]: one.document for one in works})
     twins.settle(session, [row["twin_key"] for row in rows] + [one.former_twin_key for one in works])
     allocations.replace(

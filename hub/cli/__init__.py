@@ -4,7 +4,22 @@ import sys
 
 import click
 
-from hub.cli import accounts, database, mail, manifest, mappings, numbers, people, records, serve, simulate, sync
+from hub.cli import (
+    accounts,
+    database,
+    exports,
+    imports,
+    mail,
+    manifest,
+    mappings,
+    numbers,
+    people,
+    privacy,
+    records,
+    serve,
+    simulate,
+    sync,
+)
 from hub.cli.output import away
 from hub.errors import HubError
 from hub.store.session import DATABASE_AWAY
@@ -16,7 +31,22 @@ def cli() -> None:
     """The Hub: telephones, mail and accounting on one timeline per customer."""
 
 
-for group in (serve, database, people, accounts, sync, mail, records, mappings, numbers, manifest, simulate):
+for group in (
+    serve,
+    database,
+    people,
+    privacy,
+    exports,
+    accounts,
+    sync,
+    imports,
+    mail,
+    records,
+    mappings,
+    numbers,
+    manifest,
+    simulate,
+):
     for command in group.COMMANDS:
         cli.add_command(command)
 

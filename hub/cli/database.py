@@ -17,6 +17,7 @@ from hub.errors import HubError
 from hub.intake import accounts
 from hub.intake.models import Health, RawRecord, RawState
 from hub.notice import queries as notices
+from hub.search import backfill
 from hub.security import users
 from hub.store import copies, migrate
 from hub.store.session import DATABASE_AWAY, Database, open_engine
@@ -59,6 +60,24 @@ def restore(file: Path) -> None:
             click.echo(f"The former database is {former}.")
         migrate.upgrade(database.engine)
     click.echo("Restored.")
+
+
+@db.command()
+@click.option("--anew", is_flag=True, help="Make all of them again, not only those that are missing.")
+def reindex(*, anew: bool) -> None:
+    """Make what the search finds things by. The workers do it by themselves; this waits for the end."""
+    with opened() as hub:
+        if anew:
+            with hub.db.write() as session:
+                backfill.restart(session)
+        while True:
+            with hub.db.write() as session:
+                backfill.page(session, wait=True)
+                state = backfill.progress(session)
+            _progress(state.of - state.left, state.of)
+            if not state.left:
+                break
+    click.echo("The search finds everything.")
 
 
 def _progress(done: int, of: int) -> None:

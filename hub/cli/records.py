@@ -48,7 +48,7 @@ def replay(name: str, stream: str, since: datetime | None, *, cancel: bool, json
             _is_there(session, row, stream)
             asked = _asked(session, row, stream, _moment(hub, row, since))
         try:
-            with _little_garbage(), progress("records", quiet=json_) as step:
+            with little_garbage(), progress("records", quiet=json_) as step:
                 over = _worked(hub, asked.id, Steps(step))
         except KeyboardInterrupt:
             click.echo(
@@ -118,7 +118,7 @@ def _worked(hub: Hub, number: int, watch: Callable[[Progress], None]) -> Replay:
 
 
 @contextmanager
-def _little_garbage() -> Iterator[None]:
+def little_garbage() -> Iterator[None]:
     """Look for garbage as seldom as `hub up` does: what pages of records leave behind is no garbage in circles."""
     before = gc.get_threshold()
     gc.freeze()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from hub.errors import RejectedError
 from hub.records.call import Call
@@ -117,6 +117,21 @@ class FileFacts:
     size: int
     modified_at: datetime | None
     content_type: str
+
+
+@runtime_checkable
+class RemovesRecordings(Protocol):
+    """An exchange whose recordings the hub may remove, for somebody who is erased."""
+
+    def remove_recording(self, path: str) -> None:
+        """Remove a recording for good.
+
+        Raises:
+            GoneError: there is no such file.
+            RejectedError: the path leads outside the recordings' root, or files there cannot be removed.
+            ScopeError: the file may not be removed; says whom to give which right.
+            RetryLaterError: the place cannot be reached.
+        """
 
 
 class Exchange(Protocol):

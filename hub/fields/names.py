@@ -23,7 +23,7 @@ _EVERYWHERE = _words("""
 """)
 _PARTY = _words("""
     name given family company job_title emails phones addresses urls tax_id tax_country birthday notes photo photo_url
-    groups previous collected email phone address url company_id identifiers merged_into blocked blocked_reason
+    groups previous collected rule email phone address url company_id identifiers merged_into blocked blocked_reason
     credit_limit credit_currency payment_terms payment_terms_days first_contact last_contact next_task balance
 """)
 # What mappings make of each kind of record (PartyFields, LeadFields, CallFields, DocumentFields; a test compares), and

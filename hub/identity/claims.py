@@ -2,6 +2,9 @@
 
 Per field: what was said here in the hub, else what somebody wrote down over what a program collected, else what was said
 last; the longest, then the alphabet, so that the order in which sources came in never matters. Lists are unions.
+
+A record may say of a field how it counts beside what others say: `fill` where nobody else says anything, `keep` only of
+somebody who is new by it, `overwrite` as if it were said at this moment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +20,7 @@ from hub.records.party import Labelled, Party
 
 LISTS = frozenset({"emails", "phones", "addresses", "urls", "groups"})
 PHOTO = "photo_url"
+KEEP, FILL, OVERWRITE = "keep", "fill", "overwrite"
 POINTING = {"emails": EMAIL, "phones": PHONE, "tax_id": TAX_ID}  # fields whose values are identifiers too
 FOUND_BY = frozenset({"name", "company", *POINTING})  # fields whose words a search finds a party by
 _ELSEWHERE = frozenset({"kind", "name", "company", *POINTING})  # kept in columns and identifiers, not in `party.fields`
@@ -62,8 +66,8 @@ def claims(record: Party, points: Iterable[Point]) -> dict[str, dict[str, Any]]:
             found[field]["keys"] = sorted(point.value for point in pointing if point.kind == kind)
     if record.tax_id and record.tax_country:
         found["tax_id"]["country"] = record.tax_country
-    if record.collected:
-        for value in found.values():
+    for field, value in found.items():
+        if record.collected or record.rule.get(field) == FILL:
             value["collected"] = True
     return found
 

@@ -9,9 +9,10 @@ somebody tidied an address book. A record that turned out not to be for the hub 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import RecordError
@@ -19,14 +20,16 @@ from hub.identity import claims, in_step, photos, search
 from hub.identity.claims import Said
 from hub.identity.in_step import Book
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus, SharedRecord
-from hub.identity.parties import TAX_ID, judge_shared
+from hub.identity.parties import TAX_ID, companies_named, judge_shared
 from hub.identity.points import Key, Ours, Point, is_colleague, ours, points
 from hub.identity.said import said
 from hub.identity.whose import Known, scope_of
+from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState
 from hub.outbound.canonical import entry_key
 from hub.outbound.models import Outbox
 from hub.records.party import Party as Record
+from hub.security import suppression
 from hub.store.base import now
 from hub.store.turn import in_turn
 
@@ -69,6 +72,7 @@ class _Card:
     shared: SharedRecord | None = None  # it is kept in step with its party
     heard: in_step.Heard | None = None  # what of it is news then; all else it only says because we wrote it there
     made_by: str = ""  # our own write that made it
+    erased: bool = False  # it speaks of somebody who was erased
 
 
 @dataclass(slots=True)
@@ -115,11 +119,14 @@ def take(  # noqa: PLR0913 - how a source is to be read
     cards = [_card(one, region, own) for one in given]
     _find_links(session, account, cards)
     _find_made(session, account, cards)
+    if apart:  # who leaves a lead or writes to us anew is a new customer
+        _find_erased(session, cards)
     linked = sorted({card.link.party_id for card in cards if card.link is not None})
     parties = (
         {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(linked)))} if linked else {}
     )
     states = [_state(session, card, own, parties) for card in cards]
+    receive.forget(session, [card.raw for card in cards if card.erased], ERASED)
     taken = [card for card, state in zip(cards, states, strict=True) if state is None]
     if taken:
         _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first, apart, more))
@@ -178,6 +185,14 @@ def withdraw(session: Session, account: Account, raws: Sequence[RawRecord]) -> l
     changed = _finish(session, works.values(), touched)
     in_step.tell(session, changed, {Book(account.id, raw.stream) for raw in raws})
     return _bare(session, {*works, *employers})
+
+
+def settle(session: Session, changed: Mapping[int, Collection[str]]) -> None:
+    """Make fields of parties anew from everything that is said of them: claims came or went with a merge."""
+    works = _works(session, {number: [] for number in changed}, {})
+    for number, work in works.items():
+        work.changed |= set(changed[number])
+    _settle(session, works.values())
 
 
 def erase(session: Session, party_ids: Collection[int]) -> None:
@@ -259,6 +274,21 @@ def _find_made(session: Session, account: Account, cards: Sequence[_Card]) -> No
             made[row.idempotency_key].number = _current(session, party)
 
 
+def _find_erased(session: Session, cards: Sequence[_Card]) -> None:
+    """Find the records that nobody has yet and that speak of somebody who was erased."""
+    new = [card for card in cards if card.link is None and not card.number]
+    gone = set(suppression.suppressed(session, {point.key for card in new for point in card.points}))
+    if gone:  # who has one of them now came anew, by themselves or because somebody here wrote them down
+        held = select(Identifier.kind, Identifier.value).join(Party, Party.id == Identifier.party_id)
+        values = sorted({value for _, value in gone})
+        held = held.where(
+            Identifier.value.in_(values), Identifier.valid_to.is_(None), Party.status == PartyStatus.ACTIVE
+        )
+        gone -= {(row.kind, row.value) for row in session.execute(held)}
+    for card in new:
+        card.erased = any(point.key in gone for point in card.points)
+
+
 def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Party]) -> RawState | None:
     """Return what a record ends as where it goes no further; None: it goes to its party."""
     if card.link is not None:
@@ -268,6 +298,8 @@ def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Party
         why = ""
     elif card.raw.gone_at is not None:  # gone before it was ever linked, and here only because somebody replays
         return RawState.APPLIED
+    elif card.erased:
+        why = ERASED
     elif is_colleague(card.record, own):
         why = COLLEAGUE
     else:
@@ -314,10 +346,19 @@ class _Step:
 
 def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Step) -> None:
     _decide(session, account, cards, apart=step.apart)
+    cards = _news(session, cards, step)
+    if not cards:
+        return
     by_party: dict[int, list[_Card]] = defaultdict(list)
     for card in cards:
         by_party[card.number].append(card)
-    fresh = {number: _fresh(some[0], step.more) for number, some in by_party.items() if number < 0}
+    first = {number: some[0] for number, some in by_party.items() if number < 0}
+    # Whoever only one record of the page speaks of: where they work is known now, and needs no second statement each.
+    employers = {number: card.record.company for number, card in first.items() if len(by_party[number]) == 1}
+    companies = companies_named(session, set(employers.values()) - {""})
+    fresh = {
+        number: _fresh(card, step.more, companies.get(employers.get(number, ""))) for number, card in first.items()
+    }
     session.add_all(fresh.values())
     session.flush()
     works = _works(session, by_party, fresh)
@@ -336,6 +377,29 @@ def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Ste
         _agree(session, works.values())
     in_step.absorb(session, before)
     in_step.tell(session, changed, {Book(account.id, card.raw.stream) for card in cards})
+
+
+def _news(session: Session, cards: Sequence[_Card], step: _Step) -> Sequence[_Card]:
+    """Return the records that say something else than before; of the others there is nothing to do but to note the visit.
+
+    A record with a picture is looked at anyway, and so is one that is kept in step or says how its fields count.
+    """
+    if step.fields or step.first:
+        return cards
+    known = {card.link.id: card for card in cards if card.link is not None and card.link.party_id == card.number}
+    if not known:
+        return cards
+    said: dict[int, dict[str, Any]] = {number: {} for number in known}
+    for row in session.execute(select(Claim.link_id, Claim.field, Claim.value).where(Claim.link_id.in_(known))):
+        said[row.link_id][row.field] = row.value
+    still = {
+        number for number, card in known.items()
+        if claims.PHOTO not in said[number] and not card.record.rule
+        and said[number] == claims.claims(card.record, card.points)
+    }  # fmt: skip
+    for number in still:
+        _visit(known[number])
+    return [card for card in cards if card.link is None or card.link.id not in still]
 
 
 # --- in step --------------------------------------------------------------------------------------------------------
@@ -403,7 +467,7 @@ def _agree(session: Session, works: Iterable[_Work]) -> None:
     in_step.plan(session, waiting)
 
 
-def _fresh(card: _Card, more: More | None) -> Party:
+def _fresh(card: _Card, more: More | None, company_id: int | None) -> Party:
     """Make a party of its first record; where others speak of it on the same page, it is settled again."""
     said_now = [
         Said(name, value, 0, card.raw.received_at) for name, value in claims.claims(card.record, card.points).items()
@@ -412,6 +476,7 @@ def _fresh(card: _Card, more: More | None) -> Party:
     return Party(
         kind=PartyKind.COMPANY if card.record.is_company else PartyKind.PERSON,
         name=claims.display(said_now),
+        company_id=company_id,
         fields=claims.fields(begun, said_now, [one.field for one in said_now]),
     )
 
@@ -435,21 +500,34 @@ def _works(session: Session, by_party: Mapping[int, list[_Card]], fresh: Mapping
 
 
 def _link(session: Session, account: Account, works: Iterable[_Work]) -> None:
+    new: list[_Card] = []
+    rows = []
     for work in works:
         for card in work.cards:
+            if card.link is not None:
+                _visit(card)
+                continue
             raw = card.raw
-            if card.link is None:
-                card.link = Link(
-                    party_id=work.party.id,
-                    origin_party_id=work.party.id,
-                    account_id=account.id,
-                    stream=raw.stream,
-                    remote_id=raw.remote_id,
-                )
-                session.add(card.link)
-            card.link.remote_id, card.link.raw_record_id = raw.remote_id, raw.id
-            card.link.seen_at, card.link.gone_at = raw.received_at, raw.gone_at
+            new.append(card)
+            rows.append(
+                {
+                    "party_id": work.party.id, "origin_party_id": work.party.id, "account_id": account.id,
+                    "stream": raw.stream, "remote_id": raw.remote_id, "raw_record_id": raw.id,
+                    "seen_at": raw.received_at, "gone_at": raw.gone_at,
+                }
+            )  # fmt: skip
     session.flush()
+    if not new:
+        return
+    made = {(one.stream, one.remote_id): one for one in session.scalars(insert(Link).returning(Link), rows)}
+    for card in new:
+        card.link = made[card.raw.stream, card.raw.remote_id]
+
+
+def _visit(card: _Card) -> None:
+    assert card.link is not None, "asked only of such"
+    card.link.remote_id, card.link.raw_record_id = card.raw.remote_id, card.raw.id
+    card.link.seen_at, card.link.gone_at = card.raw.received_at, card.raw.gone_at
 
 
 def _hear(work: _Work, more: More | None) -> None:
@@ -460,8 +538,10 @@ def _hear(work: _Work, more: More | None) -> None:
         card.before = claims.keys(mine.values())
         wanted = claims.claims(card.record, card.points)
         again = _hear_shared(work, card, wanted, mine) if card.heard is not None else frozenset[str]()
-        at = min(card.record.updated_at or card.raw.received_at, card.raw.received_at)
+        if card.record.rule and not work.is_new:
+            _leave_to_others(card, wanted, mine)
         for name, value in wanted.items():
+            at = _said_at(card, name)
             old = mine.pop(name, None)
             if old is None:
                 work.said.append(Said(name, value, card.link.id, at))
@@ -475,6 +555,21 @@ def _hear(work: _Work, more: More | None) -> None:
             if name not in archived:
                 old.value = {}  # said no more
                 work.changed.add(name)
+
+
+def _leave_to_others(card: _Card, wanted: dict[str, dict[str, Any]], mine: Mapping[str, Said]) -> None:
+    """Leave out what a record is not to say of somebody who was there before it."""
+    for name in [name for name, rule in card.record.rule.items() if rule == claims.KEEP and name not in mine]:
+        wanted.pop(name, None)
+        kind = claims.POINTING.get(name)
+        card.points = tuple(point for point in card.points if point.kind != kind)
+
+
+def _said_at(card: _Card, name: str) -> datetime:
+    """Return when a record said something: when it was changed at its source, as far as that is told."""
+    came = card.raw.received_at
+    told = card.record.updated_at
+    return came if told is None or card.record.rule.get(name) == claims.OVERWRITE else min(told, came)
 
 
 def _hear_shared(work: _Work, card: _Card, wanted: dict[str, dict[str, Any]], mine: dict[str, Said]) -> frozenset[str]:
@@ -554,8 +649,8 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
                     continue
                 if row is not None:  # inserted anew, so that calls of the time between find it
                     back.append(row)
-                work.held[point.key] = _identifier(work.party.id, card.link.id, point)
-                made.append(work.held[point.key])
+                work.held[point.key] = one = _identifier(work.party.id, card.link.id, point)
+                made.append(one)
             for key in (card.before | taken_off) - still:
                 row = work.held.get(key)
                 if row is not None and row.valid_to is None and (row.link_id is not None or key in taken_off):
@@ -564,7 +659,7 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     for row in back:
         session.delete(row)
     session.flush()
-    session.add_all(made)
+    session.add_all(made)  # as objects, for what waits for them hears of objects only (cti.adopt, messages.adopt)
     session.flush()
     return touched | {(row.kind, row.value) for row in made}
 
@@ -659,12 +754,7 @@ def _companies(session: Session, names: Collection[str], begun: Mapping[str, Any
     """
     if not names:
         return {}
-    query = (
-        select(Party.name, func.min(Party.id).label("id"))
-        .where(Party.kind == PartyKind.COMPANY, Party.name.in_(sorted(names)), Party.status == PartyStatus.ACTIVE)
-        .group_by(Party.name)
-    )
-    found = {row.name: int(row.id) for row in session.execute(query)}
+    found = companies_named(session, names)
     new = sorted(set(names) - found.keys())
     made = [Party(kind=PartyKind.COMPANY, name=name, fields=dict(begun)) for name in new]
     session.add_all(made)

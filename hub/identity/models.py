@@ -12,8 +12,8 @@ from hub.records.address import match_key
 from hub.store.base import Base, PublicId, now
 
 __all__ = [
-    "Claim", "Conflict", "ContactPhoto", "Identifier", "Link", "NumberRule", "Party", "PartyKind", "PartyStatus", "PhotoState",
-    "SharedRecord",
+    "Claim", "Conflict", "ContactPhoto", "Identifier", "Link", "Merge", "MergeItem", "MergeState", "NotSame", "NumberRule", "Party",
+    "PartyKind", "PartyStatus", "PhotoState", "Review", "ReviewState", "SharedRecord",
 ]  # fmt: skip
 
 
@@ -188,6 +188,89 @@ class NumberRule(Base):
     rule: Mapped[str]  # own, ignore, shared
     by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
     at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MergeState(StrEnum):
+    MOVING = "moving"  # the loser's history follows, page by page
+    DONE = "done"
+    UNDOING = "undoing"  # what belongs to the loser goes back, page by page
+    UNDONE = "undone"
+
+
+class Merge(PublicId, Base):
+    """Two parties that became one, or were taken apart again. A row of work while history moves (`merging.background`)."""
+
+    __tablename__ = "merge"
+    __table_args__ = (Index(None, "due_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    winner_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    loser_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+    rule: Mapped[str] = mapped_column(default="")  # by which a program decided; empty: a person did; split: taken apart
+    score: Mapped[float | None]
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    state: Mapped[str] = mapped_column(default=MergeState.MOVING)
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)  # the winner's own columns, before and after
+    marks: Mapped[dict[str, Any]] = mapped_column(default=dict)  # table: its last row; what comes later was made since
+    moved: Mapped[int] = mapped_column(default=0)  # rows of history, so far
+    moved_at: Mapped[datetime | None]  # all of them had moved
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+    due_at: Mapped[datetime | None]
+    owner: Mapped[str] = mapped_column(default="")
+    attempt: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(default="")
+
+
+class MergeItem(Base):
+    """One line of the journal of a merge; it goes when it is taken back. `before` holds what a person or source said."""
+
+    __tablename__ = "merge_item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    merge_id: Mapped[int] = mapped_column(ForeignKey("merge.id", ondelete="CASCADE"), index=True)
+    what: Mapped[str]  # table.column whose rows moved, or what was written down (merging.journal)
+    ids: Mapped[list[Any]] = mapped_column(default=list)
+    before: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class NotSame(Base):
+    """Two parties that are not one, as somebody said: no program merges them, nor what they become."""
+
+    __tablename__ = "not_same"
+    __table_args__ = (UniqueConstraint("a_id", "b_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    a_id: Mapped[int] = mapped_column(ForeignKey("party.id"))  # the smaller number
+    b_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+    at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ReviewState(StrEnum):
+    OPEN = "open"
+    SAME = "same"
+    NOT_SAME = "not_same"
+    LATER = "later"
+
+
+class Review(PublicId, Base):
+    """Two parties that may be one; a person decides."""
+
+    __tablename__ = "review"
+    __table_args__ = (UniqueConstraint("a_id", "b_id"), Index(None, "state", "score"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    a_id: Mapped[int] = mapped_column(ForeignKey("party.id"))  # the smaller number
+    b_id: Mapped[int] = mapped_column(ForeignKey("party.id"), index=True)
+    score: Mapped[float]
+    reasons: Mapped[list[Any]] = mapped_column(default=list)  # codes with what they are about
+    fingerprint: Mapped[str] = mapped_column(
+        default=""
+    )  # of what it was judged by: when that changes, it is asked anew
+    state: Mapped[str] = mapped_column(default=ReviewState.OPEN)
+    at: Mapped[datetime] = mapped_column(default=now)
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+    decided_at: Mapped[datetime | None]
 
 
 @event.listens_for(Identifier, "before_insert")

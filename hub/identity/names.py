@@ -1,14 +1,20 @@
 # ruff: noqa: RUF001 - letters of several scripts and their look-alikes are the subject
 """Names of people and companies: one spelling to compare, and how far two names agree.
 
-A name never identifies by itself; it agrees or objects where an exact identifier already matched.
+A name never identifies by itself; it agrees or objects where an exact identifier already matched. Words of one script
+are compared as they are written, words of two scripts by their sound (`sounds.py`): "Dan" and "Dana" are two people,
+"Dana" and "דנה" may be one.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import dropwhile
+
+from rapidfuzz.distance import Indel
+
+from hub.identity.sounds import begin_alike, sound_alike
 
 LONGEST_NAME = 400
 # Of longer names only the first words are compared.
@@ -32,8 +38,10 @@ _SAME_LETTERS = str.maketrans(
 
 # Forms of address before a name, as `fold` leaves them.
 _HONORIFICS = _listed("""
-    mr mrs ms miss dr prof sir madam herr frau mgr inz pan pani
-    מר גברת גב דר פרופ עוד гн гжа господин госпожа др السيد السيده الاستاذ الدكتور دكتور
+    mr mrs ms miss mister dr doctor prof professor sir madam herr frau mgr inz hab pan pani
+    מר גברת גב הגב אדונ דר פרופ הרב עוד
+    гн гжа господин госпожа др доктор проф профессор инж пан пані
+    السيد السيده الانسه الاستاذ الاستاذه استاذ الدكتور الدكتوره دكتور دكتوره د المهندس المهندسه
 """)
 _HYPHENATED_HONORIFIC = re.compile(r"^(г|д)-(н|жа|р)\b")
 _PLACEHOLDERS = _listed("unknown anonymous none null nil na test testing tbd xxx undefined noname неизвестно nieznany")
@@ -41,17 +49,19 @@ _PLACEHOLDERS = _listed("unknown anonymous none null nil na test testing tbd xxx
 # Legal forms of companies, written as people write them and folded below; dots never count.
 _FORMS_AT_THE_END = """
     ltd, limited, plc, llc, llp, lp, inc, incorporated, corp, corporation, co, company, co ltd, pty ltd, pte ltd,
-    gmbh, gmbh & co kg, mbh, ag, kg, ohg, ug, e.v., se, s.a., sas, sarl, s.l., slu, srl, s.p.a., snc, bv, b.v., nv, n.v.,
+    gmbh, gmbh & co kg, gmbh & co kgaa, kgaa, mbh, ag, kg, ohg, ug, e.v., se, s.a., sas, sarl, s.l., slu, srl, s.p.a.,
+    snc, bv, b.v., nv, n.v.,
     ab, as, asa, aps, oy, oyj, oü, sia, uab, s.r.o., spol. s r.o., spol. s.r.o., d.o.o., kft, zrt, nyrt, ood, ead,
     a.ş., şti, ltd şti, sp. z o.o., sp z oo, sp. zoo, spzoo, spółka z o.o., spółka z ograniczoną odpowiedzialnością,
     spółka akcyjna, spółka komandytowa, spółka jawna, spółka cywilna, sp. k., sp.k., sp. j., sp.j., s.c., s.k.,
     בע״מ, חברה בע״מ, חל״צ, ע״ר, ش.م.م, ش.ذ.م.م, ذ.م.م, المحدودة, محدودة, ذات مسؤولية محدودة,
-    ооо, оао, зао, пао, ао, ип, тов, чп, фоп, тоо
+    ооо, оао, зао, пао, ао, ип, тов, чп, фоп, тоо, jsc, ojsc, cjsc, pjsc
 """
 # Russian, Ukrainian and Arabic put the form first. Latin ones there would eat the first word of a name (SE, AB, Co).
 _FORMS_AT_THE_START = """
     ооо, оао, зао, пао, ао, ип, тов, чп, фоп, тоо, общество с ограниченной ответственностью,
-    شركة, مؤسسة, חברת
+    товариство з обмеженою відповідальністю, акционерное общество, публичное акционерное общество,
+    закрытое акционерное общество, ooo, oao, zao, jsc, ojsc, cjsc, pjsc, uab, شركة, مؤسسة, חברת
 """
 
 
@@ -105,11 +115,10 @@ def clean_name(raw: str) -> str:
 @lru_cache(maxsize=20_000)
 def person_key(name: str) -> str:
     """Return a person's name to compare: folded, first name first, without forms of address."""
-    last, comma, first = clean_name(name).partition(",")
-    words = _words(f"{first} {last}" if comma and first.strip() else last)
-    while len(words) > 1 and words[0] in _HONORIFICS:
-        words = words[1:]
-    return " ".join(words)
+    last, _, first = clean_name(name).replace("،", ",").partition(",")
+    parts = (_words(first), _words(last))
+    words = [word for part in parts for word in dropwhile(_HONORIFICS.__contains__, part)]
+    return " ".join(words or (*parts[0], *parts[1])[-1:])  # a name that is nothing but a form of address stays
 
 
 @lru_cache(maxsize=20_000)
@@ -122,7 +131,7 @@ def company_key(name: str) -> str:
 
 
 def _company_words(text: str) -> tuple[str, ...]:
-    return tuple(re.sub(r"[^\w&]+", " ", fold(text).replace(".", "")).split())
+    return tuple(re.sub(r"[^\w&]+", " ", fold(text)[:LONGEST_NAME].replace(".", "")).split())
 
 
 def _forms(listed: str) -> tuple[tuple[str, ...], ...]:
@@ -151,13 +160,36 @@ def name_line(raw: str) -> str:
 
 
 def comparable(a: str, b: str) -> bool:
-    """Tell whether two names share a script. Names in different scripts neither agree nor disagree."""
-    return not _scripts(a).isdisjoint(_scripts(b))
+    """Tell whether each word of the shorter name, a person's or a company's, has one of its own script to be compared with.
+
+    Of other names a high agreement counts, but a low one does not object: sounds are heard in too many ways.
+    """
+    return any(_share_scripts(key(a).split(), key(b).split()) for key in (person_key, company_key))
 
 
-def _scripts(name: str) -> set[str]:
+def _share_scripts(one: Sequence[str], two: Sequence[str]) -> bool:
+    if not one or not two:
+        return False
+    if len(one) == len(two):
+        return _has_partners(one, two) and _has_partners(two, one)
+    return _has_partners(*sorted((one, two), key=len))
+
+
+def _has_partners(words: Sequence[str], others: Sequence[str]) -> bool:
+    return all(any(_one_script(word, other) for other in others) for word in words)
+
+
+def _one_script(x: str, y: str) -> bool:
+    if x.isascii() and y.isascii():
+        return True
+    one, other = _scripts(x), _scripts(y)
+    return not one or not other or not one.isdisjoint(other)  # digits belong to every script
+
+
+@lru_cache(maxsize=20_000)
+def _scripts(word: str) -> frozenset[str]:
     # The first word of a letter's Unicode name is its script: LATIN SMALL LETTER A, HEBREW LETTER ALEF.
-    return {unicodedata.name(c, "?").split(" ")[0] for c in person_key(name) if c.isalpha()}
+    return frozenset(unicodedata.name(c, "?").partition(" ")[0] for c in word if c.isalpha())
 
 
 def companies_agree(a: str, b: str) -> float:
@@ -177,6 +209,15 @@ def names_agree(a: str, b: str) -> float:
 SINGLE_WORD_FACTOR = 0.9
 INITIAL_FITS = 0.85
 NEARLY_EQUAL = 0.92
+OTHER_NUMBER = 0.6  # "Factory 12" and "Factory 13"
+# Words of two scripts never agree fully. Those that sound the same agree by this much, all others by their part of it.
+SAME_SOUND = 0.93
+SOUND_IS_SAME = 0.9
+# Longer names are not tried with two of their words as one.
+MOST_WORDS_TO_GLUE = 4
+# The article of Arabic names, as a word of its own. Arabic glues it to the next.
+_ARABIC_ARTICLE = "ال"
+_ARTICLES = _listed("al el אל аль эль")
 
 
 @lru_cache(maxsize=20_000)
@@ -187,10 +228,36 @@ def _agreement(a: str, b: str) -> float:
         return 1.0
     one, two = sorted((a.split()[:MOST_WORDS], b.split()[:MOST_WORDS]), key=lambda words: (len(words), words))
     whole = _ratio(" ".join(sorted(one)), " ".join(sorted(two)))
-    if whole > NEARLY_EQUAL:
-        return whole
-    worst = _worst_pair(one, two)
-    return worst * SINGLE_WORD_FACTOR if len(one) == 1 else worst
+    agreement = whole if whole > NEARLY_EQUAL else _agreement_of_words(one, two)
+    return min(agreement, OTHER_NUMBER) if _numbers_differ(a, b) else agreement
+
+
+def _agreement_of_words(short: Sequence[str], long: Sequence[str]) -> float:
+    if _has_partners(short, long):
+        return _worst_pair(short, long) * (SINGLE_WORD_FACTOR if len(short) == 1 else 1)
+    both = (_without_articles(short, long), _without_articles(long, short))
+    short, long = sorted(both, key=lambda words: (len(words), words))
+    ways = [long]
+    if len(long) == len(short) + 1 <= MOST_WORDS_TO_GLUE:  # "Abdullah" and "عبد الله"
+        ways += ([*long[:i], long[i] + long[i + 1], *long[i + 2 :]] for i in range(len(short)))
+    return max(_agreement_across_scripts(short, way) for way in ways)
+
+
+def _agreement_across_scripts(short: Sequence[str], long: Sequence[str]) -> float:
+    worst = _worst_pair(short, long)
+    same = len(short) == len(long) and worst >= SAME_SOUND  # as with equal names, one word is then enough
+    return worst * SINGLE_WORD_FACTOR if len(short) == 1 and not same else worst
+
+
+def _without_articles(words: Sequence[str], facing: Sequence[str]) -> list[str]:
+    glued = any(word.startswith(_ARABIC_ARTICLE) for word in facing)
+    return [word for word in words if not (glued and word in _ARTICLES)] or list(words)
+
+
+def _numbers_differ(a: str, b: str) -> bool:
+    """Tell whether each name has a number that the other one has not."""
+    one, other = ({number.lstrip("0") for number in re.findall(r"\d+", name)} for name in (a, b))
+    return not one <= other and not other <= one
 
 
 def _worst_pair(short: Sequence[str], long: Sequence[str]) -> float:
@@ -211,15 +278,18 @@ def _worst_pair(short: Sequence[str], long: Sequence[str]) -> float:
 def _word_agreement(x: str, y: str) -> float:
     if x == y:
         return 1.0
+    one_script = _one_script(x, y)
     if 1 in {len(x), len(y)}:  # an initial
-        return INITIAL_FITS if x[0] == y[0] else 0.0
-    return _ratio(x, y)
+        return INITIAL_FITS if (x[0] == y[0] if one_script else begin_alike(x, y)) else 0.0
+    if one_script:
+        return _ratio(x, y)
+    sound = sound_alike(x, y)
+    return SAME_SOUND if sound >= SOUND_IS_SAME else SAME_SOUND * sound
 
 
 def _ratio(a: str, b: str) -> float:
-    # In a fixed order, because the matcher's answer depends on which text comes first.
-    return SequenceMatcher(None, min(a, b), max(a, b), autojunk=False).ratio()
+    return Indel.normalized_similarity(a, b)
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", _HYPHENATED_HONORIFIC.sub(r"\1\2", fold(text)))
+    return re.findall(r"[^\W_]+", _HYPHENATED_HONORIFIC.sub(r"\1\2", fold(text)[:LONGEST_NAME]))

@@ -1,6 +1,6 @@
 """People and companies as a person keeps them: made, renamed, given numbers; every word of a person is a claim."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, bindparam, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, literal, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
@@ -111,13 +111,23 @@ def get(session: Session, public_id: UUID) -> Party:
         NotFoundError: there is none, or it was erased.
     """
     party = session.scalars(_BY_PUBLIC_ID, {"public_id": public_id}).first()
+    party = _now_is(session, party)
+    if party is None:
+        raise NotFoundError("There is no such customer.")
+    return party
+
+
+def now_is(session: Session, number: int) -> Party | None:
+    """Return the party that one is now, after all merges; None: it was erased."""
+    return _now_is(session, session.get(Party, number))
+
+
+def _now_is(session: Session, party: Party | None) -> Party | None:
     for _ in range(_MERGES):
         if party is None or party.merged_into is None:
             break
         party = session.get(Party, party.merged_into)
-    if party is None or party.status != PartyStatus.ACTIVE:
-        raise NotFoundError("There is no such customer.")
-    return party
+    return party if party is not None and party.status == PartyStatus.ACTIVE else None
 
 
 def with_merged(session: Session, party: Party) -> tuple[int, ...]:
@@ -270,13 +280,26 @@ def company_named(
     if not name.strip():
         return None
     wanted = _name(name)
-    known = session.scalars(
-        select(Party)
-        .where(Party.name == wanted, Party.kind == PartyKind.COMPANY, Party.status == PartyStatus.ACTIVE)
-        .order_by(Party.id)
-        .limit(1)
-    ).first()
+    number = companies_named(session, [wanted]).get(wanted)
+    known = session.get(Party, number) if number is not None else None
     return known or create(session, person, PartyKind.COMPANY, wanted, region="", begun=begun)
+
+
+def companies_named(session: Session, names: Collection[str]) -> dict[str, int]:
+    """Return the companies of exactly these names, the oldest where several have one.
+
+    A name that only a company has that was merged leads to what it is now, else a source that goes on to say it would make
+    the company anew.
+    """
+    of_name = (Party.kind == PartyKind.COMPANY, Party.name.in_(sorted(names)))
+    query = select(Party.name, func.min(Party.id).label("id")).where(*of_name).group_by(Party.name)
+    found = {row.name: int(row.id) for row in session.execute(query.where(Party.status == PartyStatus.ACTIVE))}
+    if found.keys() >= set(names):
+        return found
+    for row in session.execute(query.where(Party.status == PartyStatus.MERGED)):
+        if row.name not in found and (party := now_is(session, row.id)) is not None:
+            found[row.name] = party.id
+    return found
 
 
 def recent(

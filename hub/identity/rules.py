@@ -45,7 +45,7 @@ SCORE_TAX_ID_OTHER_NAME = 0.7
 SCORE_AT_A_LIMIT = 0.6
 SCORE_COMPANY_OTHER_NAME = 0.55
 SCORE_NO_NAME_SEVERAL_OWNERS = 0.5
-SCORE_OTHER_SCRIPT = 0.5  # names that cannot be compared neither agree nor object: ask
+SCORE_OTHER_SCRIPT = 0.5  # names of two scripts that do not sound alike do not object either: ask
 SCORE_OTHER_NAME = 0.45
 SCORE_FIXED_LINE_ALONE = 0.4
 SCORE_ROLE_MAILBOX_ALONE = 0.35
@@ -424,15 +424,13 @@ def _weigh(evidence: Evidence, candidate: Candidate, matching: Sequence[Held]) -
 def _weigh_tax_id(evidence: Evidence, candidate: Candidate, held: Held) -> tuple[float, str]:
     """Weigh a common tax id: it joins unless the names object, since people mistype and borrow them."""
     one, other = evidence.name, candidate.name
-    if not one or not other or not comparable(one, other):
+    is_company = evidence.kind is PartyKind.COMPANY
+    agreement = companies_agree(one, other) if is_company else names_agree(one, other)
+    if agreement < (COMPANIES_SAME if is_company else NAMES_SAME) and not (one and other and comparable(one, other)):
         if held.owners == 1:
             return SCORE_REMOTE_OR_TAX_ID, "same tax id"
         return SCORE_NO_NAME_SEVERAL_OWNERS, "same tax id, several owners, and no names to compare"
-    if evidence.kind is PartyKind.COMPANY:
-        agree = companies_agree(one, other) >= COMPANIES_OTHER
-    else:
-        agree = names_agree(one, other) >= NAMES_NEAR
-    if agree:
+    if agreement >= (COMPANIES_OTHER if is_company else NAMES_NEAR):
         return SCORE_REMOTE_OR_TAX_ID, "same tax id"
     return SCORE_TAX_ID_OTHER_NAME, f"same tax id, names differ: {one} / {other}"
 

@@ -61,6 +61,7 @@ class PartyFields(BaseModel):
     previous: _Texts = []
     collected: bool | None = None
     updated_at: AwareDatetime | None = None
+    rule: dict[str, str] | None = None  # of a field: see `claims`
     made_by: object = None  # which of our own writes made it; `link` looks at it
 
 
@@ -100,6 +101,7 @@ def said(values: Mapping[str, Any]) -> Party:
         previous=tuple(one for one in fields.previous[:LONGEST_LIST] if one and one != fields.remote_id),
         collected=bool(fields.collected),
         updated_at=fields.updated_at,
+        rule=fields.rule or {},
         more=_more(fields.model_extra or {}),
     )
 

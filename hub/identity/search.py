@@ -5,23 +5,30 @@ beginning of a word finds any part of a number. SQLite: FTS5. PostgreSQL: tsvect
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.identity.models import Identifier, Party, PartyStatus
 from hub.identity.names import fold
-from hub.identity.words import LONGEST_QUERY, unglued, words
+from hub.identity.words import LONGEST_QUERY, endings, unglued, words
+from hub.store.full_text import LONGEST_WORD, Text, TextTable
 
-SHORTEST_ENDING = 4
+TEXTS = TextTable("party_text", "party_id", has_marks=False)
+VERSION = 2  # of what a party is found by: another one makes the texts of all parties anew
 MOST_WORDS = 8
 MOST_AT_ONCE = 500  # parties written in one step
+MOST_FORMER = 20  # parties merged into one whose names it is found by as well
 # Rows looked at for one question; whoever gets more than these writes another letter.
 MOST_EXACT = 50
 MOST_BEGINNING = 200
+# Beginnings of a number with its country that are words of their own: half of all numbers begin alike, and as the beginning
+# of a word they would be looked for among all of them.
+SHORTEST_DIALLING, LONGEST_DIALLING = 3, 7
+WHOLE_NUMBER = 9  # digits that are looked up as a number before they are as a part of one
 _GLUE = re.compile(r"(?<=\d)[-./()]+(?=\d)")
 _NUMBER = re.compile(r"[\d\s+\-./()]+")
 
@@ -37,6 +44,8 @@ class Hit:
     company: str
     phones: tuple[str, ...]
     emails: tuple[str, ...]
+    tax_ids: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()  # names of parties that were merged into it
 
 
 def refresh(session: Session, party_id: int) -> None:
@@ -66,41 +75,87 @@ def _refresh(session: Session, party_ids: Sequence[int]) -> None:
         .order_by(Identifier.id)
     ):
         held[one.party_id].append((one.kind, one.value))
-    gone = party_ids if _is_sqlite(session) else [one for one in party_ids if one not in held]
-    if gone:
-        _remove(session, gone)
-    if rows:
-        documents = {row.id: body(row.name, row.company or "", held[row.id]) for row in rows}
-        _write(session, documents)
+    if gone := [one for one in party_ids if one not in held]:
+        TEXTS.remove(session, gone)
+    former = former_names(session, list(held))
+    TEXTS.write(
+        session,
+        {row.id: Text(body(row.name, row.company or "", held[row.id], former.get(row.id, ()))) for row in rows},
+    )
 
 
-def body(name: str, company: str, identifiers: Iterable[tuple[str, str]]) -> str:
+def former_names(session: Session, party_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return the names of parties that were merged into others, also by way of a third."""
+    found: dict[int, tuple[str, ...]] = {}
+    into, seen = {one: one for one in party_ids}, set(party_ids)
+    while into:
+        rows = session.execute(
+            select(Party.id, Party.merged_into, Party.name)
+            .where(Party.merged_into.in_(list(into)), Party.status == PartyStatus.MERGED)
+            .order_by(Party.id)
+        ).all()
+        now_in = {row.id: into[row.merged_into] for row in rows}
+        for row in rows:
+            known = found.get(now_in[row.id], ())
+            if row.name and row.name not in known and len(known) < MOST_FORMER:
+                found[now_in[row.id]] = (*known, row.name)
+        into = {one: last for one, last in now_in.items() if one not in seen}
+        seen |= into.keys()
+    return found
+
+
+def body(name: str, company: str, identifiers: Iterable[tuple[str, str]], former: Iterable[str] = ()) -> str:
     """Return the words that a party is found by. Pure, so that a bulk import can call it for a hundred thousand."""
     found = [*_names(name), *_names(company)]
+    for one in former:
+        found += _names(one)
     for kind, value in identifiers:
         if kind == "phone":
             main, _, extension = value.partition(";ext=")
-            found += _endings("".join(c for c in main if c.isdigit()))
+            digits = "".join(c for c in main if c.isdigit())
+            found += endings(digits)
+            if value.startswith("+"):
+                found += [digits[:i] for i in range(SHORTEST_DIALLING, min(LONGEST_DIALLING, len(digits) - 1) + 1)]
             found += words(extension)
         elif kind == "tax_id":
-            found += [*words(fold(value)), *_endings("".join(c for c in value if c.isdigit()))]
+            found += [*words(fold(value)), *endings("".join(c for c in value if c.isdigit()))]
         else:
             found += words(fold(value))
-    return " ".join(dict.fromkeys(found))
+    return " ".join(dict.fromkeys(one[:LONGEST_WORD] for one in found))
 
 
 def search(session: Session, query: str, limit: int = 20) -> list[Hit]:
-    """Return who matches all words of a question: whole words first, then words that begin so.
+    """Return who matches all words of a question: whose number or address it is, then whole words, then beginnings.
 
     Numbers match by any part of four digits or more, however they are written.
     """
-    asked = terms(query)
+    asked = [tuple((word,) for word in group) for group in terms(query)]
     if not asked:
         return []
-    found = dict.fromkeys(_match(session, asked, exact=True, limit=MOST_EXACT))
+    found = dict.fromkeys(_holders(session, query))
+    found |= dict.fromkeys(TEXTS.match(session, asked, exact=True, limit=MOST_EXACT))
     if len(found) < limit:
-        found |= dict.fromkeys(_match(session, asked, exact=False, limit=MOST_BEGINNING))
-    return shown(session, list(found)[: max(limit * 2, limit)])[:limit]
+        most = min(max(limit * 2, MOST_EXACT), MOST_BEGINNING)
+        found |= dict.fromkeys(TEXTS.match(session, asked, exact=False, limit=most))
+    return shown(session, list(found)[: limit * 2])[:limit]
+
+
+def _holders(session: Session, query: str) -> list[int]:
+    """Return who holds what was asked for, where the whole question is a number, an address or a tax id."""
+    asked = fold(query[:LONGEST_QUERY]).strip()
+    value, digits = Identifier.value, "".join(c for c in asked if c.isdigit())
+    if "@" in asked:
+        held = and_(Identifier.kind == "email", value == asked)
+    elif _NUMBER.fullmatch(asked):
+        held = and_(Identifier.kind == "tax_id", Identifier.tail == digits)
+        if len(digits) >= WHOLE_NUMBER:
+            held = or_(held, and_(Identifier.kind == "phone", Identifier.tail == digits[-WHOLE_NUMBER:]))
+    elif digits:
+        held = and_(Identifier.kind == "tax_id", value == "".join(words(asked)).upper())
+    else:
+        return []
+    query_ = select(Identifier.party_id).where(held, Identifier.valid_to.is_(None)).order_by(Identifier.party_id.desc())
+    return list(session.scalars(query_.limit(MOST_EXACT)))
 
 
 def terms(query: str) -> list[tuple[str, ...]]:
@@ -124,26 +179,6 @@ def _names(value: str) -> list[str]:
     return [*words(folded), *unglued(folded)]
 
 
-def _endings(digits: str) -> list[str]:
-    return [digits[i:] for i in range(max(1, len(digits) - SHORTEST_ENDING + 1))] if digits else []
-
-
-def _match(session: Session, asked: Sequence[tuple[str, ...]], *, exact: bool, limit: int) -> list[int]:
-    if _is_sqlite(session):
-        star = "" if exact else "*"
-        # The words hold letters and digits only, so the quotes cannot be broken out of.
-        question = " AND ".join("(" + " OR ".join(f'"{w}"{star}' for w in group) + ")" for group in asked)
-        sql = "SELECT rowid FROM party_text WHERE party_text MATCH :question ORDER BY rowid DESC LIMIT :most"
-    else:
-        star = "" if exact else ":*"
-        question = " & ".join("(" + " | ".join(f"'{w}'{star}" for w in group) + ")" for group in asked)
-        sql = (
-            "SELECT party_id FROM party_text WHERE document @@ to_tsquery('simple', :question) "
-            "ORDER BY party_id DESC LIMIT :most"
-        )
-    return list(session.scalars(text(sql), {"question": question, "most": limit}))
-
-
 def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
     """Return parties as a list shows them, in the order given."""
     if not party_ids:
@@ -162,6 +197,7 @@ def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
         .order_by(Identifier.id)
     ):
         held.setdefault((identifier.party_id, identifier.kind), []).append(identifier.value)
+    former = former_names(session, party_ids)
     return [
         Hit(
             party_id=party,
@@ -171,31 +207,9 @@ def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
             company=row.company or "",
             phones=tuple(held.get((party, "phone"), ())),
             emails=tuple(held.get((party, "email"), ())),
+            tax_ids=tuple(held.get((party, "tax_id"), ())),
+            former=former.get(party, ()),
         )
         for party in party_ids
         if (row := parties.get(party)) is not None
     ]
-
-
-def _write(session: Session, documents: Mapping[int, str]) -> None:
-    """Write texts; on SQLite, those of before are removed already."""
-    if _is_sqlite(session):
-        sql = "INSERT INTO party_text (rowid, body) VALUES (:party, :words)"
-    else:
-        sql = (
-            "INSERT INTO party_text (party_id, body) VALUES (:party, :words) "
-            "ON CONFLICT (party_id) DO UPDATE SET body = excluded.body"
-        )
-    session.execute(text(sql), [{"party": party, "words": document} for party, document in documents.items()])
-
-
-def _remove(session: Session, party_ids: Iterable[int]) -> None:
-    key = "rowid" if _is_sqlite(session) else "party_id"
-    session.execute(
-        text(f"DELETE FROM party_text WHERE {key} = :party"),  # noqa: S608 - one of our two words
-        [{"party": party} for party in party_ids],
-    )
-
-
-def _is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Iterator
 
+SHORTEST_ENDING = 4  # of a number
 LONGEST_QUERY = 200  # a longer question is a pasted text; its first words find it
 
 _WORD = re.compile(r"[^\W_]+")
@@ -25,3 +26,8 @@ def unglued(folded: str) -> Iterator[str]:
             if _HEBREW_PREFIXES.issuperset(word[:glued]):
                 yield word[glued:]
     yield from _ARABIC_ARTICLE.findall(folded)
+
+
+def endings(digits: str) -> list[str]:
+    """Return a number's endings of four digits or more: the beginning of one of them is any part of the number."""
+    return [digits[i:] for i in range(max(1, len(digits) - SHORTEST_ENDING + 1))] if digits else []

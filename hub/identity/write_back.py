@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from hub.connector.stream import Change, Findable, Gone, Remote, Upsert, Written
 from hub.errors import ConflictError, GoneError, MappingError, NotFoundError, RejectedError, RetryLaterError
-from hub.identity import in_step
+from hub.identity import in_step, parties
 from hub.identity.models import Claim, Conflict, Identifier, Link, Party, PartyStatus, SharedRecord
 from hub.identity.said import said
 from hub.intake.models import Account
@@ -218,8 +218,9 @@ class ContactKind:
         """Make a contact of a party; one that an earlier try may have made is looked for first."""
         stream = str(item.payload["stream"])
         with self.db.write() as session:
-            party, account = session.get(Party, item.payload["party"]), session.get_one(Account, item.account_id)
-            if party is None or party.status != PartyStatus.ACTIVE:
+            party = parties.now_is(session, item.payload["party"])
+            account = session.get_one(Account, item.account_id)
+            if party is None:
                 raise NotFoundError("There is no such customer any more.")
             if not in_step.writes(account):
                 raise RejectedError("The settings of this connection let nobody write to its contacts.")
@@ -285,7 +286,8 @@ class ContactKind:
             Link.account_id == account.id, Link.stream == stream, Link.remote_id == written.remote_id
         )
         if (link := session.scalar(query)) is None:
-            number = item.payload["party"]
+            party = parties.now_is(session, item.payload["party"])
+            number = party.id if party is not None else item.payload["party"]
             link = Link(
                 party_id=number, origin_party_id=number, account_id=account.id, stream=stream,
                 remote_id=written.remote_id,

@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from hub.connector.contract import Delivered
 from hub.intake.models import FilteredRecord, RawRecord, RawState
+from hub.security import suppression
 from hub.store.base import new_public_id, now
 from hub.store.insert import insert
 
@@ -46,6 +47,8 @@ def keep_odd(session: Session, account_id: int, stream: str, payload: dict[str, 
     """Keep what somebody sent who may, and nobody understands: set aside, once however often it comes."""
     payload = storable(payload)
     digest = content_hash(payload)
+    if _tombstones(session, account_id, stream, [digest]):
+        return
     values = {"account_id": account_id, "stream": stream, "remote_id": digest, "payload": payload, "hash": digest}
     session.execute(
         insert(session, RawRecord)
@@ -63,6 +66,7 @@ class Shown:
 
 
 NOWHERE = Shown()
+TOMBSTONE = "erased:"  # begins the remote id of a record of which nothing may be kept
 _RAW = cast("Table", RawRecord.__table__)
 # Without the payload: of most records only the hash is needed to see that nothing changed.
 _KNOWN: Select[int, str, str, str, datetime | None] = (
@@ -150,7 +154,9 @@ def keep_page(
 ) -> list[Kept]:
     """Store several records of one stream, each as `keep` does; a record that comes twice is stored as it came last."""
     read = [_hashed(record) for record in records]
-    latest = {record.remote_id: record for record, _ in read}
+    names = list(dict.fromkeys(record.remote_id for record, _ in read))
+    kept = _tombstones(session, account_id, stream, names)
+    latest = {record.remote_id: record for record, _ in read if record.remote_id not in kept}
     digests = {record.remote_id: digest for record, digest in read}
     known = _known(session, account_id, stream, latest)
     new = [record for remote_id, record in latest.items() if remote_id not in known]
@@ -162,13 +168,13 @@ def keep_page(
     if shown.container and known:
         _see(session, [row.id for row in known.values()], shown)
     payloads = {remote_id: record.payload for remote_id, record in latest.items()}
-    kept = {name: Kept(row_id, Fate.NEW, RawState.KEPT, payloads[name]) for name, row_id in made.items()}
+    kept |= {name: Kept(row_id, Fate.NEW, RawState.KEPT, payloads[name]) for name, row_id in made.items()}
     for remote_id, row in known.items():
         fate = Fate.CHANGED if remote_id in changed else Fate.UNCHANGED
         # What had gone and is back unchanged must be taken again too.
         waits = remote_id in changed or row.gone_at is not None
         kept[remote_id] = Kept(row.id, fate, RawState.KEPT if waits else row.state, payloads[remote_id])
-    return [kept[remote_id] for remote_id in latest]
+    return [kept[remote_id] for remote_id in names]
 
 
 def rows(session: Session, kept: Iterable[Kept]) -> list[RawRecord]:
@@ -237,6 +243,34 @@ def filter_out(
             for digest, one in latest.items()
         ],
     )
+
+
+def forget(session: Session, raws: Sequence[RawRecord], why: str) -> None:
+    """Empty records of which nothing may be kept; what is left keeps the next reading from bringing them back."""
+    raws = [raw for raw in raws if not raw.remote_id.startswith(TOMBSTONE)]
+    if not raws:
+        return  # nearly always: then nobody asks for the key
+    things = {raw.id: _thing(raw.account_id, raw.stream, raw.remote_id) for raw in raws}
+    suppression.suppress(session, list(things.values()))
+    marks = suppression.marks(session, things.values())
+    for raw in raws:
+        told = {"remote_id": raw.remote_id, "reason": why, "day": None}
+        filter_out(session, raw.account_id, raw.stream, [told], Shown(raw.container, raw.epoch))
+        raw.remote_id, raw.payload, raw.hash, raw.etag = TOMBSTONE + marks[things[raw.id]], {}, "", ""
+        raw.state, raw.error, raw.gone_at = RawState.FILTERED, why, raw.gone_at or now()
+    session.flush()
+
+
+def _tombstones(session: Session, account_id: int, stream: str, remote_ids: Iterable[str]) -> dict[str, Kept]:
+    """Return what is left of records that were forgotten, by what the remote calls them."""
+    things = {_thing(account_id, stream, remote_id): remote_id for remote_id in remote_ids}
+    found = {TOMBSTONE + mark: things[thing] for thing, mark in suppression.suppressed(session, things).items()}
+    rows = _known(session, account_id, stream, found) if found else {}
+    return {found[name]: Kept(row.id, Fate.UNCHANGED, RawState.FILTERED, {}) for name, row in rows.items()}
+
+
+def _thing(account_id: int, stream: str, remote_id: str) -> suppression.Thing:
+    return ("record", str(account_id), stream, remote_id)
 
 
 def id_hash(remote_id: str) -> str:

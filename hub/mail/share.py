@@ -12,6 +12,7 @@ from hub.mail.take import STRICTNESS
 from hub.security import audit
 from hub.security.policy import Person, may_share_mail
 from hub.store.turn import in_turn
+from hub.timeline import index
 from hub.timeline.models import Interaction
 
 USUAL = ""  # nobody chose: the strictest of its mailboxes
@@ -54,6 +55,7 @@ def choose(session: Session, person: Person, interaction_id: int, visibility: st
     was, usual = row.visibility, _usual(copies)
     thread.visibility = visibility
     row.visibility = visibility or usual
+    index.refresh(session, [interaction_id])
     audit.record(
         session, person, "mail.visibility", "interaction", row.public_id, address=address, was=was, now=row.visibility
     )

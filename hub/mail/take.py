@@ -25,6 +25,7 @@ from hub.records.mail import Address, Envelope, Mail, Place
 from hub.security.models import User
 from hub.store.base import now
 from hub.store.turn import in_turn
+from hub.timeline import index
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note
 
@@ -396,6 +397,7 @@ def _forget(session: Session, thread_id: int, row_id: int | None, into: int | No
         return
     if into is not None:
         session.execute(update(Note).where(Note.interaction_id == row_id).values(interaction_id=into))
+        index.refresh(session, [into])
     session.execute(delete(Interaction).where(Interaction.id == row_id))
 
 

@@ -12,6 +12,7 @@ from hub.meetings.models import Booking, BookingState, MeetingCopy, MeetingRow
 from hub.meetings.plan import MARKER
 from hub.meetings.series import Place
 from hub.meetings.wishes import Verb, Wish, is_stand_in
+from hub.timeline import index
 from hub.timeline.models import Interaction, Note
 
 GIVEN_UP = (BookingState.UNDONE, BookingState.DROPPED)
@@ -92,6 +93,7 @@ def _rename(session: Session, old: str, uid: str) -> None:
             continue
         # Another calendar brought it before: one row stays, with what was written on either.
         session.execute(update(Note).where(Note.interaction_id == row.interaction_id).values(interaction_id=there[key]))
+        index.refresh(session, [there[key]])
         session.delete(session.get_one(Interaction, row.interaction_id))
         session.delete(row)
 

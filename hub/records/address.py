@@ -52,6 +52,7 @@ def match_key(raw: str) -> str:
     return f"{local}@{domain}"
 
 
+@lru_cache(maxsize=20_000)
 def ascii_domain(domain: str) -> str:
     """Return a domain in the form that the name system knows, in small letters; empty where it is none."""
     try:

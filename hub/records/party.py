@@ -42,4 +42,7 @@ class Party:
     previous: tuple[str, ...] = ()  # remote ids that the record had before
     collected: bool = False  # a program noted it, nobody wrote it down
     updated_at: datetime | None = None
+    rule: Mapping[str, str] = field(
+        default_factory=dict
+    )  # what counts of a field beside other sources: keep, fill, overwrite
     more: Mapping[str, Any] = field(default_factory=dict)  # what an administrator's mapping adds

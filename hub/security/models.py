@@ -135,3 +135,11 @@ class Choice(Base):
     value: Mapped[dict[str, Any]]
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     changed_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+
+
+class Suppression(Base):
+    """The mark of something that must not come back, because it speaks of somebody who was erased; see suppression.py."""
+
+    __tablename__ = "suppression"
+    mark: Mapped[str] = mapped_column(primary_key=True)  # an HMAC: says nothing without the key outside the database
+    at: Mapped[datetime] = mapped_column(default=now)

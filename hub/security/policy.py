@@ -26,6 +26,7 @@ class Right(StrEnum):
     SEE_RAW = "see_raw"
     SEE_MONEY = "see_money"  # what customers owe and how they pay; of which legal entities, see businesses.py
     SHARE_ANY_MAIL = "share_any_mail"  # choose who sees a conversation, whoever's mailbox it is in
+    MANAGE_PRIVACY = "manage_privacy"  # erase customers, keep them for a court, say how long things are kept
 
 
 _AGENT = frozenset(
@@ -94,6 +95,24 @@ def sees(person: Person, *, visibility: str, owner_id: int | None, among: Collec
     if visibility == "all" or (owner_id is not None and owner_id == person.id) or person.id in among:
         return Seen.FULL
     return Seen.METADATA if visibility == "metadata" else Seen.NOTHING
+
+
+EVERYBODY = "all"
+
+
+def finders(*, visibility: str, owner_id: int | None, among: Collection[int] = ()) -> frozenset[str]:
+    """Name who sees an interaction in full, for an index: whoever goes by one of these names, and nobody else.
+
+    Args: as of `sees`, whose other side this is.
+    """
+    if visibility == "all":
+        return frozenset({EVERYBODY})
+    return frozenset(f"u{one}" for one in (owner_id, *among) if one is not None)
+
+
+def finder(person: Person) -> frozenset[str]:
+    """Return the names that a person goes by among `finders`."""
+    return frozenset({EVERYBODY, f"u{person.id}"})
 
 
 def sees_business(allowed: Collection[int] | None, business_id: int | None) -> bool:

@@ -98,4 +98,5 @@ class Base(DeclarativeBase):
 class PublicId:
     """Mixin: the id that pages, the API and other systems use."""
 
-    public_id: Mapped[UUID] = mapped_column(unique=True, default=new_public_id)
+    # As a sentinel it tells which of many rows inserted at once got which id; else SQLAlchemy inserts them one by one in SQLite.
+    public_id: Mapped[UUID] = mapped_column(unique=True, default=new_public_id, insert_sentinel=True)

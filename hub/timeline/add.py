@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.records.interaction import Interaction as Record
 from hub.store.base import new_public_id
+from hub.timeline import index
 from hub.timeline.models import Interaction, Participant
 
 _NEW = insert(Interaction).returning(Interaction).execution_options(render_nulls=True)  # so that one shape fits all
@@ -63,11 +64,11 @@ def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -
     known = _known(session, entries)
     found = [known.get(_place(entry)) for entry in entries]
     new = iter(_insert(session, [entry for entry, row in zip(entries, found, strict=True) if row is None], account_id))
-    for entry, row in zip(entries, found, strict=True):
-        if row is not None:
-            _update(row, entry)
+    changed = [row.id for entry, row in zip(entries, found, strict=True) if row is not None and _update(row, entry)]
     session.flush()
     rows = [row or next(new) for row in found]
+    index.begin(session, [row for row, before in zip(rows, found, strict=True) if before is None])
+    index.refresh(session, changed)
     _participants(session, list(zip(rows, entries, strict=True)), [row.id for row in known.values()])
     return rows
 
@@ -85,11 +86,15 @@ def _insert(session: Session, entries: Sequence[Entry], account_id: int | None) 
     return [made[public_id] for public_id in ids]
 
 
-def _update(row: Interaction, entry: Entry) -> None:
+def _update(row: Interaction, entry: Entry) -> bool:
+    """Bring a row up to date, and say whether anything of it changed."""
+    is_changed = False
     for name, value in _values(entry).items():
         is_kept = name == "owner_id" and value is None  # an owner that a record does not name stays
         if not is_kept and getattr(row, name) != value:  # what is set is looked at when it is written, changed or not
             setattr(row, name, value)
+            is_changed = True
+    return is_changed
 
 
 def _values(entry: Entry) -> dict[str, Any]:

@@ -116,6 +116,14 @@ class Task(PublicId, Base):
     done_reason: Mapped[str] = mapped_column(default="")  # called_back, called_again, person
 
 
+class TaskSource(Base):
+    """The raw record that a task was made of, where another system knew it first."""
+
+    __tablename__ = "task_source"
+    raw_record_id: Mapped[int] = mapped_column(ForeignKey("raw_record.id", ondelete="CASCADE"), primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), unique=True)
+
+
 class TaskMember(Base):
     """A person who sees a task that has no single owner: the members of a ring group."""
 

@@ -1,5 +1,6 @@
 """Notes of people: about a party, where they are an interaction of their own, or about a call."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from hub.errors import ForbiddenError, NotFoundError, UserError
 from hub.security import audit
 from hub.security.policy import Person, Right, may
 from hub.store.base import now
+from hub.timeline import index
 from hub.timeline.models import Interaction, Kind, Note, Participant
 
 LONGEST = 20_000
@@ -44,7 +46,7 @@ def add(session: Session, person: Person, *, party_id: int, text: str, pinned: b
         created_at=at, changed_at=at,
     )  # fmt: skip
     session.add(note)
-    session.flush()
+    index.refresh(session, [interaction.id])
     return note
 
 
@@ -74,8 +76,17 @@ def on_call(
         note = Note(call_id=call_id, author_id=person.id or None, text=text)
         session.add(note)
     note.text, note.interaction_id, note.party_id = text, interaction_id, party_id
-    session.flush()
+    index.refresh(session, [interaction_id] if interaction_id is not None else [])
     return note
+
+
+def place(session: Session, rows: Mapping[int, int]) -> None:
+    """Give notes that were written before their call was over the row of the timeline that it has now, by its id."""
+    query = select(Note).where(Note.call_id.in_(rows), Note.interaction_id.is_(None))
+    waiting = session.scalars(query).all() if rows else []
+    for note in waiting:
+        note.interaction_id = rows[note.call_id or 0]
+    index.refresh(session, [note.interaction_id for note in waiting if note.interaction_id is not None])
 
 
 def get(session: Session, public_id: UUID) -> Note:
@@ -102,7 +113,7 @@ def edit(session: Session, person: Person, note: Note, text: str) -> None:
     if note.call_id is None and note.interaction_id is not None:
         interaction = session.get_one(Interaction, note.interaction_id)
         interaction.summary = _first_line(note.text)
-    session.flush()
+    index.refresh(session, [note.interaction_id] if note.interaction_id is not None else [])
 
 
 def pin(session: Session, person: Person, note: Note, *, pinned: bool) -> None:
@@ -125,10 +136,13 @@ def remove(session: Session, person: Person, note: Note) -> None:
     """
     _must_be_own(person, note)
     audit.record(session, person, "note.removed", "note", note.public_id, written=_iso(note.created_at))
-    interaction_id = note.interaction_id if note.call_id is None else None
+    row_id = note.interaction_id
+    interaction_id = row_id if note.call_id is None else None
     session.delete(note)
     session.flush()
-    if interaction_id is not None:
+    if interaction_id is None:
+        index.refresh(session, [row_id] if row_id is not None else [])
+    else:
         session.execute(delete(Participant).where(Participant.interaction_id == interaction_id))
         session.execute(delete(Interaction).where(Interaction.id == interaction_id))
 

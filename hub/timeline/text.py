@@ -1,5 +1,4 @@
-# ruff: noqa: RUF001 - letters of several scripts are the subject
-"""Full text in five scripts: what goes into the index, and safe queries for both engines.
+"""Full text in five scripts: what goes into the index, and what is asked for.
 
 Neither SQLite's nor PostgreSQL's own dictionaries know Hebrew, Arabic, Polish and Russian together. So one folding
 in Python feeds both, when indexing and when asking; the engines only split words (FTS5 `unicode61`, PostgreSQL
@@ -18,9 +17,6 @@ MOST_WORDS = 12
 SHORTEST_PHONE = 8
 
 _PHONE = re.compile(r"\+?\d[\d\-./ ()]{6,40}\d")
-_WORD = re.compile(r"[א-ת]{4,}")
-_HEBREW_PREFIXES = frozenset("והבלמשכ")
-_ARABIC_ARTICLE = re.compile(r"\bال(\w{3,})")
 # A number in pieces (050-234 5678) belongs together; anything else is one word after the other.
 _NUMBER_OR_WORD = re.compile(r"(?<!\w)\+?\d+(?:[\-./ ()]{1,3}\d+)+(?!\w)|[^\W_]+")
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -56,18 +52,14 @@ def _other_forms(folded: str) -> Iterator[str]:
         yield re.sub(r"[\W_]+", " ", address)
 
 
-def fts5_query(text: str) -> str:
-    """Return a query for SQLite's MATCH: every word must be there, each may go on; empty where there is no word.
+def asked(text: str) -> list[tuple[tuple[str, ...], ...]]:
+    """Return what to ask a full-text table for (store.full_text.Question): every word, and of a number its pieces or all.
 
-    Words are letters and digits in quotes, so nothing in them has a meaning in the query language.
-    Do not run an empty query: it is an error there and should find nothing here.
+    Empty where there is no word: that finds nothing.
     """
-    return " AND ".join(_either(one, '"{}"*', " AND ", " OR ") for one in _wanted(text))
-
-
-def postgres_query(text: str) -> str:
-    """Return the same for PostgreSQL's `to_tsquery('simple', …)`."""
-    return " & ".join(_either(one, "'{}':*", " & ", " | ") for one in _wanted(text))
+    return [
+        ((*pieces,), ("".join(pieces),)) if len(pieces) > 1 else ((pieces[0],),) for pieces in _wanted(text)
+    ]  # fmt: skip
 
 
 def _wanted(text: str) -> Iterator[list[str]]:
@@ -78,12 +70,6 @@ def _wanted(text: str) -> Iterator[list[str]]:
         left -= len(pieces)
         if pieces:
             yield pieces
-
-
-def _either(pieces: list[str], quoted: str, both: str, either: str) -> str:
-    """Write one word, or a number as its pieces or in one piece."""
-    written = both.join(quoted.format(piece) for piece in pieces)
-    return f"(({written}){either}{quoted.format(''.join(pieces))})" if len(pieces) > 1 else written
 
 
 def _digits(text: str) -> str:

@@ -90,7 +90,15 @@ _OLD_PAGE = Words(
 # Sentences for people in their language, by the stable word of the error.
 SENTENCES: Mapping[str, LazyString] = MappingProxyType(
     {
+        "being_undone": lazy_gettext("This customer is being taken apart; erase them in a moment."),
+        "erased": lazy_gettext("This customer was erased."),
+        "hold_reason": lazy_gettext("Say in at most 1000 characters why this customer must be kept."),
+        "in_a_call": lazy_gettext("Somebody is talking with this customer; erase them after the call."),
+        "legal_hold": lazy_gettext("This customer is under legal hold and must be kept."),
+        "not_sure": lazy_gettext("Tick the box first: it cannot be undone."),
+        "retention_days": lazy_gettext("Write a number of days from 0 to 36500."),
         "settled": lazy_gettext("Somebody settled this meanwhile."),
+        "answered": lazy_gettext("Somebody else answered this pair, or changed one of the two. Here is the next one."),
         "bad_choice": lazy_gettext("Choose one of the two."),
         "no_address_book": lazy_gettext("This address book is not yours, or nobody may write to it."),
         "bad_email": lazy_gettext("This is not an e-mail address."),

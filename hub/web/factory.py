@@ -27,8 +27,10 @@ from hub.web.console import (
     document_page,
     documents,
     drift,
+    duplicates,
     exchange_pages,
     fields_page,
+    imports,
     lead_forms,
     lead_questions,
     lead_rules,
@@ -40,11 +42,13 @@ from hub.web.console import (
     mapping_page,
     mapping_publish,
     mapping_versions,
+    merges,
     messages,
     my_day,
     outbox_page,
     people,
     photos,
+    privacy,
     record_fields,
     recordings,
     replays,
@@ -107,7 +111,7 @@ def _install(app: Flask, hub: Hub) -> None:
     jinja.install(app)
     for blueprint in _pages():
         app.register_blueprint(blueprint)
-    for takes_files in (write_mail.attach, upload_page.take):
+    for takes_files in (write_mail.attach, upload_page.take, imports.bring):
         csrf.exempt(takes_files)  # looks at its token itself, once it has said how large it may be
     for blueprint in _programs():
         csrf.exempt(blueprint)
@@ -133,13 +137,16 @@ def _pages() -> tuple[Blueprint, ...]:
         connections.blueprint,
         consent_page.blueprint,
         customers.blueprint,
+        merges.blueprint,
         dial.blueprint,
         differences.blueprint,
         document_page.blueprint,
         documents.blueprint,
         drift.blueprint,
+        duplicates.blueprint,
         exchange_pages.blueprint,
         fields_page.blueprint,
+        imports.blueprint,
         lead_forms.blueprint,
         lead_questions.blueprint,
         lead_rules.blueprint,
@@ -156,6 +163,7 @@ def _pages() -> tuple[Blueprint, ...]:
         outbox_page.blueprint,
         people.blueprint,
         photos.blueprint,
+        privacy.blueprint,
         record_fields.blueprint,
         recordings.blueprint,
         replays.blueprint,

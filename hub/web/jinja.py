@@ -38,7 +38,7 @@ from hub.web.frame import current_hub, current_person
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 BELOW = {
-    "/": ("/tasks", "/calls", "/messages"), "/customers": ("/search",), "/documents": ("/payments",),
+    "/": ("/tasks", "/calls", "/messages"), "/customers": ("/search", "/duplicates"), "/documents": ("/payments",),
     "/settings": ("/people", "/admin"),
 }  # fmt: skip
 BDI, BDI_LTR, BDI_NUMBER = "<bdi>", '<bdi dir="ltr">', '<bdi dir="ltr" class="num">'

@@ -2,26 +2,13 @@
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from flask import Response, current_app
 from flask_babel import force_locale, get_locale
 
-MARK = "\ufeff"  # by which spreadsheets know UTF-8
-# What begins a formula; the wide ones count as the same in some. Source: OWASP, CSV Injection.
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
-
-
-def harmless(value: object) -> str:
-    """Return the text of a cell; what would be read as a formula and is no plain number gets an apostrophe before it."""
-    text = _text(value)
-    bare = text.lstrip(" \u00a0")
-    return f"'{text}" if bare.startswith(_RISKY) and not _NUMBER.fullmatch(text) else text
+from hub.records.cell import MARK, harmless
 
 
 def table(name: str, head: Sequence[object], pages: Iterable[Iterable[Sequence[Any]]]) -> Response:
@@ -74,16 +61,3 @@ def _spoken(parts: Iterator[str]) -> Iterator[str]:
             yield part
 
     return spoken()
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case Decimal():
-            return format(value, "f")
-        case datetime():
-            return value.isoformat(timespec="seconds")
-        case date():
-            return value.isoformat()
-    return str(value).replace("\0", "")

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.bench.table import Row, show
 
 TOPICS = (
+    "search",
     "ami",
     "page",
     "ring",
@@ -28,8 +29,11 @@ TOPICS = (
     "documents",
     "manifest",
     "replay",
+    "merges",
     "preview",
     "mapping",
+    "febrl",
+    "imports",
 )
 
 

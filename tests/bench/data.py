@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.identity import search
+from hub.search import backfill
 from hub.security.models import Role
 from hub.store.migrate import SCRIPTS, upgrade
 from hub.store.session import open_engine
@@ -118,6 +119,8 @@ def _build(file: Path, rows: int) -> None:
             db.execute(f'DROP INDEX "{name}"')
         db.execute("BEGIN")
         _people(db)
+        # Nothing else is searched for here, and no worker is to begin with that.
+        _insert(db, "text_index", "name version upto of", [(one.texts.name, one.version, 0, 0) for one in backfill.ALL])
         _parties(db, parties_of(rows))
         _timeline(db, rows)
         for statement in OF_CALLS:

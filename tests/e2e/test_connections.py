@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from hub import app as hub_app
 from hub.context import Hub
-from hub.flow import Taker
+from hub.flow import IMPORTS, Taker
 from hub.identity import parties
 from hub.identity.models import PartyKind
 from hub.intake import accounts
-from hub.intake.models import LISTING, Account, RawRecord, RawState, StreamState
+from hub.intake.models import LISTING, Account, Health, RawRecord, RawState, StreamState
 from hub.intake.read import Reader
 from hub.intake.trouble import Trouble
 from hub.security.models import Role
@@ -222,3 +222,17 @@ def _leave_traces(hub: Hub, row: Account) -> Any:
             )
         )  # fmt: skip
         return customer.public_id
+
+
+def test_what_files_were_imported_from_has_pages_and_can_be_removed_too(noa: Browser, shared: Hub) -> None:
+    with shared.db.write() as session:
+        row = Account(name="Old CRM", connector=IMPORTS, health=Health.HEALTHY)
+        session.add(row)
+        session.flush()
+        at = f"/connections/{row.public_id}"
+    assert "Imported files" in noa.get("/connections").text
+    answers = {page: noa.get(f"{at}{page}").status_code for page in PAGES if page not in {"/runs", "/outbox"}}
+    assert set(answers.values()) == {200}, answers
+    assert "Test and save" not in noa.get(f"{at}/settings").text
+    noa.post(f"{at}/remove")
+    assert "Old CRM" not in noa.get("/connections").text

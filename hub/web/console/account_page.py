@@ -343,7 +343,7 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
         "account": row,
         "tab": tab,
         "connector": connector,
-        "connector_title": connector.title if connector else row.connector,
+        "connector_title": connections.title(row),
         "is_exchange": is_exchange,
         "reads": connector is not None and connector.remote is not None,
         "brings_leads": brings(row, LEAD),
@@ -446,18 +446,23 @@ def _settings(  # noqa: PLR0913 - what the page shows
     hub = current_hub()
     with hub.db.read() as session:
         row = account_of(session, account_id)
-        connector = connections.connector_of(row.connector)
-        stored = set(hub.vault.open(row.secrets))
-        shown = row.settings if values is None else values
-        there = stored | {name for name in accounts.secret_names(connector) if (values or {}).get(name)}
-        lines = account_form.settings_of(connector, shown, set_secrets=there, wrong=wrong, error=error, missing=missing)
+        connector = hub.connectors.get(row.connector)
+        lines, kept = [], ""  # files that were imported have no settings, and neither has what is no longer installed
+        if connector is not None:
+            stored = set(hub.vault.open(row.secrets))
+            shown = row.settings if values is None else values
+            there = stored | {name for name in accounts.secret_names(connector) if (values or {}).get(name)}
+            lines = account_form.settings_of(
+                connector, shown, set_secrets=there, wrong=wrong, error=error, missing=missing
+            )
+            kept = connections.sealed(connector, values or {})
         html = render_template(
             "admin/account_settings.html",
             **frame(row, "settings"),
             lines=lines,
             name=request.form.get("name", row.name),
             findings=findings,
-            kept=connections.sealed(connector, values or {}),
+            kept=kept,
             error=error,
             wrong=wrong,
             stays=removal.stays(session, row),

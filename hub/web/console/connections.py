@@ -19,6 +19,7 @@ from hub.connector.stream import Lane
 from hub.cti import self_test
 from hub.cti.models import Extension
 from hub.errors import AuthError, ConfigError, NotFoundError, UserError
+from hub.flow import IMPORTS
 from hub.identity import conflicts
 from hub.intake import accounts
 from hub.intake.models import Account, AccountState, Health, RawRecord, RawState
@@ -247,6 +248,14 @@ def hook_of(connector: Connector[Any], row: Account, token: str) -> dict[str, st
     }
 
 
+def title(row: Account) -> str:
+    """Return what a connection's system is called."""
+    connector = current_hub().connectors.get(row.connector)
+    if connector is not None:
+        return connector.title
+    return _("Imported files") if row.connector == IMPORTS else row.connector
+
+
 def record(session: Session, row: Account, action: str, **detail: object) -> None:
     """Write into the audit what was done with an account."""
     audit.record(
@@ -257,7 +266,6 @@ def record(session: Session, row: Account, action: str, **detail: object) -> Non
 def cards(session: Session) -> list[Card]:
     """Return all connections with what waits of each."""
     hub = current_hub()
-    titles = {connector.name: connector.title for connector in hub.connectors.values()}
     waiting: dict[tuple[int, str], int] = {
         (account_id, state): count
         for account_id, state, count in session.execute(
@@ -274,7 +282,7 @@ def cards(session: Session) -> list[Card]:
     return [
         Card(
             account=row,
-            title=titles.get(row.connector, row.connector),
+            title=title(row),
             set_aside=waiting.get((row.id, RawState.SET_ASIDE), 0),
             waiting=waiting.get((row.id, RawState.KEPT), 0),
             day=days[row.id],

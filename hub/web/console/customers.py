@@ -38,7 +38,10 @@ from hub.web.auth import needs
 from hub.web.console import (
     address_books,
     card,
+    duplicates,
     field_values,
+    imports_beside,
+    imports_words,
     lead_words,
     message_words,
     messages,
@@ -140,8 +143,8 @@ def page(public_id: UUID) -> ResponseReturnValue:
     """Show everything about a customer; of htmx, the timeline alone."""
     with current_hub().db.read() as session:
         party = parties.get(session, public_id)
-        if party.public_id != public_id:  # merged since: the old address goes on to work
-            return redirect(url_for("customers.page", public_id=party.public_id), 301)
+        if party.public_id != public_id:  # merged since: the old address goes on to work; for now, for it can be undone
+            return redirect(url_for("customers.page", public_id=party.public_id), 302)
         facts = _timeline(session, party) if auth.is_htmx() else _everything(session, party)
     if not auth.is_htmx():
         headers.let_pages_of_ours_in()  # a mail as it was sent
@@ -354,6 +357,9 @@ def _everything(session: Session, party: Party) -> dict[str, Any]:
         "alerts": card.alerts(facts["due"], facts["pinned"], money),
         "money": money,
         "photo": photo,
+        "double": duplicates.hint(session, party),
+        "refused": imports_beside.of_party(session, current_person(), ids),
+        "reasons": imports_words.REASONS,
         **messages.ways_to(session, ids),
     }
 

@@ -22,6 +22,8 @@ _WORDS: Mapping[str, LazyString] = MappingProxyType(
         "document": lazy_gettext("Documents"),
         "payment": lazy_gettext("Payments"),
         "ad_spend": lazy_gettext("Spend of ads"),
+        "history": lazy_gettext("History"),
+        "task": lazy_gettext("Tasks"),
     }
 )
 # The first group that one of its kinds belongs to is a connector's own.

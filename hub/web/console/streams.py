@@ -61,6 +61,10 @@ _REASONS: Mapping[str, LazyString] = MappingProxyType(
         "no_match": lazy_gettext("concerns no customer"),
         "skipped": lazy_gettext("left out by hand"),
         "switched_off": lazy_gettext("its form is switched off"),
+        "colleague": lazy_gettext("a colleague of ours"),
+        "empty": lazy_gettext("nobody can be recognised in it"),
+        "erased": lazy_gettext("of somebody who was erased"),
+        "expired": lazy_gettext("kept long enough"),
     }
 )
 

@@ -138,6 +138,15 @@ _FAULTS: Mapping[str, LazyString] = MappingProxyType(
         "own_number": lazy_gettext("This is one of our own numbers."),
         "bad_tax_id": lazy_gettext("This is no tax number."),
         "bad_company": lazy_gettext("This is not a company."),
+        "same_party": lazy_gettext("This is one and the same customer already."),
+        "different_kinds": lazy_gettext("A person and a company are never one; say that the person works there."),
+        "too_many_records": lazy_gettext("Together they have more than 50 source records: too many for one customer."),
+        "still_moving": lazy_gettext("The history of this customer is still being moved; try again in a few seconds."),
+        "nothing_left": lazy_gettext("Nothing would be left of this customer; leave at least one record."),
+        "merged_on_top": lazy_gettext(
+            "Something was merged on top of this since. Undo that first: it is above in the list."
+        ),
+        "erased": lazy_gettext("One of them was erased; this cannot be undone any more."),
         "bad_owner": lazy_gettext("There is no such colleague."),
         "bad_time": lazy_gettext("Choose a date and a time in the future."),
         "no_choice": lazy_gettext("Choose one."),

@@ -607,16 +607,27 @@ document.addEventListener("keydown", (e) => {
     $("main").focus();
     return;
   }
+  const found = e.target.closest("#q-page, #results [data-row]");
+  if (found && (e.key === "ArrowDown" || e.key === "ArrowUp") && !(e.ctrlKey || e.metaKey || e.altKey || e.shiftKey)) {
+    const isDown = e.key === "ArrowDown";
+    if (isDown || found.id !== "q-page") {
+      e.preventDefault();
+      if (!isDown && found === $("#results [data-row]")) $("#q-page").focus();
+      else step(isDown ? 1 : -1);
+    }
+    return;
+  }
   if (e.key === "Enter" && e.target.matches("[data-row]")) {
     $("a[href],summary,button", e.target)?.click();
     return;
   }
-  if (typing || e.ctrlKey || e.metaKey || e.altKey || page.shortcuts === "off" || !pop) return;
+  const isText = typing && !typing.matches("[type=radio],[type=checkbox]");
+  if (isText || e.ctrlKey || e.metaKey || e.altKey || page.shortcuts === "off" || !pop) return;
   if (e.key === "?") $("#help").togglePopover();
   else if (e.shiftKey) return;
   else {
-    const act = e.key === "/" ? keys.Slash : keys[e.code];
-    if (!act || act() === false) return;
+    const act = e.key === "/" ? keys.Slash : (keys[e.code] ?? (() => press(e.code)));
+    if (act() === false) return;
   }
   e.preventDefault();
 });

@@ -69,6 +69,19 @@ class TestFolder:
         with pytest.raises(RejectedError):
             recordings.facts("/srv/other/in-1.wav")
 
+    def test_only_a_plain_file_below_the_root_is_removed(self, root: Path) -> None:
+        recordings = create(str(root))
+        (root / DAY / "way.wav").symlink_to(root.parent / "secret.wav")
+        for path in (f"{DAY}/way.wav", "../secret.wav", "/etc/passwd", DAY):
+            with pytest.raises(RejectedError):
+                recordings.remove(path)
+        recordings.remove(f"{DAY}/in-1.wav")
+        recordings.remove(f"{DAY}/msg0001")  # named without its ending
+        with pytest.raises(GoneError):
+            recordings.remove(f"{DAY}/in-1.wav")
+        assert (root.parent / "secret.wav").read_bytes() == b"secret"
+        assert sorted(file.name for file in (root / DAY).iterdir()) == ["empty.wav", "way.wav"]
+
     def test_a_message_named_without_ending_is_found(self, root: Path) -> None:
         facts = create(str(root)).facts(f"{DAY}/msg0001")
 

@@ -7,7 +7,6 @@ from hub.identity.names import (
     clean_name,
     companies_agree,
     company_key,
-    comparable,
     fold,
     name_line,
     names_agree,
@@ -106,12 +105,6 @@ def test_names_of_two_people_do_not(one: str, other: str) -> None:
 def test_companies_agree_whatever_their_legal_form() -> None:
     assert companies_agree("Levi Trading Ltd", "LEVI TRADING GmbH") >= COMPANIES_SAME
     assert companies_agree("Levi Trading Ltd", "Cohen Trading Ltd") < COMPANIES_SAME
-
-
-def test_names_in_different_scripts_cannot_be_compared() -> None:
-    assert not comparable("דנה לוי", "Dana Levi")
-    assert comparable("דנה Levi", "Dana Levi")
-    assert not comparable("", "Dana")
 
 
 @given(st.text(max_size=60))

@@ -1,9 +1,11 @@
 """Who may what, written out: a change of policy.py must show here."""
 
+from itertools import product
+
 import pytest
 
 from hub.security.models import Role
-from hub.security.policy import Person, Right, Seen, may, may_hear, sees, sees_business, took_part
+from hub.security.policy import Person, Right, Seen, finder, finders, may, may_hear, sees, sees_business, took_part
 
 TABLE = """
 right                 agent  manager  admin
@@ -22,6 +24,7 @@ see_audit             -      -        yes
 see_raw               -      -        yes
 see_money             yes    yes      yes
 share_any_mail        -      -        yes
+manage_privacy        -      -        yes
 """
 ROLES = TABLE.split("\n")[1].split()[1:]
 ROWS = {line.split()[0]: line.split()[1:] for line in TABLE.strip().split("\n")[1:]}
@@ -88,6 +91,17 @@ def test_content_of_a_private_mailbox_is_its_owners_alone(
     role: str, visibility: str, owner: int | None, seen: Seen
 ) -> None:
     assert sees(someone(role), visibility=visibility, owner_id=owner) == seen
+
+
+def test_an_index_names_exactly_those_who_see_the_content() -> None:
+    """What a search finds by these names is what `sees` shows in full, to anybody."""
+    for visibility, owner, among, reader in product(
+        ("all", "metadata", "owner", "of a later version"), (None, 1, 2), ((), (1,), (2, 3)), (0, 1, 2, 3, 12)
+    ):
+        person = Person(reader, None, "", "", "agent")
+        full = sees(person, visibility=visibility, owner_id=owner, among=among) is Seen.FULL
+        named = finders(visibility=visibility, owner_id=owner, among=among) & finder(person)
+        assert bool(named) is full, (visibility, owner, among, reader)
 
 
 def test_a_program_is_nobodys_owner() -> None:

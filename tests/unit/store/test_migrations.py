@@ -10,6 +10,7 @@ from hub.store.base import Base
 from hub.store.migrate import is_current, upgrade
 from hub.store.session import Database, open_engine
 
+TEXTS = ("party_text", "interaction_text", "document_text")
 EXPRESSIONS = {
     "ix_participant_page",
     "ix_participant_kind",
@@ -17,8 +18,8 @@ EXPRESSIONS = {
 
 
 def _known(_: object, name: str | None, kind: str, *__: object) -> bool:
-    """Leave out the full-text table, whose form is each database's own, and what cannot be compared."""
-    return not (name or "").startswith("party_text") and name not in EXPRESSIONS
+    """Leave out the full-text tables, whose form is each database's own, and what cannot be compared."""
+    return not (name or "").startswith(TEXTS) and name not in EXPRESSIONS
 
 
 def test_a_migrated_database_is_what_the_code_expects(database: Database) -> None:

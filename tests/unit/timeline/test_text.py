@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.timeline.text import LONGEST_QUERY, MOST_WORDS, VERSION, fts5_query, indexed, norm, postgres_query
+from hub.identity.words import LONGEST_QUERY
+from hub.store.full_text import LONGEST_WORD, fts5, tsquery
+from hub.timeline.text import MOST_WORDS, VERSION, asked, indexed, norm
 
 DOCUMENTS = {
     "hebrew": "שיחה עם הלקוח לוי בע״מ על ההצעה, חזר אליי מהמשרד",
@@ -19,6 +21,14 @@ DOCUMENTS = {
     "phone": "call back 050-234-5678 or +972 (3) 612-3456",
     "mail": "wrote to dana.levi@mail.levi.co.il",
 }
+
+
+def fts5_query(text: str) -> str:
+    return fts5(asked(text), (), exact=False)
+
+
+def postgres_query(text: str) -> str:
+    return tsquery(asked(text), exact=False)
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +161,20 @@ def test_the_query_language_has_no_power_over_the_query(index: sqlite3.Connectio
 
 
 def test_words_in_quotes_are_all_there_is() -> None:
-    assert fts5_query('Dana "OR"') == '"dana"* AND "or"*'
-    assert fts5_query("050-234") == '(("050"* AND "234"*) OR "050234"*)'
-    assert postgres_query('Dana "OR"') == "'dana':* & 'or':*"
-    assert postgres_query("050-234") == "(('050':* & '234':*) | '050234':*)"
+    assert fts5_query('Dana "OR"') == '(("dana"*)) AND (("or"*))'
+    assert fts5_query("050-234") == '(("050"* AND "234"*) OR ("050234"*))'
+    assert fts5(asked("Dana"), [["all", "u7"], ["b0"]], exact=True) == (
+        '(body : ((("dana")))) AND (marks : (("all" OR "u7") AND ("b0")))'
+    )
+    assert postgres_query('Dana "OR"') == "(('dana':*)) & (('or':*))"
+    assert postgres_query("050-234") == "(('050':* & '234':*) | ('050234':*))"
 
 
 def test_a_pasted_text_asks_for_its_first_words() -> None:
     assert fts5_query("word " * 1_000).count('"word"*') == MOST_WORDS
-    assert fts5_query("1-" * 1_000).count('"1"*') == MOST_WORDS
+    assert fts5_query("1-" * 1_000).count('"1"') == MOST_WORDS
     assert len(fts5_query("x" * 100_000)) < LONGEST_QUERY + 10
+    assert fts5_query("x" * 100_000) == fts5_query("x" * LONGEST_WORD)  # as it is kept
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_every_icon_of_a_template_is_in_the_sprite() -> None:
     known = set(re.findall(r'<symbol id="([^"]+)"', (STATIC / "icons.svg").read_text("utf-8")))
     used: set[str] = set()
     for file in (STATIC.parent / "templates").rglob("*.html"):
-        used |= set(re.findall(r"icon\('([a-z0-9-]+)'", file.read_text("utf-8")))
+        used |= set(re.findall(r"\bicon\('([a-z0-9-]+)'", file.read_text("utf-8")))
     used |= set(re.findall(r'"((?:phone|user)[a-z-]*)"', (STATIC / "app.js").read_text("utf-8"))) & {
         "phone", "phone-off", "phone-call", "phone-outgoing", "phone-incoming",
     }  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, get_locale
 
-from hub.web.spreadsheet import harmless, pages, table
+from hub.records.cell import harmless
+from hub.web.spreadsheet import pages, table
 
 
 def app() -> Flask:

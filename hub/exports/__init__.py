@@ -1,0 +1,1 @@
+"""Everything, or everything about one person, in files that other programs read."""

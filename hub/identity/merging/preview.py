@@ -1,0 +1,86 @@
+"""What two customers would be as one, before anybody decides: it is done, looked at, and not kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub.identity import claims
+from hub.identity import parties as store
+from hub.identity.merging import part
+from hub.identity.merging.merge import merge
+from hub.identity.models import Claim, Link, Party
+from hub.intake.models import Account
+from hub.security.models import User
+from hub.security.policy import Person
+
+HERE = ""  # somebody said it in the hub itself
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A customer as a preview shows it.
+
+    Attributes:
+        sources: by field, the name of the account whose word counts; `HERE`; a field that nobody said has none.
+    """
+
+    name: str
+    company: str
+    owner: str
+    identifiers: tuple[tuple[str, str], ...]  # kind and value
+    fields: Mapping[str, Any]
+    sources: Mapping[str, str]
+
+
+def preview(session: Session, person: Person | None, one: Party, other: Party, *, winner: Party | None = None) -> Look:
+    """Return what a merge would make; the session must be for writing, and nothing is written.
+
+    Raises:
+        UserError: they cannot be merged.
+    """
+    trial = session.begin_nested()
+    try:
+        row = merge(session, person, one, other, winner=winner)
+        return look(session, session.get_one(Party, row.winner_id))
+    finally:
+        trial.rollback()
+
+
+def look(session: Session, party: Party) -> Look:
+    """Return a customer as it is."""
+    company = session.scalar(select(Party.name).where(Party.id == party.company_id)) if party.company_id else ""
+    owner = session.scalar(select(User.name).where(User.id == party.owner_id)) if party.owner_id else ""
+    held = store.identifiers(session, party)
+    return Look(
+        name=party.name,
+        company=company or "",
+        owner=owner or "",
+        identifiers=tuple((one.kind, one.value) for one in held),
+        fields=dict(party.fields),
+        sources=_sources(session, party),
+    )
+
+
+def _sources(session: Session, party: Party) -> dict[str, str]:
+    rows = session.execute(
+        select(Claim, Account.name)
+        .outerjoin(Link, Link.id == Claim.link_id)
+        .outerjoin(Account, Account.id == Link.account_id)
+        .where(Claim.party_id == party.id)
+        .order_by(Claim.observed_at.desc(), Claim.id)
+    ).all()
+    said = part.as_said([row[0] for row in rows])
+    found: dict[str, str] = {}
+    for field in {one.field for one in said}:
+        counts = claims.golden(said, field)
+        names = [
+            account or HERE
+            for claim, account in rows
+            if claim.field == field and (claim.link_id is None or claim.value.get("value") == counts)
+        ]
+        if names:  # lists are of several
+            found[field] = HERE if claims.is_said_here(said, field) else names[0]
+    return found

@@ -1,0 +1,1 @@
+"""What customers bring: files and databases of the systems they had before."""

@@ -1,0 +1,1 @@
+"""One question to everything: customers, documents, leads and what happened; and the texts that answer it."""

@@ -1,0 +1,304 @@
+"""What an old system says of the past and of what is still to be done: its interactions and tasks, with whom by its own ids.
+
+Whose a record is follows from the links of the people and companies that came from the same account, else from a number
+or an address that exactly one customer holds. A number that nobody is known for is kept for the day somebody is.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import to_jsonable_python
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from hub.errors import RecordError
+from hub.identity.callers import PHONE
+from hub.identity.email import read_email
+from hub.identity.models import Link, Party, PartyStatus
+from hub.identity.parties import EMAIL, holders_of
+from hub.identity.phone import PhoneContext, read
+from hub.identity.said import LONGEST_TEXT, line
+from hub.intake.models import Account, RawRecord
+from hub.records.interaction import Interaction as Record
+from hub.security.models import User
+from hub.store.base import now
+from hub.timeline.add import Entry, Part, add
+from hub.timeline.models import Interaction, Kind, Note, Task, TaskKind, TaskSource
+
+PEOPLE, COMPANIES = "people", "companies"  # streams of an account whose ids its history names
+LONGEST_SUMMARY = 200
+LONGEST_TITLE = 500
+CUSTOMER = "customer"
+ELSEWHERE = "elsewhere"  # `Task.done_reason`: it was ticked off in the other system
+_SOME = 500
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class PastKind(StrEnum):
+    """What can have happened."""
+
+    CALL = Kind.CALL
+    EMAIL = Kind.EMAIL
+    MEETING = Kind.MEETING
+    NOTE = Kind.NOTE
+    MESSAGE = Kind.MESSAGE
+
+
+class PastDirection(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    INTERNAL = "internal"
+
+
+_Texts = Annotated[list[str], BeforeValidator(lambda value: value or [])]
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(extra="allow", coerce_numbers_to_str=True)
+    remote_id: str = Field(min_length=1)
+    people: _Texts = []
+    companies: _Texts = []
+    phones: _Texts = []
+    user: UUID | None = None
+
+
+class HistoryFields(_Fields):
+    """What a mapping may make of something that happened."""
+
+    kind: PastKind
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    direction: PastDirection | None = None
+    summary: str | None = None
+    body: str | None = None
+    emails: _Texts = []
+    owner: str | None = None
+    source_url: str | None = None
+
+
+class TaskFields(_Fields):
+    """What a mapping may make of something to be done."""
+
+    title: str = Field(min_length=1)
+    due_at: AwareDatetime | None = None
+    done_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A record: as it was kept, and what the mapping made of it."""
+
+    raw: RawRecord
+    values: Mapping[str, Any]
+
+
+def said(values: Mapping[str, Any]) -> HistoryFields:
+    """Read what a mapping made of something that happened.
+
+    Raises:
+        RecordError: it made something else of it.
+    """
+    return _read(HistoryFields, values, "interaction")
+
+
+def said_task(values: Mapping[str, Any]) -> TaskFields:
+    """Read what a mapping made of something to be done.
+
+    Raises:
+        RecordError: it made something else of it.
+    """
+    return _read(TaskFields, values, "task")
+
+
+def take(session: Session, account: Account, given: Sequence[Given], *, region: str) -> None:
+    """Put what happened on the timelines of whoever it was with; safe to repeat.
+
+    Raises:
+        RecordError: one of them is nothing that happened, or with somebody whom the account never named.
+    """
+    several = [(one.raw, said(one.values)) for one in given]
+    who = _Who(session, account, [fields for _, fields in several], region)
+    users = _users(session, [fields.user for _, fields in several])
+    entries = [
+        Entry(_record(fields), who.parts(raw, fields), raw.id, owner_id=users.get(fields.user))
+        for raw, fields in several
+    ]
+    add(session, entries, account_id=account.id)
+
+
+def take_tasks(session: Session, account: Account, given: Sequence[Given], *, region: str) -> None:
+    """Write down what is to be done, or bring it up to date; what a person here ticked off stays so.
+
+    Raises:
+        RecordError: one of them is nothing to be done, or with somebody whom the account never named.
+    """
+    several = [(one.raw, said_task(one.values)) for one in given]
+    who = _Who(session, account, [fields for _, fields in several], region)
+    users = _users(session, [fields.user for _, fields in several])
+    known = tasks_of(session, [raw.id for raw, _ in several])
+    made: list[tuple[RawRecord, Task]] = []
+    for raw, fields in several:
+        parts = who.parts(raw, fields)
+        task = known.get(raw.id)
+        if task is None:
+            task = Task(kind=TaskKind.FOLLOW_UP, due_at=fields.due_at or now())
+            made.append((raw, task))
+        task.title = line(fields.title)[:LONGEST_TITLE]
+        task.due_at = fields.due_at or task.due_at
+        task.party_id = next((one.party_id for one in parts if one.party_id is not None), task.party_id)
+        task.number = next((one.value for one in parts if one.identifier_kind == PHONE), task.number) or ""
+        task.owner_id = users.get(fields.user) or task.owner_id
+        if task.done_by is None and task.done_at != fields.done_at:
+            task.done_at, task.done_reason = fields.done_at, ELSEWHERE if fields.done_at else ""
+    session.add_all(task for _, task in made)
+    session.flush()
+    session.add_all(TaskSource(raw_record_id=raw.id, task_id=task.id) for raw, task in made)
+    session.flush()
+
+
+def withdraw_tasks(session: Session, raws: Sequence[RawRecord]) -> None:
+    """Take tasks back that were made of raw records."""
+    for task in tasks_of(session, [raw.id for raw in raws]).values():
+        session.execute(delete(TaskSource).where(TaskSource.task_id == task.id))
+        session.delete(task)
+    session.flush()
+
+
+def tasks_of(session: Session, raw_ids: Sequence[int]) -> dict[int, Task]:
+    """Return the tasks that were made of raw records."""
+    query = select(TaskSource.raw_record_id, Task).join(Task, Task.id == TaskSource.task_id)
+    return {row[0]: row[1] for row in session.execute(query.where(TaskSource.raw_record_id.in_(raw_ids)))}
+
+
+def touched(session: Session, raw_ids: Sequence[int]) -> set[int]:
+    """Return the raw records of which somebody here went on with what was made: a note on it, a task ticked off."""
+    noted = select(Interaction.raw_record_id).where(
+        Interaction.raw_record_id.in_(raw_ids), exists().where(Note.interaction_id == Interaction.id)
+    )
+    ticked = (
+        select(TaskSource.raw_record_id)
+        .join(Task, Task.id == TaskSource.task_id)
+        .where(TaskSource.raw_record_id.in_(raw_ids), Task.done_by.is_not(None))
+    )
+    return {one for query in (noted, ticked) for one in session.scalars(query) if one is not None}
+
+
+def linked(session: Session, account_id: int, stream: str, remote_ids: Iterable[str]) -> dict[str, int]:
+    """Return the parties, as they are now after all merges, of records that came from an account."""
+    wanted = sorted(set(remote_ids))
+    found: dict[str, int] = {}
+    for begin in range(0, len(wanted), _SOME):
+        query = select(Link.remote_id, Link.party_id).where(
+            Link.account_id == account_id, Link.stream == stream, Link.remote_id.in_(wanted[begin : begin + _SOME])
+        )
+        found |= {row.remote_id: row.party_id for row in session.execute(query)}
+    present = _present(session, set(found.values()))
+    return {remote_id: present[party] for remote_id, party in found.items() if party in present}
+
+
+def _present(session: Session, party_ids: set[int]) -> dict[int, int]:
+    """Return the parties that some are now; those that were erased are left out."""
+    now_at = {one: one for one in party_ids}
+    asked = set(party_ids)
+    gone: set[int] = set()
+    while asked:
+        query = select(Party.id, Party.merged_into, Party.status).where(Party.id.in_(sorted(asked)))
+        rows = {row.id: row for row in session.execute(query)}
+        gone |= {one for one in asked if one not in rows or rows[one].status == PartyStatus.ERASED}
+        moved = {one: row.merged_into for one, row in rows.items() if row.merged_into is not None}
+        now_at = {one: moved.get(at, at) for one, at in now_at.items()}
+        asked = set(moved.values())
+    return {one: at for one, at in now_at.items() if at not in gone}
+
+
+class _Who:
+    """Whom records of a page name, looked up together."""
+
+    def __init__(self, session: Session, account: Account, several: Sequence[_Fields], region: str) -> None:
+        self._context = PhoneContext(region=region or None)
+        named: dict[str, set[str]] = defaultdict(set)
+        for fields in several:
+            named[PEOPLE].update(fields.people)
+            named[COMPANIES].update(fields.companies)
+        self._linked = {stream: linked(session, account.id, stream, ids) for stream, ids in named.items()}
+        phones = {one for fields in several for raw in fields.phones for one in self._phones(raw)}
+        emails = {one for fields in several for one in self._emails(fields)}
+        self._held = {
+            PHONE: holders_of(session, PHONE, phones) if phones else {},
+            EMAIL: holders_of(session, EMAIL, emails) if emails else {},
+        }
+
+    def parts(self, raw: RawRecord, fields: _Fields) -> list[Part]:
+        found: dict[int, Part] = {}
+        unknown: list[str] = []
+        for stream, ids in ((PEOPLE, fields.people), (COMPANIES, fields.companies)):
+            for one in ids:
+                party = self._linked.get(stream, {}).get(one)
+                if party is None:
+                    unknown.append(one)
+                else:
+                    found.setdefault(party, Part(party, CUSTOMER, "", ""))
+        values = [(PHONE, one) for written in fields.phones for one in self._phones(written)]
+        values += [(EMAIL, one) for one in self._emails(fields)]
+        strangers = []
+        for kind, value in values:
+            party = self._held[kind].get(value)
+            if party is None:
+                strangers.append(Part(None, CUSTOMER, kind, value))
+            elif party not in found:
+                found[party] = Part(party, CUSTOMER, kind, value)
+        if not found and unknown:
+            raise RecordError(f"record {raw.remote_id}: nobody of the id {unknown[0][:100]!r} came from this account")
+        return list(found.values()) or strangers
+
+    def _phones(self, written: str) -> list[str]:
+        return [phone.key for phone in read(written, self._context).phones]
+
+    @staticmethod
+    def _emails(fields: _Fields) -> list[str]:
+        written = fields.emails if isinstance(fields, HistoryFields) else ()
+        return [email.address for one in written if (email := read_email(one)) is not None]
+
+
+def _record(fields: HistoryFields) -> Record:
+    body = (fields.body or "").replace("\r\n", "\n").replace("\x00", "")[:LONGEST_TEXT].strip()
+    summary = line(fields.summary) or line(body.partition("\n")[0])
+    extra = {name: value for name, value in (fields.model_extra or {}).items() if value not in (None, "", [], {})}
+    detail: dict[str, Any] = {"by": line(fields.owner), "text": "" if body == summary else body}
+    url = line(fields.source_url)
+    return Record(
+        kind=fields.kind.value,
+        direction=fields.direction.value if fields.direction else "",
+        started_at=fields.started_at,
+        ended_at=fields.ended_at,
+        summary=summary[:LONGEST_SUMMARY],
+        mentions=(),
+        source_url=url if url.startswith(("https://", "http://")) else "",
+        detail={
+            **{name: value for name, value in detail.items() if value},
+            **to_jsonable_python(extra, fallback=str),
+        },
+    )
+
+
+def _users(session: Session, ids: Iterable[UUID | None]) -> dict[UUID | None, int]:
+    wanted = {one for one in ids if one is not None}
+    if not wanted:
+        return {}
+    return {
+        row.public_id: row.id
+        for row in session.execute(select(User.public_id, User.id).where(User.public_id.in_(wanted)))
+    }
+
+
+def _read(model: type[_Model], values: Mapping[str, Any], what: str) -> _Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors()[:5])
+        raise RecordError(f"what the mapping makes of it is no {what}: {wrong}") from error
