@@ -271,5 +271,7 @@ def save_draft(session: Session, bus: Bus, call: CallRow, user_id: int, draft: M
         raise NotFoundError("This call was not shown to you.")
     row.draft = dict(draft)
     row.has_draft = any(str(value).strip() for value in draft.values())
+    if row.dismissed_at is not None:
+        return  # it came after the card was closed, and does not bring it back
     gone = {**row.card, "state": "ended"} if row.retracted_at is not None and row.has_draft else {}
     bus.publish(user_id, NOTED, {**gone, "call": str(call.public_id), "note_open": row.has_draft})

@@ -196,8 +196,9 @@ class Mailbox:
         raw = self._stamped(message.raw)
         self._take_out(message)
         message.envelope, message.source = mime.envelope(raw), _kept(raw)
-        message.is_draft, message.sent = False, world.clock.now()
-        message.received = message.sent
+        message.is_draft, message.received = False, world.clock.now()
+        sent_ms = mime.date_ms(raw)  # the same second as the Date that others get, also where a second ends in between
+        message.sent = message.received if sent_ms is None else datetime.fromtimestamp(sent_ms / 1000, UTC)
         if world.faults.take("sent_new_id"):
             message.key = ids.immutable(*self._facts())
         if save:
