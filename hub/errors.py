@@ -141,3 +141,10 @@ class MappingError(RecordError):
 
 class IdentityError(RecordError):
     """It cannot be said whose record this is."""
+
+
+def said(fault: Exception) -> str:
+    """Return what an administrator reads of a fault; errors that are none of ours may carry what was to be written."""
+    if isinstance(fault, HubError):
+        return str(fault)[:1000]
+    return f"{type(fault).__name__}: a fault of the hub itself; the log has all of it"

@@ -7,11 +7,9 @@ record was taken under the same one. Records that are as they were are taken aga
 """
 
 import hashlib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,20 +23,20 @@ from hub import log
 from hub.errors import HubError, NotFoundError
 from hub.fields import incoming
 from hub.flow import Flow
-from hub.intake import receive, trouble
+from hub.intake import receive
 from hub.intake.models import Account, AccountState, RawRecord, RawState
 from hub.mapping.models import Replay, ReplayStatus
 from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Person
 from hub.store.base import now
-from hub.store.session import DATABASE_AWAY, Database
+from hub.store.public import by_public_id
+from hub.store.session import Database
 from hub.store.turn import in_turn
-from hub.work.lease import Lease, LeaseLostError, database_now, fence, release
+from hub.work.lease import Lease, LeaseLostError, database_now
+from hub.work.shift import SLICE_S, Pace, Shift, shift
 
 PAGE = flows.PAGE  # records taken in one transaction
-SLICE_S = 20.0  # a run with much to do lets other work go first after so long
-WAIT = timedelta(minutes=1)  # before a run that cannot go on is tried again
 TOLD_FOR = timedelta(days=1)  # how long it is told of a run that is over
 _log = log.get(__name__)
 
@@ -125,10 +123,7 @@ def one(session: Session, account_id: int, public_id: UUID) -> Replay:
     Raises:
         NotFoundError: there is none.
     """
-    row = session.scalar(select(Replay).where(Replay.account_id == account_id, Replay.public_id == public_id))
-    if row is None:
-        raise NotFoundError("There is no such run.")
-    return row
+    return by_public_id(session, Replay, public_id, "There is no such run.", Replay.account_id == account_id)
 
 
 def unfinished(
@@ -243,40 +238,22 @@ class Replayer:
         """Take the parts.
 
         Args:
-            rest: pause after each page, as a share of the time that it took. Processes that write to one SQLite have no
-                queue: whoever writes one transaction after the other keeps the others waiting.
+            lease_s, slice_s, rest: as of `Pace`.
             watch: told of each page.
         """
         self._db, self._flow = db, flow
-        self._lease_s, self._slice_s = lease_s, slice_s
-        self._rest, self._watch = rest, watch
+        self._pace, self._watch = Pace(lease_s, slice_s, rest), watch
 
     def run(self, lease: Lease) -> None:
         """Work at one run until it is over, cannot go on, or its time is over; nothing is raised but a lost database."""
-        deadline = time.monotonic() + self._slice_s
-        try:
-            while self._step(lease):
-                if time.monotonic() > deadline:
-                    self.give_back(lease)
-                    return
-        except LeaseLostError:
-            return  # it was cancelled, or another one works at it: there is nothing to add
-        except NotNowError as reason:
-            self._wait(lease, str(reason))
-        except DATABASE_AWAY as away:
-            with suppress(*DATABASE_AWAY):  # then its lease runs out
-                self._wait(lease, f"The database could not be used ({type(away).__name__}).")
-            raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it stops this run alone, visibly
-            _log.exception("a replay cannot go on", replay=lease.id)
-            self._wait(lease, trouble.said(fault))
+        with shift(self._db, Replay, lease, self._pace) as at:
+            try:
+                while self._step(at) and at.goes_on():
+                    pass
+            except NotNowError as reason:
+                at.wait(str(reason))
 
-    def give_back(self, lease: Lease) -> None:
-        """Let another one go on where this one is."""
-        with self._db.write() as session:
-            release(session, Replay, lease, due_at=now())
-
-    def _step(self, lease: Lease) -> bool:
+    def _step(self, at: Shift) -> bool:
         """Begin, or take a page; True: there is more.
 
         Raises:
@@ -285,7 +262,7 @@ class Replayer:
         """
         began = time.monotonic()
         with self._db.read() as session:
-            row = session.get(Replay, lease.id)
+            row = session.get(Replay, at.lease.id)
             if row is None:
                 raise LeaseLostError
             account = session.get_one(Account, row.account_id)
@@ -296,13 +273,14 @@ class Replayer:
             else:
                 total, ids = None, self._ids(session, account, row, row.began_at, which)
         if total is not None:
-            self._begin(lease, row, total, under)
+            self._begin(at, row, total, under)
             return True
-        told = self._page(lease, row, under, ids, began)
+        told = self._page(at, row, under, ids, began)
         self._watch(told)
-        if self._rest and not told.is_over:
-            threading.Event().wait((time.monotonic() - began) * self._rest)
-        return not told.is_over
+        if told.is_over:
+            return False
+        at.rest(began)
+        return True
 
     def _ids(
         self, session: Session, account: Account, row: Replay, began: datetime, which: ColumnElement[bool]
@@ -313,21 +291,19 @@ class Replayer:
         late = mapped_otherwise(self._flow, session, account, began)
         return stored(session, which & late, after=max(row.after, row.last), limit=PAGE)
 
-    def _begin(self, lease: Lease, row: Replay, total: int, under: str) -> None:
+    def _begin(self, at: Shift, row: Replay, total: int, under: str) -> None:
         if row.began_at is not None:
             _log.info("a replay begins anew: what it runs has changed", replay=row.id, done=_done(row))
         with self._db.read() as session:  # a page that was mapped otherwise is committed before ours are looked for
             flows.wait_for_pages(session, row.account_id)
         values = {"total": total, "mapping_hash": under, "began_at": now(), "after": 0, "counts": {}, "error": ""}
-        with self._db.write() as session:
-            fence(session, Replay, lease)
-            session.execute(update(Replay).where(Replay.id == lease.id).values(**values))
+        with at.page() as session:
+            session.execute(update(Replay).where(Replay.id == row.id).values(**values))
 
-    def _page(self, lease: Lease, seen: Replay, under: str, ids: Sequence[int], began: float) -> Progress:
+    def _page(self, at: Shift, seen: Replay, under: str, ids: Sequence[int], began: float) -> Progress:
         """Take a page, or see that there is none left; one transaction."""
-        with self._db.write() as session:
-            fence(session, Replay, lease)
-            row = session.get_one(Replay, lease.id)
+        with at.page() as session:
+            row = session.get_one(Replay, seen.id)
             account = session.get_one(Account, row.account_id)
             if account.state == AccountState.PAUSED:
                 raise NotNowError("The connection is paused.")
@@ -340,14 +316,9 @@ class Replayer:
                 applied, set_aside = flows.take_again(self._flow, session, account, ids)
                 row.after, row.error = ids[-1], ""
                 row.counts = _added(row.counts, applied, set_aside, time.monotonic() - began)
-                row.lease_until = database_now(session) + timedelta(seconds=self._lease_s)
             else:
                 _end(row, ReplayStatus.DONE)
         return _progress(row, "", now())
-
-    def _wait(self, lease: Lease, why: str) -> None:
-        with self._db.write() as session:
-            release(session, Replay, lease, due_at=now() + WAIT, error=why)
 
 
 def _end(row: Replay, status: ReplayStatus, why: str = "") -> None:

@@ -49,11 +49,7 @@ def run(
 ) -> None:
     """Go on until `stop`: customers and strangers fill in forms, by an ad or without one."""
     del extensions
-    known = [
-        (one.name or one.email.partition("@")[0].replace(".", " ").title(), one.number, one.email)
-        for one in visitors
-        if one.email
-    ]
+    known = [(one.known_as, one.number, one.email) for one in visitors if one.email]
     people = [one for pair in zip(STRANGERS, known, strict=False) for one in pair] or list(STRANGERS)
     ads = _ads(simulator)
     number = 0

@@ -25,7 +25,7 @@ def run(
     """Go on until `stop`: customers write, and besides somebody from an ad, and somebody who shows no number."""
     del extensions
     known = [one for one in visitors if one.email]
-    people = [simulator.add_person(one.name or one.email.partition("@")[0].title(), phone=one.number) for one in known]
+    people = [simulator.add_person(one.known_as, phone=one.number) for one in known]
     people.append(simulator.add_person("Yael Ben David", phone="+972502345611"))
     people.append(simulator.add_person("Omer", username="omer.garden", hides_number=True))
     number = 0

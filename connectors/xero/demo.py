@@ -66,7 +66,7 @@ def _invoice_of_the_past(books: Books, contact: Contact, number: int, month: int
 def _contact(books: Books, who: Visitor) -> Contact:
     """Return somebody's contact; made where there is none yet."""
     known = (one for one in books.things["Contacts"].values() if isinstance(one, Contact) and one.email == who.email)
-    first, _, last = who.name.partition(" ")
+    first, _, last = who.known_as.partition(" ")
     return next(known, None) or books.add_contact(
-        who.name or who.email, first_name=first, last_name=last, email=who.email, phone=("", "", who.number)
+        who.known_as, first_name=first, last_name=last, email=who.email, phone=("", "", who.number)
     )

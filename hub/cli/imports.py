@@ -3,9 +3,9 @@
 import csv
 import json
 import sys
-import time
 import tomllib
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +13,20 @@ from typing import Any
 from uuid import UUID
 
 import click
+from sqlalchemy.orm import Session
 
+from hub.cli.here import REST, interruptible, work_at
 from hub.cli.output import as_json, asked, opened, progress, show
-from hub.cli.records import INTERRUPTED, LOOK_S, REST, little_garbage
 from hub.context import Hub
 from hub.errors import UserError
-from hub.imports import batches, clusters, refused, snapshot
+from hub.imports import archive, batches, clusters, refused, snapshot
 from hub.imports.batches import Brought, Progress
 from hub.imports.columns import Options
 from hub.imports.models import BatchState, ImportBatch, What
 from hub.imports.reading import look
 from hub.imports.run import Importer
-from hub.work.lease import claim, new_owner
+from hub.security.policy import Person
+from hub.timeline import note_files
 
 STEPS = 1_000  # of a bar: how much of a file was read is known, how many rows it has often is not
 
@@ -41,7 +43,7 @@ class FileOrVerb(click.Group):
 
 @click.group(name="import", cls=FileOrVerb)
 def import_() -> None:
-    """Bring people, companies, history and tasks of another system: hub import FILE --as people.
+    """Bring people, companies, history, tasks and files of another system: hub import FILE --as people.
 
     Also: hub import status, undo ID, errors ID, cancel ID.
     """
@@ -66,6 +68,11 @@ def import_() -> None:
 @click.option("--query", default="", help="With --sql: the SELECT.")
 @click.option("--encoding", default="", help="Of a text file, where the guess is wrong, such as cp1255.")
 @click.option("--sheet", default="", help="Of a workbook; else the first one with rows.")
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, exists=True),
+    help="With --as files: the folder or ZIP that the rows name.",
+)
 @click.option("--dry-run", is_flag=True, help="Do everything and take it back; say what would come of it.")
 @click.option(
     "--clusters", type=click.Path(path_type=Path), help="With --dry-run: write id,cluster of each record of people."
@@ -74,18 +81,22 @@ def import_() -> None:
 @as_json
 def file_(  # noqa: PLR0913 - the options of the command
     *, file: Path | None, what: str, source: str, region: str, mapping: Path | None, sql: str, query: str, encoding: str,
-    sheet: str, clusters: Path | None, dry_run: bool, again: bool, json_: bool,
+    sheet: str, files: Path | None, clusters: Path | None, dry_run: bool, again: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Bring a file.
 
     Ctrl-C stops it; a worker of a running hub goes on, or: hub import resume ID. Exit status 1: rows were refused.
     """
     _check_options(file, sql, query, dry_run=dry_run, clusters=clusters)
+    if files is not None and what != What.FILES:
+        raise click.UsageError("--files goes with --as files.")
+    if files is None and what == What.FILES and (file is None or not zipfile.is_zipfile(file)):
+        raise click.UsageError("Give the files too: --files FOLDER or ZIP, or one ZIP with the table in it.")
     with opened() as hub:
         batch = _brought(
             hub,
             file,
-            Brought(file.name if file else "query.csv", What(what), source, region),
+            Brought(file.name if file else "query.csv", What(what), source, region, archive=_archive(hub, files)),
             sql,
             query,
             encoding,
@@ -118,6 +129,14 @@ def file_(  # noqa: PLR0913 - the options of the command
                 session.delete(session.get_one(ImportBatch, batch.id))
         said = {"records": count, "clusters": str(clusters)}
         click.echo(json.dumps(said) if json_ else f"{count} records in {clusters}")
+
+
+def _archive(hub: Hub, files: Path | None) -> Iterable[bytes] | None:
+    if files is None:
+        return None
+    if files.is_dir():
+        return archive.packed(files, largest=note_files.shelf(hub.settings).largest)
+    return batches.blocks_of(files)
 
 
 def _check_options(file: Path | None, sql: str, query: str, *, dry_run: bool, clusters: Path | None) -> None:
@@ -178,7 +197,7 @@ def status(number: UUID | None, *, json_: bool) -> None:
 @as_json
 def undo(number: UUID, *, json_: bool) -> None:
     """Take an import back; what people did since stays and is told. For seven days."""
-    _do(number, lambda _, session, batch: batches.undo(session, None, batch), json_=json_)
+    _do(number, batches.undo, json_=json_)
 
 
 @import_.command()
@@ -187,9 +206,9 @@ def undo(number: UUID, *, json_: bool) -> None:
 def resume(number: UUID, *, json_: bool) -> None:
     """Go on with an import that was paused, failed, or interrupted."""
 
-    def begin(_: Hub, session: Any, batch: ImportBatch) -> None:
+    def begin(session: Session, person: Person | None, batch: ImportBatch) -> None:
         if batch.state not in batches.WORKING:
-            batches.resume(session, None, batch)
+            batches.resume(session, person, batch)
 
     _do(number, begin, json_=json_)
 
@@ -198,18 +217,14 @@ def resume(number: UUID, *, json_: bool) -> None:
 @click.argument("number", type=click.UUID)
 def cancel(number: UUID) -> None:
     """Stop an import for good; what came in stays until it is undone."""
-    with opened() as hub, hub.db.write() as session:
-        batches.cancel(session, None, batches.one(session, number))
-    click.echo(f"Cancelled. To take back what came in: hub import undo {number}")
+    _do(number, batches.cancel, f"Cancelled. To take back what came in: hub import undo {number}")
 
 
 @import_.command()
 @click.argument("number", type=click.UUID)
 def pause(number: UUID) -> None:
     """Stop an import for now."""
-    with opened() as hub, hub.db.write() as session:
-        batches.pause(session, None, batches.one(session, number))
-    click.echo(f"Paused. To go on: hub import resume {number}")
+    _do(number, batches.pause, f"Paused. To go on: hub import resume {number}")
 
 
 @import_.command()
@@ -221,11 +236,21 @@ def errors(number: UUID) -> None:
             sys.stdout.write(piece)
 
 
-def _do(number: UUID, begin: Callable[[Hub, Any, ImportBatch], None], *, json_: bool) -> None:
+def _do(
+    number: UUID,
+    what: Callable[[Session, Person | None, ImportBatch], None],
+    stopped: str = "",
+    *,
+    json_: bool = False,
+) -> None:
+    """Do something about an import; unless that stopped it, go on with it here and now."""
     with opened() as hub:
         with hub.db.write() as session:
-            begin(hub, session, batches.one(session, number))
-        _tell(_worked(hub, number, quiet=json_), json_=json_)
+            what(session, None, batches.one(session, number))
+        if stopped:
+            click.echo(stopped)
+        else:
+            _tell(_worked(hub, number, quiet=json_), json_=json_)
 
 
 # --- here and now -------------------------------------------------------------------------------------------------
@@ -233,47 +258,26 @@ def _do(number: UUID, begin: Callable[[Hub, Any, ImportBatch], None], *, json_: 
 
 def _worked(hub: Hub, number: UUID, *, quiet: bool) -> Progress:
     """Work at an import here and now, or wait for whoever does, until it is over or has to wait for something else."""
-    try:
-        with little_garbage(), progress("read", STEPS, quiet=quiet) as step:
-            return _work(hub, number, step)
-    except KeyboardInterrupt:
-        click.echo(
-            f"Stopped. A worker goes on with it, or: hub import resume {number}; hub import cancel {number} ends it.",
-            err=True,
-        )
-        sys.exit(INTERRUPTED)
-
-
-def _work(hub: Hub, number: UUID, step: Callable[[int, int], None]) -> Progress:
     shown = 0
 
-    def watch(told: Progress) -> None:
-        nonlocal shown
-        at = round(told.share * STEPS)
-        step(at - shown, 0)
-        shown = at
-
-    worker = Importer(hub.db, hub.flow, hub.settings, rest=REST if hub.db.is_sqlite else 0.0, watch=watch)
-    owner = new_owner()
-    while True:
-        with hub.db.write() as session:
-            batch = batches.one(session, number)
-            which = (ImportBatch.id == batch.id) & ImportBatch.state.in_(batches.WORKING)
-            leases = claim(session, ImportBatch, which, owner=owner, lease_s=hub.settings.work.lease_s)
-        if leases:
-            try:
-                worker.run(leases[0])
-            except KeyboardInterrupt:
-                worker.give_back(leases[0])
-                raise
+    def over() -> Progress | None:
         with hub.db.read() as session:
             batch = batches.one(session, number)
             told = batches.progress(session, batch)
-            waits = bool(batch.error) and not batch.owner
-        if not told.is_working or waits:
-            return told
-        if not leases:
-            time.sleep(LOOK_S)
+        return told if not told.is_working or (batch.error and not batch.owner) else None
+
+    stopped = f"Stopped. A worker goes on with it, or: hub import resume {number}; hub import cancel {number} ends it."
+    with interruptible(stopped), progress("read", STEPS, quiet=quiet) as step:
+
+        def watch(told: Progress) -> None:
+            nonlocal shown
+            at = round(told.share * STEPS)
+            step(at - shown, 0)
+            shown = at
+
+        worker = Importer(hub.db, hub.flow, hub.settings, rest=REST if hub.db.is_sqlite else 0.0, watch=watch)
+        which = (ImportBatch.public_id == number) & ImportBatch.state.in_(batches.WORKING)
+        return work_at(hub, ImportBatch, which, worker.run, over)
 
 
 def _clusters(hub: Hub, batch: ImportBatch, out: Path) -> int:

@@ -1,11 +1,8 @@
 """Running a mapping again over what was kept."""
 
-import gc
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -13,6 +10,7 @@ import click
 from sqlalchemy.orm import Session
 
 from hub import replays
+from hub.cli.here import REST, interruptible, work_at
 from hub.cli.output import as_json, opened, progress
 from hub.context import Hub
 from hub.errors import NotFoundError
@@ -20,11 +18,7 @@ from hub.intake import accounts, receive
 from hub.intake.models import Account
 from hub.mapping.models import Replay, ReplayStatus
 from hub.replays import Progress, Replayer
-from hub.work.lease import Lease, claim, new_owner
 
-LOOK_S = 0.5  # between looks how far a worker is that works at the same
-REST = 0.25  # of a page's time; see Replayer
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -47,15 +41,9 @@ def replay(name: str, stream: str, since: datetime | None, *, cancel: bool, json
             row = accounts.by_name(session, name)
             _is_there(session, row, stream)
             asked = _asked(session, row, stream, _moment(hub, row, since))
-        try:
-            with little_garbage(), progress("records", quiet=json_) as step:
-                over = _worked(hub, asked.id, Steps(step))
-        except KeyboardInterrupt:
-            click.echo(
-                f"Stopped. A worker goes on with it, or the same command; hub replay {name} --cancel takes it back.",
-                err=True,
-            )
-            sys.exit(INTERRUPTED)
+        stopped = f"Stopped. A worker goes on with it, or the same command; hub replay {name} --cancel takes it back."
+        with interruptible(stopped), progress("records", quiet=json_) as step:
+            over = _worked(hub, asked.id, Steps(step))
         _tell(over, json_=json_)
 
 
@@ -99,43 +87,17 @@ def _moment(hub: Hub, row: Account, given: datetime | None) -> datetime | None:
 
 def _worked(hub: Hub, number: int, watch: Callable[[Progress], None]) -> Replay:
     """Work at a run here and now, or wait for whoever does, until it is over or has to wait for something else."""
-    lease_s = hub.settings.work.lease_s
-    worker = Replayer(hub.db, hub.flow, lease_s=lease_s, rest=REST if hub.db.is_sqlite else 0.0, watch=watch)
-    owner = new_owner()
-    while True:
-        which = (Replay.id == number) & (Replay.status == ReplayStatus.WAITING)
-        with hub.db.write() as session:
-            leases = claim(session, Replay, which, owner=owner, lease_s=lease_s)
-        if leases:
-            _run(worker, leases[0])
+
+    def over() -> Replay | None:
         with hub.db.read() as session:
             row = session.get_one(Replay, number)
             watch(replays.progress_of(session, row))
-        if row.status != ReplayStatus.WAITING or (row.error and not row.owner):
-            return row
-        if not leases:
-            time.sleep(LOOK_S)
+        return row if row.status != ReplayStatus.WAITING or (row.error and not row.owner) else None
 
-
-@contextmanager
-def little_garbage() -> Iterator[None]:
-    """Look for garbage as seldom as `hub up` does: what pages of records leave behind is no garbage in circles."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 1_000)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
-
-
-def _run(worker: Replayer, lease: Lease) -> None:
-    try:
-        worker.run(lease)
-    except KeyboardInterrupt:
-        worker.give_back(lease)
-        raise
+    lease_s = hub.settings.work.lease_s
+    worker = Replayer(hub.db, hub.flow, lease_s=lease_s, rest=REST if hub.db.is_sqlite else 0.0, watch=watch)
+    which = (Replay.id == number) & (Replay.status == ReplayStatus.WAITING)
+    return work_at(hub, Replay, which, worker.run, over)
 
 
 def _tell(row: Replay, *, json_: bool) -> None:

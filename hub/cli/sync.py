@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from hub.accounting import check
 from hub.accounting.models import CheckState
 from hub.app import read_history, reader, run_audit
+from hub.cli.here import work_at
 from hub.cli.output import as_json, opened, progress, show
 from hub.connector.stream import Lane
 from hub.context import Hub
@@ -23,10 +24,9 @@ from hub.errors import ConnectorError, NotFoundError, RetryLaterError
 from hub.intake import accounts, read
 from hub.intake.models import LISTING, Account, StreamState
 from hub.store.base import now
-from hub.work.lease import Lease, claim, new_owner
+from hub.work.lease import Lease
 
 PATIENCE_S = 120.0  # a wait that is longer is left to the workers
-LOOK_S = 0.5  # between looks whether a worker is done
 
 
 @click.command()
@@ -143,14 +143,14 @@ def _claimed(hub: Hub, account_id: int, stream: str) -> Lease:
     """
     deadline = time.monotonic() + PATIENCE_S
     which = (StreamState.account_id == account_id) & (StreamState.stream == stream)
-    while True:
-        with hub.db.write() as session:
-            leases = claim(session, StreamState, which, owner=new_owner(), lease_s=hub.settings.work.lease_s * 20)
-        if leases:
-            return leases[0]
-        if time.monotonic() > deadline:
+    taken: list[Lease] = []
+
+    def over() -> Lease | None:
+        if not taken and time.monotonic() > deadline:
             raise RetryLaterError(f"{stream} is being read by a worker right now; try again in a moment.")
-        time.sleep(LOOK_S)
+        return taken[0] if taken else None
+
+    return work_at(hub, StreamState, which, taken.append, over, lease_s=hub.settings.work.lease_s * 20)
 
 
 @click.command()

@@ -203,6 +203,11 @@ class Visitor:
     name: str = ""
     email: str = ""
 
+    @property
+    def known_as(self) -> str:
+        """What they are called where somebody wrote them down, though their telephone shows no name."""
+        return self.name or self.email.partition("@")[0].replace(".", " ").title()
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

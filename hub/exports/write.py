@@ -43,7 +43,8 @@ from hub.security import audit
 from hub.security.policy import Person
 from hub.store.base import now
 from hub.store.session import Database
-from hub.store.shelf import Shelf
+from hub.store.shelf import Shelf, flush
+from hub.timeline.models import NoteFile
 
 ROWS = 1000  # read and written at once
 SOME = 200  # files that are looked up at once
@@ -138,7 +139,7 @@ def export(source: Source, person: Person | None, folder: Path, wanted: Wanted, 
                 _files(source, part, one, step)
             manifest = _end(source.db, part, one, wanted)
             part.folder.replace(folder)
-            _flush(folder.parent)
+            flush(folder.parent)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}") from None
     return manifest
@@ -226,7 +227,7 @@ def _end(db: Database, part: _Part, one: One | None, wanted: Wanted) -> dict[str
         out.flush()
         os.fsync(out.fileno())
     for place, _, _ in os.walk(part.folder):
-        _flush(Path(place))
+        flush(Path(place))
     return manifest
 
 
@@ -234,15 +235,6 @@ def _write(part: _Part, name: str, content: bytes) -> None:
     with closing(part.open(name)) as file:
         file.write(content)
         file.end()
-
-
-def _flush(folder: Path) -> None:
-    """Write a folder's list of names to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # --- rows ---------------------------------------------------------------------------------------------------------
@@ -330,6 +322,11 @@ def _files(source: Source, part: _Part, one: One | None, step: Step) -> None:
         told = message.attachments[file.place] if file.place < len(message.attachments) else {}
         name = safe_name(str(told.get("name") or ""), file.place)
         _copy(part, f"files/mails/{message.public_id}/{file.place}-{name}", _on(source.shelves.mail, file.sha256), step)
+    for (noted,) in _paged(source.db, select(NoteFile).where(
+        *([NoteFile.note_id.in_(kinds.notes(one))] if one else [])
+    ), NoteFile.id):  # fmt: skip
+        name = f"files/notes/{noted.id}-{safe_name(noted.name, 0)}"
+        _copy(part, name, _on(source.shelves.notes, noted.sha256), step)
     for (media,) in _paged(source.db, select(MessageMedia).where(
         MessageMedia.state == MediaState.KEPT, *([MessageMedia.message_id.in_(kinds.messages(one))] if one else [])
     ), MessageMedia.id):  # fmt: skip

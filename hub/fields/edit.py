@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from hub.errors import NotFoundError, UserError
+from hub.errors import UserError
 from hub.fields import masks, names, value
 from hub.fields.definitions import Field, Option, load
 from hub.fields.masks import Mask, PatternError
@@ -27,6 +27,7 @@ from hub.security.models import Role
 from hub.security.policy import Person
 from hub.settings import LANGUAGES
 from hub.store.base import now
+from hub.store.public import by_public_id
 
 MOST_FIELDS = 200  # of one kind of record, archived ones too
 MOST_OPTIONS = 500  # of one field, archived ones too
@@ -66,10 +67,7 @@ def row(session: Session, public_id: UUID) -> FieldRow:
     Raises:
         NotFoundError: there is none.
     """
-    found = session.scalar(select(FieldRow).where(FieldRow.public_id == public_id))
-    if found is None:
-        raise NotFoundError("There is no such field.")
-    return found
+    return by_public_id(session, FieldRow, public_id, "There is no such field.")
 
 
 def create(session: Session, person: Person, of: Of, draft: Draft, *, region: str = "") -> FieldRow:

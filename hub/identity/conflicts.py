@@ -14,6 +14,7 @@ from hub.outbound.merge import Side
 from hub.security import audit
 from hub.security.policy import Person
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.store.turn import in_turn
 
 MOST = 200  # of one page
@@ -26,10 +27,7 @@ def get(session: Session, public_id: UUID) -> Conflict:
     Raises:
         NotFoundError: there is none.
     """
-    row = session.scalar(select(Conflict).where(Conflict.public_id == public_id).with_for_update())
-    if row is None:
-        raise NotFoundError("There is no such difference.")
-    return row
+    return by_public_id(session, Conflict, public_id, "There is no such difference.", lock=True)
 
 
 def waiting(session: Session, account_id: int | None = None, *, limit: int = MOST) -> Sequence[Conflict]:

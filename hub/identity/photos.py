@@ -21,10 +21,10 @@ from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.stream import HasPhotos, Lane, Remote
-from hub.errors import GoneError, RejectedError
+from hub.errors import GoneError, RejectedError, said
 from hub.identity.claims import PHOTO
 from hub.identity.models import ContactPhoto, Link, Party, PhotoState
-from hub.intake import fetching, trouble
+from hub.intake import fetching
 from hub.intake.models import Account, AccountState
 from hub.intake.trouble import Trouble
 from hub.records.picture import picture_type
@@ -178,7 +178,7 @@ class Fetcher:
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - sorted below; one of nobody's is logged there with all of it
-            return Outcome(PhotoState.PENDING, trouble.said(error), fault=error)
+            return Outcome(PhotoState.PENDING, said(error), fault=error)
         media_type = picture_type(content[:16])
         if not media_type:
             return Outcome(PhotoState.REFUSED, NO_PICTURE)

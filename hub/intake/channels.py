@@ -23,7 +23,16 @@ from sqlalchemy.orm import Session, aliased
 from hub import log
 from hub.connector.hook import Hook
 from hub.connector.stream import Channel, Hinted, Lane, Named, Push, Remote
-from hub.errors import AuthError, ConnectorError, GoneError, LimitedError, NotFoundError, RetryLaterError, ShapeError
+from hub.errors import (
+    AuthError,
+    ConnectorError,
+    GoneError,
+    LimitedError,
+    NotFoundError,
+    RetryLaterError,
+    ShapeError,
+    said,
+)
 from hub.intake import grants, named, read, receive, trouble
 from hub.intake.models import LISTING, Account, AccountState, PushChannel, StreamState
 from hub.intake.trouble import Trouble
@@ -290,7 +299,7 @@ class Channels:
         values: dict[str, Any] = {
             "asked": _asked(account, visit.keys, self.public_url),
             "last_run_at": moment,
-            "last_error": "; ".join(f"{key}: {trouble.said(fault)}" for key, fault in visit.problems)[:1000],
+            "last_error": "; ".join(f"{key}: {said(fault)}" for key, fault in visit.problems)[:1000],
             "trouble": str(trouble.of_writing(errors[0], account.name)) if errors else "",
             "failures": state.failures + 1 if errors else 0,
             "failing_since": (state.failing_since or moment) if errors else None,
@@ -419,11 +428,11 @@ class Channels:
         moment = now()
         self._release(
             lease, due_at=trouble.again(what, fault, state.failures) or moment + CONNECT_EVERY, last_run_at=moment,
-            trouble=str(what), last_error=trouble.said(fault), failures=state.failures + 1,
+            trouble=str(what), last_error=said(fault), failures=state.failures + 1,
             failing_since=state.failing_since or moment,
         )  # fmt: skip
         if not state.failures:
-            _log.warning("a queue cannot be asked", account=account.name, reason=trouble.said(fault))
+            _log.warning("a queue cannot be asked", account=account.name, reason=said(fault))
 
     def _hint(self, account: Account, keys: Sequence[str]) -> None:
         with self.db.read() as session:  # mostly it is due already, and looking costs no write

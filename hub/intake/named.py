@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from hub.connector.contract import Delivered
 from hub.connector.stream import Filtered, FindsNamed, Lane, Named, NotYet, Remote, Upsert
-from hub.errors import RejectedError
+from hub.errors import RejectedError, said
 from hub.intake import receive, trouble
 from hub.intake.models import NAMED, Account, AccountState, NamedRecord, RawRecord, StreamState
 from hub.intake.read import Taker
@@ -125,7 +125,7 @@ class Finder:
             return
         self._end(
             lease, state, due_at=trouble.again(found, fault, state.failures), trouble=str(found),
-            last_error=trouble.said(fault), failures=state.failures + (found is not Trouble.LIMITED),
+            last_error=said(fault), failures=state.failures + (found is not Trouble.LIMITED),
             failing_since=state.failing_since or now(),
         )  # fmt: skip
 

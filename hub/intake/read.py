@@ -36,7 +36,7 @@ from hub.connector.stream import (
     Stream,
     Upsert,
 )
-from hub.errors import CursorExpired, DisabledError, GoneError, RetryLaterError, ScopeError
+from hub.errors import CursorExpired, DisabledError, GoneError, RetryLaterError, ScopeError, said
 from hub.intake import health, receive
 from hub.intake.models import (
     LISTING,
@@ -50,7 +50,7 @@ from hub.intake.models import (
     StreamState,
 )
 from hub.intake.receive import Fate, Shown
-from hub.intake.trouble import Trouble, again, of_reading, said
+from hub.intake.trouble import Trouble, again, of_reading
 from hub.intake.vanishing import stop
 from hub.store.base import now
 from hub.store.session import DATABASE_AWAY, Database

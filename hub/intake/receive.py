@@ -16,6 +16,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 from hub.connector.contract import Delivered
 from hub.intake.models import FilteredRecord, RawRecord, RawState
 from hub.security import suppression
+from hub.store import bulk
+from hub.store.among import among
 from hub.store.base import new_public_id, now
 from hub.store.insert import insert
 
@@ -74,20 +76,22 @@ _KNOWN: Select[int, str, str, str, datetime | None] = (
     .where(
         RawRecord.account_id == bindparam("account"),
         RawRecord.stream == bindparam("stream"),
-        RawRecord.remote_id.in_(bindparam("remote_ids", expanding=True)),
+        among(RawRecord.remote_id, "remote_ids"),
     )
     .with_for_update()
 )
-# Without the payload: it is in our hands already, and reading it again would cost as much as writing it did.
+# Without the payload: it is in our hands already, and reading it again would cost as much as writing it did. The others
+# nobody asks for on the way of a record.
 _ROWS = (
     select(RawRecord)
-    .where(RawRecord.id.in_(bindparam("ids", expanding=True)))
-    .options(defer(RawRecord.payload))
+    .where(among(RawRecord.id, "ids", numbers=True))
+    .options(defer(RawRecord.payload), defer(RawRecord.public_id), defer(RawRecord.hash))
     .execution_options(populate_existing=True)
 )
+_IDS = select(RawRecord.id).where(among(RawRecord.id, "ids", numbers=True))
 _SETTLE = (
     update(_RAW)
-    .where(_RAW.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(_RAW.c.id, "ids", numbers=True))
     .values(
         state=bindparam("new_state"),
         mapping_hash=bindparam("new_hash"),
@@ -97,7 +101,7 @@ _SETTLE = (
 )
 _SEE = (
     update(_RAW)
-    .where(_RAW.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(_RAW.c.id, "ids", numbers=True))
     .values(container=bindparam("new_container"), epoch=bindparam("new_epoch"), gone_at=None)
 )
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode
@@ -287,30 +291,22 @@ def _insert(
     session: Session, account_id: int, records: Sequence[Delivered], digests: Mapping[str, str], shown: Shown
 ) -> dict[str, int]:
     """Insert what is not there yet, whoever else is about to; returns the ids of new rows by their remote ids."""
-    moment = now()
-    values = [
-        {
-            "public_id": new_public_id(),
-            "account_id": account_id,
-            "stream": record.stream,
-            "remote_id": record.remote_id,
-            "payload": record.payload,
-            "hash": digests[record.remote_id],
-            "version": 1,
-            "state": RawState.KEPT,
-            "error": "",
-            "attempts": 0,
-            "mapping_hash": "",
-            "received_at": moment,
-            "container": shown.container,
-            "epoch": shown.epoch,
-            "etag": record.version,
-        }
-        for record in records
-    ]
-    statement = insert(session, _RAW).on_conflict_do_nothing(index_elements=["account_id", "stream", "remote_id"])
-    made = session.execute(statement.returning(_RAW.c.remote_id, _RAW.c.id), values)
-    return {row.remote_id: row.id for row in made}
+    ids = bulk.reserve(session, RawRecord, len(records))
+    names = [one.remote_id for one in records]
+    columns: dict[str, Sequence[Any]] = {
+        "id": ids, "stream": [one.stream for one in records], "remote_id": names,
+        "payload": [one.payload for one in records], "hash": [digests[name] for name in names],
+        "etag": [one.version for one in records],
+    }  # fmt: skip
+    count = bulk.insert(
+        session, RawRecord, columns, unless=("account_id", "stream", "remote_id"),
+        account_id=account_id, received_at=now(), container=shown.container, epoch=shown.epoch,
+    )  # fmt: skip
+    made = dict(zip(names, ids, strict=True))
+    if count == len(made):
+        return made
+    ours = set(session.scalars(_IDS, {"ids": ids}))
+    return {remote_id: row_id for remote_id, row_id in made.items() if row_id in ours}
 
 
 def _change(session: Session, changes: Sequence[tuple[int, Delivered, str]]) -> None:

@@ -13,7 +13,6 @@ from hub.errors import (
     ConnectorError,
     DisabledError,
     GoneError,
-    HubError,
     LimitedError,
     RecordError,
     RejectedError,
@@ -53,13 +52,6 @@ def of_reading(fault: Exception, where: str) -> Trouble:
 def of_writing(fault: Exception, where: str) -> Trouble:
     """Return the trouble of a write; as above."""
     return _of(fault, _WRITING, where)
-
-
-def said(fault: Exception) -> str:
-    """Return what the administrator reads; errors that are none of ours may carry what was to be written."""
-    if isinstance(fault, HubError):
-        return str(fault)[:1000]
-    return f"{type(fault).__name__}: a fault of the hub itself; the log has all of it"
 
 
 def again(trouble: Trouble, fault: Exception, failures: int) -> datetime | None:

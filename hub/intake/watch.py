@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from hub import log
 from hub.connector.contract import Connector, Finding, Level, Look, Watched
 from hub.connector.stream import Lane, Remote
-from hub.errors import ConnectorError, ShapeError
+from hub.errors import ConnectorError, ShapeError, said
 from hub.intake import health, trouble
 from hub.intake.models import WATCH, Account, AccountState, RawRecord, RawState, StreamState
 from hub.store.base import now
@@ -79,14 +79,14 @@ def look(db: Database, open_remote: Callable[[Account, Lane], Remote], lease: Le
         found = remote.look(state.cursor or {}, lambda records, remote_id: _arrived(db, account.id, records, remote_id))
     except (ConnectorError, ShapeError) as fault:
         retry = getattr(fault, "retry_after", None) or AFTER_FAULT.total_seconds()
-        _end(db, lease, account, due_at=now() + timedelta(seconds=retry), last_error=trouble.said(fault))
+        _end(db, lease, account, due_at=now() + timedelta(seconds=retry), last_error=said(fault))
         return
     except DATABASE_AWAY:
         raise
     except Exception as fault:  # noqa: BLE001 - whatever it is, it stops this look alone, visibly
         what = trouble.of_reading(fault, f"{account.name} {WATCH}")
         due_at = trouble.again(what, fault, state.failures) or now() + PAUSED
-        _end(db, lease, account, due_at=due_at, last_error=trouble.said(fault))
+        _end(db, lease, account, due_at=due_at, last_error=said(fault))
         return
     _keep(db, lease, account, found)
 

@@ -15,6 +15,7 @@ from hub.leads.models import LeadRule
 from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Person
+from hub.store.public import by_public_id
 
 WANTS = ("account", "campaign", "form", "platform", "language", "region")  # what a rule may ask for
 LONGEST_NAME = 200
@@ -92,10 +93,7 @@ def rule(session: Session, public_id: UUID) -> LeadRule:
     Raises:
         NotFoundError: there is none, or not any more.
     """
-    found = session.scalar(select(LeadRule).where(LeadRule.public_id == public_id))
-    if found is None:
-        raise NotFoundError("There is no such rule.")
-    return found
+    return by_public_id(session, LeadRule, public_id, "There is no such rule.")
 
 
 def add_rule(session: Session, person: Person, draft: Draft) -> LeadRule:

@@ -14,6 +14,7 @@ from hub.identity.models import Party
 from hub.intake.models import Account
 from hub.leads.models import AdName, Consent, LeadAnswer, LeadRow, LeadStage, Touchpoint
 from hub.security.models import User
+from hub.store.public import by_public_id
 from hub.timeline.models import Participant
 
 PAGE = 50
@@ -107,11 +108,7 @@ def row(session: Session, public_id: UUID, *, lock: bool = False) -> LeadRow:
     Raises:
         NotFoundError: there is none.
     """
-    query = select(LeadRow).where(LeadRow.public_id == public_id)
-    found = session.scalar(query.with_for_update() if lock else query)
-    if found is None:
-        raise NotFoundError("There is no such lead.")
-    return found
+    return by_public_id(session, LeadRow, public_id, "There is no such lead.", lock=lock)
 
 
 def whole(session: Session, public_id: UUID) -> Whole:

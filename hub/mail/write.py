@@ -17,7 +17,7 @@ from babel.dates import format_datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from hub.errors import ForbiddenError, NotFoundError, UserError
+from hub.errors import ForbiddenError, UserError
 from hub.identity.models import Party
 from hub.intake.models import Account, AccountState, StreamState
 from hub.mail.compose import LARGEST, File, Letter, Parent, Signature, answer_subject, answer_to, compose
@@ -30,6 +30,7 @@ from hub.records.mail import Address
 from hub.security.models import User
 from hub.store.base import now
 from hub.store.insert import insert
+from hub.store.public import by_public_id
 
 KIND = "mail"  # in the outbox; also what streams of mail are called before their mailbox
 SIGNATURE = "mail_signature"  # in a user's preferences
@@ -137,11 +138,8 @@ def get(session: Session, user_id: int, public_id: UUID, *, lock: bool = False) 
     Raises:
         NotFoundError: there is none, or it is somebody else's.
     """
-    query = select(MailDraft).where(MailDraft.public_id == public_id, MailDraft.user_id == user_id)
-    draft = session.scalars(query.with_for_update() if lock else query).one_or_none()
-    if draft is None:
-        raise NotFoundError("There is no such draft.")
-    return draft
+    mine = MailDraft.user_id == user_id
+    return by_public_id(session, MailDraft, public_id, "There is no such draft.", mine, lock=lock)
 
 
 def save(draft: MailDraft, content: Content) -> None:

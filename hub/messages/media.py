@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.stream import HasMedia, Lane, Remote
-from hub.errors import GoneError, RejectedError, RetryLaterError
-from hub.intake import fetching, trouble
+from hub.errors import GoneError, RejectedError, RetryLaterError, said
+from hub.intake import fetching
 from hub.intake.models import Account, AccountState
 from hub.messages.models import MediaState, MessageMedia
 from hub.records.picture import picture_type
@@ -118,7 +118,7 @@ class Fetcher:
         except DATABASE_AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - sorted below; one of nobody's is logged there with all of it
-            return Outcome(MediaState.PENDING, trouble.said(error), fault=error)
+            return Outcome(MediaState.PENDING, said(error), fault=error)
         if row.said_sha256 and draft.sha256 != row.said_sha256:
             draft.drop()
             fault = RetryLaterError("what arrived is not what the message speaks of")

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from hub.errors import ForbiddenError, NotFoundError, UserError
+from hub.errors import ForbiddenError, UserError
 from hub.identity import parties
 from hub.identity.callers import PHONE
 from hub.identity.models import Party
@@ -26,6 +26,7 @@ from hub.outbound.plan import Planned
 from hub.records.call import Direction
 from hub.records.message import Channel, Content
 from hub.store.base import new_public_id, now
+from hub.store.public import by_public_id
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # of a conversation that was only opened; databases sort nothing differently
 KIND = "message"  # in the outbox; also the records that a remote writes
@@ -37,11 +38,7 @@ def get(session: Session, public_id: UUID, *, lock: bool = False) -> Conversatio
     Raises:
         NotFoundError: there is none.
     """
-    query = select(Conversation).where(Conversation.public_id == public_id)
-    found = session.scalar(query.with_for_update() if lock else query)
-    if found is None:
-        raise NotFoundError("There is no such conversation.")
-    return found
+    return by_public_id(session, Conversation, public_id, "There is no such conversation.", lock=lock)
 
 
 def box_of(session: Session, conversation: Conversation, *, at: datetime | None = None) -> Box:

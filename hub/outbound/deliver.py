@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.stream import Lane, Remote, Written
+from hub.errors import said
 from hub.intake import trouble as troubles
 from hub.intake.models import Account, AccountState
 from hub.intake.trouble import Trouble
@@ -130,7 +131,7 @@ class Deliverer:
             release(session, Outbox, lease, failures=0, trouble="", last_error="", **values)
 
     def _failed(self, lease: Lease, row: Outbox, item: Item, kind: Kind, fault: Exception) -> None:
-        trouble, why = troubles.of_writing(fault, f"{row.kind} {row.id}"), troubles.said(fault)
+        trouble, why = troubles.of_writing(fault, f"{row.kind} {row.id}"), said(fault)
         if trouble in {Trouble.REFUSED, Trouble.DEFECT}:
             self._refuse(lease, item, kind, why, trouble)
             return

@@ -57,8 +57,9 @@ from hub.security.policy import Person
 from hub.security.vault import Vault
 from hub.store.base import Base, now
 from hub.store.turn import in_turn
-from hub.timeline.models import Interaction, Note, Participant, Task
-from hub.work.lease import Lease, LeaseLostError, release
+from hub.timeline.models import Interaction, Note, NoteFile, Participant, Task
+from hub.work.lease import Lease, release
+from hub.work.shift import Pace, shift
 
 AGAIN = timedelta(minutes=5)  # before an erasure that cannot go on is tried again
 TEXTS = (
@@ -96,6 +97,7 @@ def preview(session: Session, party: Party) -> Preview:
     documents = sum(counts.pop(kind, 0) for kind in MONEY)
     counts |= {
         "notes": _count(session, Note, Note.party_id.in_(ids)),
+        "note files": _count(session, NoteFile, NoteFile.note_id.in_(select(Note.id).where(Note.party_id.in_(ids)))),
         "tasks": _count(session, Task, Task.party_id.in_(ids)),
         "records": _count(session, Link, Link.party_id.in_(ids)),
         "identifiers": _count(session, Identifier, Identifier.party_id.in_(ids)),
@@ -234,32 +236,36 @@ def due() -> ColumnElement[bool]:
 
 def run(eraser: Eraser, lease: Lease) -> None:
     """Go on with an erasure, until it is done, cannot go on, or somebody took over."""
-    with eraser.db.read() as session:
-        row = session.get_one(Erasure, lease.id)
-    known = json.loads(eraser.vault.open(row.known)["known"])
-    work = Work(row.id, known_of(known), Counter(row.counts), left(eraser.vault, row))
-    try:
-        for number, step in enumerate(STEPS):
-            if number >= row.step:
-                step(eraser, lease, work)
-                with eraser.page(lease, work) as session:
-                    session.execute(update(Erasure).where(Erasure.id == lease.id).values(step=number + 1, error=""))
-        _files(eraser, lease, work)
-        with eraser.page(lease, work) as session:
-            done = {"status": ErasureStatus.DONE, "known": "", "due_at": None, "ended_at": now(), "error": ""}
-            release(session, Erasure, lease, **done)
-    except LeaseLostError:
-        return
-    except (NotYetError, RetryLaterError) as error:
-        why = str(error) if isinstance(error, NotYetError) else "An exchange whose recordings must go is away."
-        with eraser.db.write() as session:
-            release(session, Erasure, lease, due_at=now() + AGAIN, error=why)
-    _log.info("an erasure", erasure=work.id, **{name.replace(" ", "_"): n for name, n in work.counts.items()})
+    with shift(eraser.db, Erasure, lease, Pace(eraser.lease_s, wait=AGAIN)) as at:
+        with eraser.db.read() as session:
+            row = session.get_one(Erasure, lease.id)
+        known = json.loads(eraser.vault.open(row.known)["known"])
+        work = Work(at, known_of(known), Counter(row.counts), left(eraser.vault, row))
+        try:
+            _go_on(eraser, work, row.step)
+        except NotYetError as error:
+            at.wait(str(error))
+        except RetryLaterError:
+            at.wait("An exchange whose recordings must go is away.")
+        _log.info("an erasure", erasure=row.id, **{name.replace(" ", "_"): n for name, n in work.counts.items()})
 
 
-def _files(eraser: Eraser, lease: Lease, work: Work) -> None:
+def _go_on(eraser: Eraser, work: Work, first: int) -> None:
+    mine = update(Erasure).where(Erasure.id == work.at.lease.id)
+    for number, step in enumerate(STEPS):
+        if number >= first:
+            step(eraser, work)
+            with eraser.page(work) as session:
+                session.execute(mine.values(step=number + 1, error=""))
+    _files(eraser, work)
+    with eraser.page(work) as session:
+        done = {"status": ErasureStatus.DONE, "known": "", "due_at": None, "ended_at": now(), "error": ""}
+        release(session, Erasure, work.at.lease, **done)
+
+
+def _files(eraser: Eraser, work: Work) -> None:
     """Remove files that no row points to any more, such as a picture that was replaced, and clean the file itself."""
-    with eraser.page(lease, work) as session:
+    with eraser.page(work) as session:
         purge(session, eraser.shelves)
     try:
         clean.file(eraser.db)

@@ -35,7 +35,8 @@ from hub.store.insert import insert
 from hub.store.session import Database
 from hub.timeline import index
 from hub.timeline.models import Interaction, Participant
-from hub.work.lease import Lease, LeaseLostError, fence, release
+from hub.work.lease import Lease
+from hub.work.shift import Pace, Shift, shift
 
 PAGE = 200
 AGAIN = timedelta(days=1)
@@ -63,6 +64,7 @@ class Keeper:
     db: Database
     shelves: Shelves
     exchange_of: Callable[[Account], Exchange]
+    lease_s: float
 
 
 # --- what is too old ----------------------------------------------------------------------------------------------
@@ -236,25 +238,23 @@ def due() -> ColumnElement[bool]:
 def follow(keeper: Keeper, lease: Lease) -> None:
     """Follow a rule, until nothing too old is left or somebody took over."""
     gone, error, again = 0, "", AGAIN
-    try:
-        while done := _page(keeper, lease):
-            gone += done
-    except LeaseLostError:
-        return
-    except RetryLaterError:
-        error, again = "An exchange whose recordings must go is away.", SOON
-    if gone:
-        clean.texts(keeper.db)
-    with keeper.db.write() as session:
-        release(session, RetentionRule, lease, due_at=now() + again, ran_at=now(), error=error)
-    if gone:
-        _log.info("what was too old is gone", rule=lease.id, things=gone)
+    with shift(keeper.db, RetentionRule, lease, Pace(keeper.lease_s, wait=SOON)) as at:
+        try:
+            while done := _page(keeper, at):
+                gone += done
+        except RetryLaterError:
+            error, again = "An exchange whose recordings must go is away.", SOON
+        if gone:
+            clean.texts(keeper.db)
+        at.end(due_at=now() + again, ran_at=now(), error=error)
+        if gone:
+            _log.info("what was too old is gone", rule=lease.id, things=gone)
 
 
-def _page(keeper: Keeper, lease: Lease) -> int:
+def _page(keeper: Keeper, at: Shift) -> int:
     """Take away some of what is too old; returns how much."""
     with keeper.db.read() as session:
-        rule = session.get(RetentionRule, lease.id)
+        rule = session.get(RetentionRule, at.lease.id)
         if rule is None:
             return 0
         kind, before = Kind(rule.kind), now() - timedelta(days=rule.days)
@@ -265,13 +265,11 @@ def _page(keeper: Keeper, lease: Lease) -> int:
     if kind is Kind.RECORDINGS:
         for number, path, account in files:
             remove_recording(keeper.exchange_of, account, path)
-            with keeper.db.write() as session:
-                fence(session, RetentionRule, lease)
+            with at.page() as session:
                 forget_recording(session, number)
-                _counted(session, lease, kind, 1)
+                _counted(session, at, kind, 1)
         return len(files)
-    with keeper.db.write() as session:
-        fence(session, RetentionRule, lease)
+    with at.page() as session:
         if kind is Kind.ACCOUNTING:
             done = ledger.expire(session, limit=PAGE)
         else:
@@ -279,12 +277,12 @@ def _page(keeper: Keeper, lease: Lease) -> int:
             ids = session.scalars(select(table.id).where(which(before)).order_by(table.id).limit(PAGE)).all()
             _DROP[kind](keeper, session, ids)
             done = len(ids)
-        _counted(session, lease, kind, done)
+        _counted(session, at, kind, done)
     return done
 
 
-def _counted(session: Session, lease: Lease, kind: Kind, done: int) -> None:
+def _counted(session: Session, at: Shift, kind: Kind, done: int) -> None:
     if done:
         more = RetentionRule.gone + done
-        session.execute(update(RetentionRule).where(RetentionRule.id == lease.id).values(gone=more))
+        session.execute(update(RetentionRule).where(RetentionRule.id == at.lease.id).values(gone=more))
         audit.record(session, None, "retention.followed", "retention", kind, gone=done)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.accounting.models import DocumentRow, PaymentRow
@@ -32,15 +32,22 @@ from hub.privacy.columns import emptied
 from hub.privacy.masks import forget_recording, forget_records, mask_calls, mask_consents, mask_leads, remove_recording
 from hub.privacy.models import Erasure
 from hub.privacy.scope import Known, points_at, with_others
-from hub.privacy.shelves import Shelves, drop_imported, drop_mail_files, drop_media, drop_unread
+from hub.privacy.shelves import (
+    Shelves,
+    drop_imported,
+    drop_mail_files,
+    drop_media,
+    drop_note_files,
+    drop_unread,
+)
 from hub.security.models import Audit
 from hub.security.vault import Vault
 from hub.store.base import Base
 from hub.store.session import Database
 from hub.store.turn import in_turn
 from hub.timeline import index
-from hub.timeline.models import Interaction, Kind, Note, Participant, Task, TaskSource
-from hub.work.lease import Lease, fence
+from hub.timeline.models import Interaction, Kind, Note, NoteFile, Participant, Task, TaskSource
+from hub.work.shift import Shift
 
 PAGE = 200  # rows of one transaction
 MONEY = (Kind.DOCUMENT, Kind.PAYMENT)
@@ -54,7 +61,7 @@ class NotYetError(Exception):
 class Work:
     """An erasure under way."""
 
-    id: int
+    at: Shift
     known: Known
     counts: Counter[str] = field(default_factory=Counter)
     left: list[dict[str, str]] = field(default_factory=list)
@@ -68,26 +75,26 @@ class Eraser:
     vault: Vault
     shelves: Shelves
     exchange_of: Callable[[Account], Exchange]
+    lease_s: float
 
     @contextmanager
-    def page(self, lease: Lease, work: Work) -> Iterator[Session]:
+    def page(self, work: Work) -> Iterator[Session]:
         """One transaction, under the fence of the lease; what was counted is kept with what was done."""
-        with self.db.write() as session:
-            fence(session, Erasure, lease)
+        with work.at.page() as session:
             yield session
             values: dict[str, Any] = {"counts": {name: n for name, n in work.counts.items() if n}}
             if work.left:
                 values["left"] = self.vault.seal({"left": json.dumps(work.left)})
-            session.execute(update(Erasure).where(Erasure.id == lease.id).values(values))
+            session.execute(update(Erasure).where(Erasure.id == work.at.lease.id).values(values))
 
 
 Page = Callable[[Eraser, Session, Work], bool]
 """Does a page, in the transaction given; says whether there may be more."""
-Step = Callable[[Eraser, Lease, Work], None]
+Step = Callable[[Eraser, Work], None]
 """Does all of one thing, in as many transactions as it takes."""
 
 
-def _recordings(eraser: Eraser, lease: Lease, work: Work) -> None:
+def _recordings(eraser: Eraser, work: Work) -> None:
     """Remove the recordings of their calls, where the exchange lets us; of the others it is told that they are there."""
     while True:
         with eraser.db.read() as session:
@@ -102,11 +109,45 @@ def _recordings(eraser: Eraser, lease: Lease, work: Work) -> None:
             return
         for recording, account in some:
             is_gone = remove_recording(eraser.exchange_of, account, recording.path)
-            with eraser.page(lease, work) as session:
+            with eraser.page(work) as session:
                 if not is_gone:
                     work.left.append({"account": account.name, "stream": "recordings", "record": recording.path})
                 forget_recording(session, recording.id)
                 work.counts["recordings"] += 1
+
+
+def _note_files(eraser: Eraser, session: Session, work: Work) -> bool:
+    """Take the files away that stand with notes about them, or with what happened with nobody else."""
+    known = work.known
+    mine = Participant.party_id.in_(known.parties)
+    entries = select(Participant.interaction_id).where(
+        mine, ~with_others(known.parties, Participant.interaction_id, Participant)
+    )
+    calls = select(CallRow.id).where(calls_of(known))
+    which = Note.party_id.in_(known.parties) | Note.interaction_id.in_(entries) | Note.call_id.in_(calls)
+    rows = session.execute(
+        select(NoteFile.id, Note.interaction_id).join(Note, Note.id == NoteFile.note_id).where(which).limit(PAGE)
+    ).all()
+    if not rows:
+        return False
+    batch_ids = _brought_by(session, {row.interaction_id for row in rows})
+    drop_imported(session, eraser.shelves, batch_ids)
+    work.counts["note files"] += drop_note_files(session, eraser.shelves, NoteFile.id.in_([row.id for row in rows]))
+    return True
+
+
+def _brought_by(session: Session, interaction_ids: Collection[int | None]) -> list[int]:
+    """Return the imports that brought what is on the timeline: what they came in names whom it is of."""
+    raws = select(Interaction.raw_record_id).where(
+        Interaction.id.in_([one for one in interaction_ids if one is not None])
+    )
+    query = select(ImportBatch.id, ImportBatch.state).where(
+        ImportBatch.id.in_(select(ImportRow.batch_id).where(ImportRow.raw_record_id.in_(raws)))
+    )
+    found = session.execute(query).all()
+    if any(row.state in batches.WORKING for row in found):
+        raise NotYetError("A file with them in it is being imported.")
+    return [row.id for row in found]
 
 
 def _history(eraser: Eraser, session: Session, work: Work) -> bool:
@@ -278,7 +319,7 @@ def _said_here(eraser: Eraser, session: Session, work: Work) -> bool:
     del eraser
     known = work.known
     numbers = known.values(PHONE)
-    written = or_(*(
+    written = or_(false(), *(
         column.icontains(address, autoescape=True)
         for column in (MailDraft.to, MailDraft.cc, MailDraft.bcc) for address in known.values(EMAIL)
     ))  # fmt: skip
@@ -305,10 +346,10 @@ def _said_here(eraser: Eraser, session: Session, work: Work) -> bool:
     return False
 
 
-def _imported(eraser: Eraser, lease: Lease, work: Work) -> None:
+def _imported(eraser: Eraser, work: Work) -> None:
     """Empty what imports keep of their rows, so that they can be undone, and drop the files that they came in."""
     for batch_id, numbers in _import_rows(eraser.db, work.known):
-        with eraser.page(lease, work) as session:
+        with eraser.page(work) as session:
             batch = session.get(ImportBatch, batch_id, with_for_update=True)
             if batch is not None and batch.state in batches.WORKING:
                 raise NotYetError("A file with them in it is being imported.")
@@ -318,7 +359,7 @@ def _imported(eraser: Eraser, lease: Lease, work: Work) -> None:
             session.execute(update(ImportBatch).where(ImportBatch.id == batch_id).values(**emptied(ImportBatch)))
             drop_imported(session, eraser.shelves, [batch_id])
             work.counts["imported rows"] += len(numbers)
-    with eraser.page(lease, work) as session:
+    with eraser.page(work) as session:
         if session.scalar(select(ImportBatch.id).where(ImportBatch.state.in_(batches.WORKING)).limit(1)) is not None:
             raise NotYetError("A file is being imported; nobody knows yet who is in it.")
         drop_unread(session, eraser.shelves)
@@ -363,23 +404,23 @@ def _audited(eraser: Eraser, session: Session, work: Work) -> bool:
     return False
 
 
-def _traces(eraser: Eraser, lease: Lease, work: Work) -> None:
+def _traces(eraser: Eraser, work: Work) -> None:
     """Look through what programs wrote down."""
     if not work.known.words:
         return
     for place in traces.PLACES:
         for ids in traces.found(eraser.db.read, place, work.known.words):
             for begin in range(0, len(ids), PAGE):
-                with eraser.page(lease, work) as session:
+                with eraser.page(work) as session:
                     place.empty(session, ids[begin : begin + PAGE])
                     work.counts["traces"] += len(ids[begin : begin + PAGE])
 
 
 def _by_page(page: Page) -> Step:
-    def step(eraser: Eraser, lease: Lease, work: Work) -> None:
+    def step(eraser: Eraser, work: Work) -> None:
         goes_on = True
         while goes_on:
-            with eraser.page(lease, work) as session:
+            with eraser.page(work) as session:
                 goes_on = page(eraser, session, work)
 
     return step
@@ -387,6 +428,7 @@ def _by_page(page: Page) -> Step:
 
 STEPS: tuple[Step, ...] = (
     _recordings,
+    _by_page(_note_files),
     _by_page(_history),
     _by_page(_calls),
     _by_page(_conversations),

@@ -124,9 +124,9 @@ class Shelf:
         target = self._path(draft.sha256)
         if not target.parent.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            _flush(self.folder)
+            flush(self.folder)
         draft.path.replace(target)
-        _flush(target.parent)
+        flush(target.parent)
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a file.
@@ -176,7 +176,7 @@ class Shelf:
         return self.folder / sha256[:2] / sha256
 
 
-def _flush(folder: Path) -> None:
+def flush(folder: Path) -> None:
     """Write a folder's list of names to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.errors import ForbiddenError, NotFoundError, UserError
+from hub.errors import ForbiddenError, UserError
 from hub.identity.models import Party
 from hub.security.models import User
 from hub.security.policy import Person, Right, may
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.timeline.models import Task, TaskKind, TaskMember
 
 LONGEST_TITLE = 500
@@ -98,10 +99,7 @@ def get(session: Session, public_id: UUID) -> Task:
     Raises:
         NotFoundError: there is none.
     """
-    task = session.scalars(select(Task).where(Task.public_id == public_id)).first()
-    if task is None:
-        raise NotFoundError("This task is no longer there.")
-    return task
+    return by_public_id(session, Task, public_id, "This task is no longer there.")
 
 
 def done(session: Session, person: Person, task: Task) -> int:

@@ -25,7 +25,7 @@ from hub.privacy.shelves import shelves
 from hub.security import suppression
 from hub.security.models import Audit
 from hub.store.base import now
-from hub.timeline.models import Interaction, Note
+from hub.timeline.models import Interaction, Note, NoteFile
 from hub.work.lease import claim, new_owner
 from tests.fakes import somebody
 from tests.fakes.api import office as make_office
@@ -107,6 +107,10 @@ def test_nothing_is_left_and_nobody_comes_back(world: World, tmp_path: Path) -> 
         )
         # The others have what they had.
         assert session.scalars(select(Note.text)).all() == ["Wants prices"]
+        assert session.scalars(select(NoteFile.name)).all() == ["prices.txt"]
+        assert len(list(shelves(world.hub.settings).notes.names())) == 1, (
+            "the bytes that both had are the other's still"
+        )
         assert session.scalars(select(MailMessage.subject)).all() == ["About m2"]
         assert session.scalars(select(MeetingCopy.uid)).all() == ["u2"]
         assert [row.cells for row in session.scalars(select(ImportRow).order_by(ImportRow.number))] == [
@@ -201,7 +205,7 @@ def test_the_command_says_what_it_will_do_and_does_it(environment: dict[str, str
 
 @ON_SQLITE
 def test_retention_takes_away_what_is_too_old_and_nothing_that_is_held(hub: Hub, world: World) -> None:
-    keeper = retention.Keeper(hub.db, shelves(hub.settings), world.hub.telephone.exchange)
+    keeper = hub_app.keeper(world.hub)
     with hub.db.write() as session:
         assert retention.rules(session) == []  # off until somebody says so
         session.execute(update(LeadRow).values(closed_at=now()))

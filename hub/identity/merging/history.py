@@ -4,7 +4,7 @@ What still points to the wrong party is the list of what is to be done, so there
 is repeated finds less to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -32,20 +32,15 @@ def _forward(session: Session, row: Merge, limit: int) -> bool:
     is_late = row.state == MergeState.DONE
     if is_late:
         _gather_late(session, row)
-    left = limit
-    for move in moves.MOVES:
-        while left > 0:
-            found = moves.take(session, move, row.loser_id, row.winner_id, left)
-            for origin, ids in found.items():
-                journal.write(session, row, move.name, ids, {"origin": origin})
-            done = [number for ids in found.values() for number in ids]
-            left -= len(done)
-            row.moved += len(done)
-            _told(session, move, done)
-            if not done:
-                break
-        if left <= 0:
-            return True
+
+    def take(move: moves.Move, most: int) -> Sequence[int]:
+        found = moves.take(session, move, row.loser_id, row.winner_id, most)
+        for origin, ids in found.items():
+            journal.write(session, row, move.name, ids, {"origin": origin})
+        return [number for ids in found.values() for number in ids]
+
+    if not _all(session, row, limit, take):
+        return True
     row.state, row.due_at = MergeState.DONE, None if is_late else now() + LATE
     row.moved_at = row.moved_at or now()
     return False
@@ -76,18 +71,23 @@ def _back(session: Session, row: Merge, limit: int) -> bool:
     if left <= 0:
         return True
     side = moves.side(session, session.get_one(Party, row.loser_id), row.winner_id)
+    if not _all(session, row, left, lambda move, most: moves.follow(session, move, row, side, most)):
+        return True
+    row.state, row.due_at, row.moved_at = MergeState.UNDONE, None, now()
+    return False
+
+
+def _all(session: Session, row: Merge, limit: int, go: Callable[[moves.Move, int], Sequence[int]]) -> bool:
+    """Let everything go that is still to be moved, up to `limit` rows; False: there may be more."""
+    left = limit
     for move in moves.MOVES:
-        while left > 0:
-            done = moves.follow(session, move, row, side, left)
+        while left > 0 and (done := go(move, left)):
             left -= len(done)
             row.moved += len(done)
             _told(session, move, done)
-            if not done:
-                break
         if left <= 0:
-            return True
-    row.state, row.due_at, row.moved_at = MergeState.UNDONE, None, now()
-    return False
+            return False
+    return True
 
 
 def _told(session: Session, move: moves.Move, ids: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.errors import NotFoundError, UserError
+from hub.errors import UserError
 from hub.identity import link
 from hub.identity import parties as store
 from hub.identity.claims import is_said_here
@@ -36,6 +36,7 @@ from hub.identity.points import Key
 from hub.security import audit
 from hub.security.policy import Person
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.store.turn import in_turn
 
 SPLIT = "split"  # rule of a merge that never was: a party was taken apart
@@ -56,10 +57,7 @@ def get(session: Session, public_id: UUID) -> Merge:
     Raises:
         NotFoundError: there is none.
     """
-    row = session.scalar(select(Merge).where(Merge.public_id == public_id))
-    if row is None:
-        raise NotFoundError("There is no such merge.")
-    return row
+    return by_public_id(session, Merge, public_id, "There is no such merge.")
 
 
 def of_party(session: Session, party: Party) -> Sequence[Merge]:

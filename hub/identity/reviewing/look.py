@@ -7,11 +7,9 @@ process that made them has (`finder`): it begins that stage anew, with what was 
 Memory does not grow with the number of parties.
 """
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations, islice
@@ -21,7 +19,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from hub import log
 from hub.identity import finder, reviews
 from hub.identity.finder import Card
 from hub.identity.models import Identifier, Party, PartyStatus, Review
@@ -34,17 +31,15 @@ from hub.identity.rules import TAX_IDS
 from hub.security import audit
 from hub.security.policy import Person
 from hub.store.base import now
-from hub.store.session import DATABASE_AWAY, Database
+from hub.store.session import Database
 from hub.store.turn import in_turn
-from hub.work.lease import Lease, LeaseLostError, database_now, fence, release
+from hub.work.lease import Lease, LeaseLostError
+from hub.work.shift import SLICE_S, Pace, Shift, shift
 
 PAGE = 200  # parties, or pairs, in one transaction
-SLICE_S = 20.0  # a look lets other work go first after so long, but in its last stage
-WAIT = timedelta(minutes=1)  # before a look that cannot go on is tried again
 KEPT = timedelta(days=30)
 VALUES = 500  # in one statement
 TOLD_EVERY = 20  # pages that are read, before it is said how many
-_log = log.get(__name__)
 _Key = tuple[str, str]
 _Item = TypeVar("_Item")
 
@@ -108,37 +103,24 @@ class Looker:
         """Take the parts.
 
         Args:
-            rest: pause after each page, as a share of the time that it took: nobody waits for a look.
+            lease_s, slice_s, rest: as of `Pace`; the last stage is done in one go.
             page: parties, or pairs, in one transaction.
         """
-        self._db, self._lease_s, self._slice_s, self._rest, self._page = db, lease_s, slice_s, rest, page
+        self._db, self._pace, self._page = db, Pace(lease_s, slice_s, rest), page
 
     def run(self, lease: Lease) -> None:
         """Work at a look until it is over or its time is; nothing is raised but a lost database."""
-        deadline = time.monotonic() + self._slice_s
-        try:
-            while (stage := self._stage(lease)) != Stage.DONE:
-                if stage == Stage.NAMES:
-                    self._names(lease)
+        with shift(self._db, DuplicateLook, lease, self._pace) as at:
+            while (stage := self._stage(at)) != Stage.NAMES:
+                if stage == Stage.DONE or not at.goes_on():
                     return
-                if time.monotonic() > deadline:
-                    self._release(lease, now())
-                    return
-        except LeaseLostError:
-            return  # another one works at it
-        except DATABASE_AWAY:
-            with suppress(*DATABASE_AWAY):  # then its lease runs out
-                self._release(lease, now() + WAIT)
-            raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it stops this look alone, visibly
-            _log.exception("a look for duplicates cannot go on", look=lease.id)
-            self._release(lease, now() + WAIT, error=type(fault).__name__)
+            self._names(at)
 
-    def _stage(self, lease: Lease) -> Stage:
+    def _stage(self, at: Shift) -> Stage:
         """Take one page of the stage that the look is at; returns the stage it is at then."""
         began = time.monotonic()
         with self._db.read() as session:  # what takes long keeps nobody from writing
-            row = session.get(DuplicateLook, lease.id)
+            row = session.get(DuplicateLook, at.lease.id)
             if row is None:
                 raise LeaseLostError
             is_by_value, total = row.stage == Stage.VALUES, row.total
@@ -146,9 +128,8 @@ class Looker:
                 total = _count(session)
             some = cards.page(session, after=row.after, limit=self._page) if is_by_value else []
             found = list(together(session, some))
-        with self._db.write() as session:
-            fence(session, DuplicateLook, lease)
-            row = session.get_one(DuplicateLook, lease.id)
+        with at.page() as session:
+            row = session.get_one(DuplicateLook, at.lease.id)
             row.began_at, row.total = row.began_at or now(), total
             if row.stage == Stage.MERGED:
                 self._merged(session, row)
@@ -156,14 +137,9 @@ class Looker:
                 row.found += reviews.propose(session, found)
                 _on(row, some[-1].id if some else None, len(some), Stage.NAMES)
             row.error = ""
-            row.lease_until = database_now(session) + timedelta(seconds=self._lease_s)
             stage = Stage(row.stage)
-        self._pause(began)
+        at.rest(began)
         return stage
-
-    def _pause(self, began: float) -> None:
-        if self._rest:
-            threading.Event().wait((time.monotonic() - began) * self._rest)
 
     def _merged(self, session: Session, row: DuplicateLook) -> None:
         one, other = aliased(Party), aliased(Party)
@@ -178,25 +154,21 @@ class Looker:
         row.found += reviews.follow(session, rows)
         _on(row, rows[-1].id if rows else None, 0, Stage.VALUES)
 
-    def _names(self, lease: Lease) -> None:
+    def _names(self, at: Shift) -> None:
         """Compare everybody by name, place of work, address and birth date: one pass, whatever it takes."""
-        with self._db.write() as session:
-            fence(session, DuplicateLook, lease)
-            session.execute(update(DuplicateLook).where(DuplicateLook.id == lease.id).values(done=0))
-        for some in _batched(finder.propose(self._cards(lease)), self._page):
+        with at.page() as session:
+            _say(session, at, done=0)
+        for some in _batched(finder.propose(self._cards(at)), self._page):
             began = time.monotonic()
             with self._db.read() as session:
                 possible = list(alike(session, some))
-            with self._db.write() as session:
-                fence(session, DuplicateLook, lease)
+            with at.page() as session:
                 found = reviews.propose(session, possible)
-                self._say(session, lease, found=DuplicateLook.found + found)
-            self._pause(began)
-        with self._db.write() as session:
-            values = {"stage": Stage.DONE, "ended_at": now(), "due_at": None, "error": ""}
-            release(session, DuplicateLook, lease, **values)
+                _say(session, at, found=DuplicateLook.found + found)
+            at.rest(began)
+        at.end(stage=Stage.DONE, ended_at=now(), due_at=None, error="")
 
-    def _cards(self, lease: Lease) -> Iterator[Card]:
+    def _cards(self, at: Shift) -> Iterator[Card]:
         after, pages, done = 0, 0, 0
         while True:
             began = time.monotonic()
@@ -207,23 +179,19 @@ class Looker:
             yield from (one.card for one in some)
             after, pages, done = some[-1].id, pages + 1, done + len(some)
             if pages % TOLD_EVERY == 1:
-                with self._db.write() as session:
-                    fence(session, DuplicateLook, lease)
-                    self._say(session, lease, done=done)
-            self._pause(began)
+                with at.page() as session:
+                    _say(session, at, done=done)
+            at.rest(began)
 
-    def _say(self, session: Session, lease: Lease, **values: Any) -> None:
-        until = database_now(session) + timedelta(seconds=self._lease_s)
-        session.execute(
-            update(DuplicateLook)
-            .where(DuplicateLook.id == lease.id)
-            .values(lease_until=until, **values)
-            .execution_options(synchronize_session=False)
-        )
 
-    def _release(self, lease: Lease, due_at: datetime, **values: Any) -> None:
-        with self._db.write() as session:
-            release(session, DuplicateLook, lease, due_at=due_at, **values)
+def _say(session: Session, at: Shift, **values: Any) -> None:
+    """Write down how far the last stage is."""
+    session.execute(
+        update(DuplicateLook)
+        .where(DuplicateLook.id == at.lease.id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _batched(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

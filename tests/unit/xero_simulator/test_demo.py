@@ -10,7 +10,7 @@ from tests.unit.xero_simulator.conftest import Open
 VISITORS = [
     Visitor("1", "Anna Lis", "anna@x.example"),
     Visitor("2", "Nobody"),
-    Visitor("3", "Boris", "boris@x.example"),
+    Visitor("3", "", "boris.katz@x.example"),  # whose telephone shows no name
 ]
 
 
@@ -31,10 +31,15 @@ def test_customers_get_quotes_and_invoices_and_pay_them(xero: XeroSimulator, rea
     demo.prepare(xero, "me@demo.example", "Me")
     demo.run(xero, VISITORS, ["101"], After(7))
     api = reach(xero)
-    mine = [one for one in api.all("Invoices") if one["Contact"]["Name"] in ("Anna Lis", "Boris")]
-    assert [(one["Contact"]["Name"], one["Status"]) for one in mine] == [("Anna Lis", "PAID"), ("Boris", "AUTHORISED")]
+    mine = [one for one in api.all("Invoices") if one["Contact"]["Name"] in ("Anna Lis", "Boris Katz")]
+    assert [(one["Contact"]["Name"], one["Status"]) for one in mine] == [
+        ("Anna Lis", "PAID"),
+        ("Boris Katz", "AUTHORISED"),
+    ]
     assert len(mine[0]["Payments"]) == 2
     assert len(api.all("Quotes")) == 2
+    [boris] = [one for one in api.all("Contacts") if one["Name"] == "Boris Katz"]
+    assert (boris["FirstName"], boris["LastName"]) == ("Boris", "Katz"), "a person, no company"
     owing = {one["Name"]: one["Balances"]["AccountsReceivable"]["Overdue"] for one in api.all("Contacts")}
     assert all(owing[one.name] > 0 for one in demo.STRANGERS[1:])
     assert owing["Piotr Nowak"] > owing["Daniel Cohen"]
