@@ -4,6 +4,7 @@ from hub.accounting import models as accounting
 from hub.cti import models as cti
 from hub.fields import models as fields
 from hub.identity import models as identity
+from hub.identity.resolving import models as resolving
 from hub.identity.reviewing import models as reviewing
 from hub.imports import models as imports
 from hub.intake import models as intake
@@ -36,6 +37,7 @@ __all__ = [
     "notice",
     "outbound",
     "privacy",
+    "resolving",
     "reviewing",
     "security",
     "timeline",

@@ -54,6 +54,9 @@ class Link(Base):
     stream: Mapped[str]
     remote_id: Mapped[str]
     raw_record_id: Mapped[int | None] = mapped_column(ForeignKey("raw_record.id", ondelete="SET NULL"))
+    apart: Mapped[bool] = mapped_column(
+        default=True
+    )  # two records of this stream are two people; else one leaves several
     seen_at: Mapped[datetime] = mapped_column(default=now)
     gone_at: Mapped[datetime | None]  # the source has the record no more; what it said stays
 

@@ -52,7 +52,7 @@ MOST_AFFECTED = 500
 # What a finder proposes is asked, however alike it is.
 MOST_PROPOSED = 0.84
 
-Lookup = Callable[[Identifier], Iterable[Record]]
+Lookup = Callable[[Identifier], Iterable[Record] | None]
 _Keys = tuple[str, str]
 _Two = tuple[int, int]
 
@@ -167,7 +167,8 @@ def affected(
     """Collect everything that has a part in the answer for some records.
 
     Args:
-        lookup: all records that hold an identifier; of more than `CROWD` that are no calls, so many will do.
+        lookup: all records that hold an identifier; None: a crowd does. Of more than `CROWD` that are no calls, so many
+            will do.
         said_same: the records of which a person said that they are the same as the one of this key.
     """
     inside: dict[str, Record] = {}
@@ -182,10 +183,7 @@ def affected(
         shared: dict[str, list[tuple[Identifier, Facts]]] = defaultdict(list)
         for value in record.identifiers:
             if value not in held:
-                holders = list(
-                    {record.key: record, **{one.key: one for one in map(with_spoken_name, lookup(value))}}.values()
-                )
-                held[value] = holders, facts(holders)
+                held[value] = _looked_up(record, lookup(value))
             holders, known = held[value]
             if known.crowded:
                 continue
@@ -202,6 +200,13 @@ def affected(
         crowded,
         whole=all(record.key in inside for record in waiting),
     )
+
+
+def _looked_up(record: Record, found: Iterable[Record] | None) -> tuple[list[Record], Facts]:
+    if found is None:
+        return [], Facts(crowded=True)
+    holders = list({record.key: record, **{one.key: one for one in map(with_spoken_name, found)}}.values())
+    return holders, facts(holders)
 
 
 def _touch(one: Record, other: Record, shared: Sequence[tuple[Identifier, Facts]]) -> bool:

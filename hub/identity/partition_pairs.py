@@ -222,6 +222,7 @@ def facts(holders: Sequence[Record]) -> Facts:
         return Facts(crowded=True)
     people = {one.name for one in holders if one.kind is not RecordKind.COMPANY and one.name}
     companies = {one.name for one in holders if one.kind is RecordKind.COMPANY}
+    companies = companies - {""} or companies  # one without a name may be any of the others
     owners = _one_each(people)
     return Facts(
         people=len(owners),

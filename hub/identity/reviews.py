@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.errors import NotFoundError, UserError
+from hub.errors import UserError
 from hub.identity.merging import pair
 from hub.identity.merging import undo as undoing
 from hub.identity.merging.merge import merge
@@ -40,6 +40,7 @@ from hub.security import audit
 from hub.security.policy import Person
 from hub.store.base import new_public_id, now
 from hub.store.insert import insert
+from hub.store.public import by_public_id
 from hub.store.turn import in_turn
 
 ANSWERS = (ReviewState.SAME, ReviewState.NOT_SAME, ReviewState.LATER)
@@ -91,7 +92,7 @@ def propose(session: Session, pairs: Iterable[Proposal], answers: Taught | None 
     new = [
         {
             "public_id": new_public_id(), "a_id": two[0], "b_id": two[1], "score": one.score,
-            "reasons": _as_json(one.reasons), "fingerprint": prints[two], "state": ReviewState.OPEN, "at": now(),
+            "reasons": as_json(one.reasons), "fingerprint": prints[two], "state": ReviewState.OPEN, "at": now(),
         }
         for two, one in sorted(wanted.items())
         if two not in known
@@ -111,7 +112,7 @@ def _ask_again(session: Session, row: Review, one: Proposal, fingerprint: str) -
     if row.state == ReviewState.OPEN and is_as_before and row.score == one.score:
         return 0
     values: dict[str, object] = {
-        "score": one.score, "reasons": _as_json(one.reasons), "fingerprint": fingerprint, "state": ReviewState.OPEN,
+        "score": one.score, "reasons": as_json(one.reasons), "fingerprint": fingerprint, "state": ReviewState.OPEN,
     }  # fmt: skip
     if row.state != ReviewState.OPEN:
         values |= {"at": now(), "decided_by": None, "decided_at": None}
@@ -227,14 +228,15 @@ def _fingerprints(session: Session, parties: Mapping[int, Party], pairs: Mapping
         party = by_id[number]
         return [party.name, party.company_id, sorted(held[number])]
 
-    return {two: _hash([content(two[0]), content(two[1]), _as_json(one.reasons)]) for two, one in pairs.items()}
+    return {two: _hash([content(two[0]), content(two[1]), as_json(one.reasons)]) for two, one in pairs.items()}
 
 
 def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _as_json(reasons: Iterable[Reason]) -> list[list[object]]:
+def as_json(reasons: Iterable[Reason]) -> list[list[object]]:
+    """Return reasons as rows keep them."""
     return [[str(reason.code), list(reason.values)] for reason in reasons]
 
 
@@ -247,10 +249,7 @@ def get(session: Session, public_id: UUID) -> Review:
     Raises:
         NotFoundError: there is none.
     """
-    row = session.scalar(select(Review).where(Review.public_id == public_id))
-    if row is None:
-        raise NotFoundError("There is no such pair.")
-    return row
+    return by_public_id(session, Review, public_id, "There is no such pair.")
 
 
 def decide(

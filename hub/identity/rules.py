@@ -1,14 +1,14 @@
-"""Who a record belongs to: pure decisions on exact identifiers. `link.py` looks up, asks here, and stores.
+"""What identifies whom, and whose a call is: pure decisions on exact identifiers. Records are decided by `partition`.
 
-Identifiers find candidates, a name agrees or objects, a person decides the rest. A wrong merge harms more than a
-missed one, so whatever is not clear becomes a list (`Unsure`), never a guess. No answer depends on the order in which
-candidates are given.
+Identifiers find candidates, a name agrees or objects, a person decides the rest. A wrong answer harms more than none, so
+whatever is not clear becomes a list (`Unsure`), never a guess. No answer depends on the order in which candidates are
+given.
 
 The thresholds and scores were fitted on a practice set of 5,091 records with shared switchboards, family
 telephones, role mailboxes and reused mobiles; they are a start, not a law.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -48,7 +48,6 @@ SCORE_NO_NAME_SEVERAL_OWNERS = 0.5
 SCORE_OTHER_SCRIPT = 0.5  # names of two scripts that do not sound alike do not object either: ask
 SCORE_OTHER_NAME = 0.45
 SCORE_FIXED_LINE_ALONE = 0.4
-SCORE_ROLE_MAILBOX_ALONE = 0.35
 SCORE_PERSON_AND_COMPANY = 0.3
 
 # A party of this many source records takes no more by itself; of so many, not even by hand in bulk.
@@ -142,56 +141,31 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An identifier as a party holds it.
-
-    `valid_to` is when its owner gave it up; `owners` how many parties hold the value now, this one included.
-    """
+    """An identifier as a party holds it; `valid_to` is when its owner gave it up."""
 
     identifier: Identifier
     shared: bool = False
     blocked: bool = False
     valid_to: datetime | None = None
-    owners: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A party that holds at least one of the record's identifiers, with everything it holds.
-
-    `works_at` is the company it belongs to, `records` how many source records it has.
-    """
+    """A party that holds a caller's number, with everything it holds; `works_at` is the company it belongs to."""
 
     party: int
     kind: PartyKind
     name: str
     held: tuple[Held, ...]
     works_at: int | None = None
-    records: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a record of a person or a company says about who it is.
-
-    `at` is when it was true; an identifier given up before then does not count. `not_same` are parties
-    that a person said it is not.
-    """
-
-    kind: PartyKind
-    name: str
-    identifiers: tuple[Identifier, ...]
-    at: datetime | None = None
-    not_same: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """The record belongs to this party. `also` are parties to put into the review queue with it."""
+    """The call belongs to this party."""
 
     party: int
-    score: float = 1.0
     reasons: tuple[str, ...] = ()
-    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +174,6 @@ class Unsure:
 
     parties: tuple[int, ...]
     reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """Nobody known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +210,19 @@ def phone_identifier(phone: Phone) -> Identifier | None:
 
 def email_identifiers(email: Email, own_domains: frozenset[str] = frozenset()) -> tuple[Identifier, ...]:
     """Return what an address identifies by: itself, and its company's domain. Ours and programs' identify nobody."""
-    domain = email.company_domain
-    if email.automatic or any(email.domain == own or email.domain.endswith(f".{own}") for own in own_domains):
+    found = address_identifier(email, own_domains)
+    if found is None:
         return ()
+    domain = email.company_domain
+    return (found, Identifier(IdentifierKind.DOMAIN, domain, raw=email.raw)) if domain else (found,)
+
+
+def address_identifier(email: Email, own_domains: frozenset[str] = frozenset()) -> Identifier | None:
+    """Return what an address identifies by itself; None: nobody, for it is ours or a program's."""
+    if email.automatic or any(email.domain == own or email.domain.endswith(f".{own}") for own in own_domains):
+        return None
     kind = IdentifierKind.ROLE_MAILBOX if email.role else IdentifierKind.EMAIL
-    found = (Identifier(kind, email.address, raw=email.raw),)
-    return (*found, Identifier(IdentifierKind.DOMAIN, domain, raw=email.raw)) if domain else found
+    return Identifier(kind, email.address, raw=email.raw)
 
 
 def tax_identifier(tax_id: TaxId, kind: PartyKind) -> Identifier | None:
@@ -316,7 +292,8 @@ def resolve_call(
 
 def _answers(held: Held, caller: Identifier, at: datetime) -> bool:
     same_line = held.identifier.main_number == caller.main_number
-    return held.identifier.kind in PHONES and same_line and _usable(held, at)
+    is_his = not held.blocked and (held.valid_to is None or held.valid_to > at)
+    return held.identifier.kind in PHONES and same_line and is_his
 
 
 def _owners_of_mobile(owners: dict[int, Candidate]) -> list[int]:
@@ -331,170 +308,6 @@ def _owners_of_line(caller: Identifier, owners: dict[int, Candidate]) -> list[in
         return sorted(exact)  # the extension names the desk
     companies = sorted(p for p, c in owners.items() if c.kind is PartyKind.COMPANY)
     return companies or sorted(exact or owners)
-
-
-# --- Records: join, ask or make -----------------------------------------------------------------------------------
-
-
-def resolve(evidence: Evidence, candidates: Iterable[Candidate]) -> Same | Unsure | New:
-    """Say which known party a record of a person or company belongs to, if any."""
-    scored = sorted((score(evidence, c) for c in candidates), key=lambda s: (-s.score, s.party))
-    maybe = [s for s in scored if s.score >= POSSIBLE]
-    if not maybe:
-        return New()
-    best, rest = maybe[0], maybe[1:]
-    tied = [s for s in rest if s.score == best.score]
-    if best.score < CERTAIN or tied:
-        return Unsure(tuple(s.party for s in maybe), tuple(s.reason for s in maybe))
-    return Same(best.party, best.score, (best.reason,), tuple(s.party for s in rest))
-
-
-def score(evidence: Evidence, candidate: Candidate) -> Scored:
-    """Weigh one candidate, 0 to 1, with the reason in words."""
-    wanted = set(evidence.identifiers)
-    matching = [h for h in candidate.held if h.identifier in wanted and _usable(h, evidence.at)]
-    if veto := _veto(evidence, candidate, matching):
-        return Scored(candidate.party, 0.0, veto)
-    if any(h.identifier.kind is IdentifierKind.REMOTE_ID for h in matching):  # the record itself, seen again
-        return Scored(candidate.party, SCORE_REMOTE_OR_TAX_ID, "same remote id")
-    if evidence.kind is not candidate.kind:  # a relation, such as "works at", never a merge
-        return Scored(candidate.party, SCORE_PERSON_AND_COMPANY, "a person and a company")
-    value, reason = _weigh(evidence, candidate, matching)
-    if value >= CERTAIN and (limit := _limit(evidence, candidate)):
-        return Scored(candidate.party, SCORE_AT_A_LIMIT, f"{reason}, but {limit}")
-    return Scored(candidate.party, value, reason)
-
-
-def _veto(evidence: Evidence, candidate: Candidate, matching: Sequence[Held]) -> str:
-    """Name what makes them two parties whatever else agrees, if anything does."""
-    if not matching:
-        return "nothing in common"
-    if any(h.identifier.kind is IdentifierKind.REMOTE_ID for h in matching):
-        return ""
-    if candidate.party in evidence.not_same:
-        return "a person said: not the same"
-    return "different tax ids" if _other_value_of_single(evidence, candidate) else ""
-
-
-def _usable(held: Held, at: datetime | None) -> bool:
-    given_up = held.valid_to is not None and (at is None or held.valid_to <= at)
-    return not held.blocked and not given_up
-
-
-def _other_value_of_single(evidence: Evidence, candidate: Candidate) -> bool:
-    """Tell whether both have a tax id of one kind of one country and they differ: two parties, whatever else agrees."""
-    theirs: dict[tuple[IdentifierKind, str], set[str]] = {}
-    for held in candidate.held:
-        if held.identifier.kind in TAX_IDS and held.valid_to is None and not held.blocked:
-            theirs.setdefault((held.identifier.kind, held.identifier.scope), set()).add(held.identifier.value)
-    mine = [one for one in evidence.identifiers if one.kind in TAX_IDS]
-    return any(one.value not in theirs.get((one.kind, one.scope), {one.value}) for one in mine)
-
-
-def _limit(evidence: Evidence, candidate: Candidate) -> str:
-    """Name the limit that joining would break, if any."""
-    if candidate.records >= CLUSTER_STOPS_AUTOMATIC:
-        return f"it already has {candidate.records} source records"
-    held = {h.identifier for h in candidate.held if not h.valid_to}
-    scopes = {i.scope for i in evidence.identifiers if i.kind is IdentifierKind.REMOTE_ID}
-    if any(i.kind is IdentifierKind.REMOTE_ID and i.scope in scopes for i in held):
-        return "the same account has another record of it"
-    joined = held | set(evidence.identifiers)
-    for kind, rule in KINDS.items():
-        most = rule.values_per_party
-        if most is not None and sum(i.kind is kind for i in joined) > most:
-            return f"it would have more than {most} of {kind}"
-    return ""
-
-
-def _weigh(evidence: Evidence, candidate: Candidate, matching: Sequence[Held]) -> tuple[float, str]:
-    kinds = {h.identifier.kind for h in matching}
-    if same := [h for h in matching if h.identifier.kind in TAX_IDS]:
-        return _weigh_tax_id(evidence, candidate, same[0])
-    if evidence.kind is PartyKind.COMPANY:
-        return _weigh_company(evidence, candidate, kinds)
-    return max(
-        _weigh_personal(evidence, candidate, matching),
-        _weigh_line(evidence, candidate, matching),
-        _weigh_role(evidence, candidate, kinds),
-        key=lambda weighed: weighed[0],
-    )
-
-
-def _weigh_tax_id(evidence: Evidence, candidate: Candidate, held: Held) -> tuple[float, str]:
-    """Weigh a common tax id: it joins unless the names object, since people mistype and borrow them."""
-    one, other = evidence.name, candidate.name
-    is_company = evidence.kind is PartyKind.COMPANY
-    agreement = companies_agree(one, other) if is_company else names_agree(one, other)
-    if agreement < (COMPANIES_SAME if is_company else NAMES_SAME) and not (one and other and comparable(one, other)):
-        if held.owners == 1:
-            return SCORE_REMOTE_OR_TAX_ID, "same tax id"
-        return SCORE_NO_NAME_SEVERAL_OWNERS, "same tax id, several owners, and no names to compare"
-    if agreement >= (COMPANIES_OTHER if is_company else NAMES_NEAR):
-        return SCORE_REMOTE_OR_TAX_ID, "same tax id"
-    return SCORE_TAX_ID_OTHER_NAME, f"same tax id, names differ: {one} / {other}"
-
-
-def _weigh_company(evidence: Evidence, candidate: Candidate, kinds: set[IdentifierKind]) -> tuple[float, str]:
-    what = _words(kinds)
-    if kinds <= {IdentifierKind.POSSIBLE_PHONE}:
-        return SCORE_COMPANY_OTHER_NAME, f"same {what}"
-    if not evidence.name or not candidate.name:
-        return SCORE_COMPANY_OTHER_NAME, f"same {what}, one has no name"
-    if companies_agree(evidence.name, candidate.name) >= COMPANIES_SAME:
-        return SCORE_COMPANY, f"same {what}, names agree"
-    return SCORE_COMPANY_OTHER_NAME, f"same {what}, names differ: {evidence.name} / {candidate.name}"
-
-
-def _weigh_personal(evidence: Evidence, candidate: Candidate, matching: Sequence[Held]) -> tuple[float, str]:
-    """Weigh a common personal mailbox or mobile."""
-    personal = [h for h in matching if h.identifier.kind in {IdentifierKind.EMAIL, IdentifierKind.MOBILE}]
-    if not personal:
-        return 0.0, ""
-    what = f"same {_words({h.identifier.kind for h in personal})}"
-    trusted = [h for h in personal if not h.shared]
-    if not evidence.name or not candidate.name:
-        if trusted and all(h.owners == 1 for h in trusted):
-            return SCORE_NO_NAME_ONE_OWNER, f"{what}, one has no name"
-        return SCORE_NO_NAME_SEVERAL_OWNERS, f"{what}, one has no name, several owners"
-    if names_agree(evidence.name, candidate.name) >= NAMES_SAME and trusted:
-        both = len({h.identifier.kind for h in trusted}) > 1
-        return (SCORE_MAIL_AND_MOBILE if both else SCORE_MAIL_OR_MOBILE), f"{what}, names agree"
-    return _weigh_other_name(evidence.name, candidate.name, what)
-
-
-def _weigh_other_name(one: str, other: str, what: str) -> tuple[float, str]:
-    agreement = names_agree(one, other)
-    if agreement >= NAMES_SAME:
-        return SCORE_NAMES_NEAR, f"{what} that several share, names agree"
-    if agreement >= NAMES_NEAR:
-        return SCORE_NAMES_NEAR, f"{what}, names are near: {one} / {other}"
-    if not comparable(one, other):
-        return SCORE_OTHER_SCRIPT, f"{what}, names in different scripts: {one} / {other}"
-    return SCORE_OTHER_NAME, f"{what}, names differ: {one} / {other}"
-
-
-def _weigh_line(evidence: Evidence, candidate: Candidate, matching: Sequence[Held]) -> tuple[float, str]:
-    """Weigh a shared fixed line, domain or unassigned number: none joins people by itself."""
-    lines = [h for h in matching if h.identifier.kind is IdentifierKind.FIXED]
-    agree = names_agree(evidence.name, candidate.name) >= NAMES_SAME_ON_FIXED_LINE
-    if lines and agree and any(h.owners == 1 and not h.shared for h in lines):
-        return SCORE_FIXED_LINE, "same fixed line, names agree"
-    if any(h.identifier.kind is IdentifierKind.POSSIBLE_PHONE for h in matching) and agree:
-        return SCORE_NAMES_NEAR, "same unassigned number, names agree"
-    return (SCORE_FIXED_LINE_ALONE, "same fixed line, domain or unassigned number") if matching else (0.0, "")
-
-
-def _weigh_role(evidence: Evidence, candidate: Candidate, kinds: set[IdentifierKind]) -> tuple[float, str]:
-    if IdentifierKind.ROLE_MAILBOX not in kinds:
-        return 0.0, ""
-    if names_agree(evidence.name, candidate.name) >= NAMES_SAME_ON_ROLE_MAILBOX:
-        return SCORE_ROLE_MAILBOX, "same role mailbox, names agree"
-    return SCORE_ROLE_MAILBOX_ALONE, "same role mailbox"
-
-
-def _words(kinds: set[IdentifierKind]) -> str:
-    return " and ".join(sorted(kind.replace("_", " ") for kind in kinds))
 
 
 # --- When a value loses its power ---------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""Whose are the records of a page: all who may be meant are looked up at once, then `rules` decides one by one.
+"""Whose are the records of a page: all who may be meant are looked up at once, then `partition` decides one by one.
 
-What one record of the page decides the next one sees: two cards of a new customer make one party, not two.
+What one record of the page decides the next one sees: two cards of a new customer make one party, not two. This is the
+first answer, from the parties as they are; where it depends on what comes later, `resolving.second_look` makes up for it.
 """
 
 from collections import defaultdict
@@ -9,15 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from hub.identity import rules, tax_id
+from hub.identity.callers import PHONE
 from hub.identity.models import Identifier, Link, Party, PartyStatus
 from hub.identity.names import spoken_name
-from hub.identity.parties import TAX_ID, rule_kind
+from hub.identity.parties import TAX_ID, rule_of, ruled_shared
+from hub.identity.partition import partition
+from hub.identity.partition_pairs import Record, RecordKind
 from hub.identity.points import Key, Point
-from hub.records.party import Party as Record
+from hub.records.party import Party as Said
 
+_NEW = "new"  # the key of the record that is asked about
 # A value that more parties hold is a switchboard's or a shared mailbox: nobody is looked for by it.
 MOST_HOLDERS = 50
 _HOLDING = (
@@ -30,22 +35,22 @@ _HOLDING = (
         Party.status == PartyStatus.ACTIVE,
     )
 )
-
-
-@dataclass(slots=True)
-class _Held:
-    identifier: rules.Identifier
-    shared: bool  # by its nature, or because the company said so; whether by its holders is reckoned
-    blocked: bool
+_COMPANY = aliased(Party)
+_PEOPLE = (
+    select(Party.id, Party.kind, Party.name, _COMPANY.name.label("company"))
+    .outerjoin(_COMPANY, _COMPANY.id == Party.company_id)
+    .where(Party.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 @dataclass(slots=True)
 class _Someone:
     """A party as it becomes while the page is taken."""
 
-    kind: rules.PartyKind
+    kind: RecordKind
     name: str
-    held: dict[Key, _Held] = field(default_factory=dict)
+    company: str = ""
+    held: dict[Key, rules.Identifier] = field(default_factory=dict)
     links: set[tuple[str, str]] = field(default_factory=set)  # scope and remote id of each record
 
 
@@ -61,36 +66,32 @@ class Known:
         self._typed: dict[Key, Key] = {}  # tax ids as people type them, without the country, to those of the records
         self._load(wanted, also)
 
-    def whose(self, record: Record, points: Sequence[Point], scope: str) -> int | None:
+    def whose(self, record: Said, points: Sequence[Point], scope: str) -> int | None:
         """Return whose a record is; None: nobody's yet, or it cannot be said.
 
         What cannot be said makes a party of its own: a customer who is there twice is found and joined later, one
         that waits set aside is missing when he calls, and a wrong guess mixes two people.
         """
-        evidence = rules.Evidence(
-            rules.PartyKind.COMPANY if record.is_company else rules.PartyKind.PERSON,
-            record.name,
-            (
-                rules.Identifier(rules.IdentifierKind.REMOTE_ID, record.remote_id, scope),
-                *(point.rule for point in points if point.rule),
-            ),
-        )
         maybe = {one for point in points if point.rule for one in self._holders.get(point.key, ())}
-        answer = rules.resolve(evidence, [self._candidate(one) for one in maybe])
-        if isinstance(answer, rules.Same):
-            return answer.party
+        fitting = [one for one in sorted(maybe) if not self._is_full(one)]
+        if fitting:
+            new = _record(record, points, scope)
+            crowded = [point.rule for point in points if point.rule and point.key in self._crowded]
+            answer = partition([new, *map(self._known_as, fitting)], crowded=crowded)
+            for pair in answer.joins:
+                if _NEW in {pair.a, pair.b}:
+                    return int(pair.b if pair.a == _NEW else pair.a)
         return self._bare_company(record.name) if record.is_company else None
 
-    def add(self, number: int, record: Record, points: Iterable[Point], scope: str) -> None:
+    def add(self, number: int, record: Said, points: Iterable[Point], scope: str) -> None:
         """Let the next records see what this one brought to a party."""
-        kind = rules.PartyKind.COMPANY if record.is_company else rules.PartyKind.PERSON
-        someone = self._people.setdefault(number, _Someone(kind, record.name))
+        kind = RecordKind.COMPANY if record.is_company else RecordKind.PERSON
+        someone = self._people.setdefault(number, _Someone(kind, record.name, record.company))
         someone.name = someone.name or record.name
         someone.links.add((scope, record.remote_id))
         for point in points:
-            if point.key not in someone.held and (point.rule is not None or point.kind != TAX_ID):
-                seen = point.rule or rules.Identifier(rules.IdentifierKind.FIXED, point.value)
-                someone.held[point.key] = _Held(seen, point.rule is None, blocked=False)
+            if point.rule is not None and point.key not in someone.held:
+                someone.held[point.key] = point.rule
                 self._hold(point.key, number)
 
     def _hold(self, key: Key, number: int) -> None:
@@ -120,25 +121,15 @@ class Known:
         waiting = self._bare.get(name)
         return waiting.pop() if waiting else None
 
-    def _candidate(self, number: int) -> rules.Candidate:
-        someone = self._people[number]
-        held = [self._as_rules(key, one) for key, one in someone.held.items()]
-        remote = (rules.Identifier(rules.IdentifierKind.REMOTE_ID, one, scope) for scope, one in someone.links)
-        return rules.Candidate(
-            number,
-            someone.kind,
-            someone.name,
-            (*held, *(rules.Held(one) for one in remote)),
-            records=len(someone.links),
-        )
+    def _is_full(self, number: int) -> bool:
+        """Say whether a party has so many records that no further one joins it by itself."""
+        return len(self._people[number].links) >= rules.CLUSTER_STOPS_AUTOMATIC
 
-    def _as_rules(self, key: Key, held: _Held) -> rules.Held:
-        owners = self._holders.get(key, set())
-        shared = held.shared
-        if not shared and len(owners) > 1:
-            who = [(self._people[one].kind, self._people[one].name) for one in sorted(owners)]
-            shared = rules.becomes_shared(held.identifier.kind, who)
-        return rules.Held(held.identifier, shared, held.blocked, owners=len(owners) or 1)
+    def _known_as(self, number: int) -> Record:
+        """Return a party as one record: everything that is known of it."""
+        someone = self._people[number]
+        remote = (rules.Identifier(rules.IdentifierKind.REMOTE_ID, one, scope) for scope, one in sorted(someone.links))
+        return Record(str(number), someone.kind, someone.name, someone.company, (*someone.held.values(), *remote))
 
     def _load(self, wanted: Iterable[Key], also: Collection[int]) -> None:
         by_kind: dict[str, set[str]] = defaultdict(set)
@@ -151,27 +142,29 @@ class Known:
         for kind, values in by_kind.items():
             for row in self._session.execute(_HOLDING, {"kind": kind, "values": sorted(values)}):
                 self._hold(self._key(row), row.party_id)
+        numbers_of_many = ruled_shared(self._session, sorted(by_kind.get(PHONE, ())))
+        self._crowded |= {(PHONE, one) for one in by_kind.get(PHONE, ()) if one.partition(";")[0] in numbers_of_many}
         numbers = sorted({one for parties in self._holders.values() for one in parties}.union(also))
         if not numbers:
             return
-        for party in self._session.execute(select(Party.id, Party.kind, Party.name).where(Party.id.in_(numbers))):
-            self._people[party.id] = _Someone(rules.PartyKind(party.kind), spoken_name(party.name))
+        for party in self._session.execute(_PEOPLE, {"ids": numbers}):
+            name = party.name if party.kind == RecordKind.COMPANY else spoken_name(party.name)
+            self._people[party.id] = _Someone(RecordKind(party.kind), name, party.company or "")
         self._load_held(numbers)
-        links = select(Link.party_id, Link.account_id, Link.stream, Link.remote_id)
+        links = select(Link.party_id, Link.account_id, Link.stream, Link.remote_id, Link.apart)
         for link in self._session.execute(links.where(Link.party_id.in_(numbers), Link.gone_at.is_(None))):
-            self._people[link.party_id].links.add((scope_of(link.account_id, link.stream), link.remote_id))
+            scope = scope_of(link.account_id, link.stream, link.remote_id, apart=link.apart)
+            self._people[link.party_id].links.add((scope, link.remote_id))
 
     def _load_held(self, numbers: Sequence[int]) -> None:
         query = select(
-            Identifier.party_id, Identifier.kind, Identifier.value, Identifier.raw, Identifier.label,
-            Identifier.possible, Identifier.shared, Identifier.blocked, Identifier.link_id,
-        ).where(Identifier.party_id.in_(numbers), Identifier.valid_to.is_(None))  # fmt: skip
+            Identifier.party_id, Identifier.kind, Identifier.value, Identifier.label, Identifier.possible, Identifier.link_id,
+        ).where(Identifier.party_id.in_(numbers), Identifier.valid_to.is_(None), Identifier.blocked.is_(False))  # fmt: skip
         for row in self._session.execute(query):
             key, someone = self._key(row), self._people[row.party_id]
-            if row.kind != TAX_ID:
-                someone.held[key] = _Held(_identifier(row), row.shared, row.blocked)
-            elif seen := rules.tax_identifier(tax_id.of_key(key[1]), someone.kind):
-                someone.held[key] = _Held(seen, row.shared, row.blocked)
+            seen = rule_of(row, someone.kind, key[1])
+            if seen is not None:
+                someone.held[key] = seen
 
     def _key(self, row: Any) -> Key:
         """Return what an identifier is to the records: a tax id of a person's hand may lack the country that they have."""
@@ -179,11 +172,14 @@ class Known:
         return self._typed.get(key, key) if self._typed and row.link_id is None else key
 
 
-def scope_of(account_id: int, stream: str) -> str:
-    """Return where a remote id is unique."""
-    return f"{account_id}:{stream}"
+def scope_of(account_id: int, stream: str, remote_id: str, *, apart: bool) -> str:
+    """Return where a remote id is unique; of a source in which one leaves several records, each is a scope of its own."""
+    return f"{account_id}:{stream}" if apart else f"{account_id}:{stream}:{remote_id}"
 
 
-def _identifier(row: Any) -> rules.Identifier:
-    kind = rules.IdentifierKind.POSSIBLE_PHONE if row.possible else rule_kind(row)
-    return rules.Identifier(kind, row.value, raw=row.raw)
+def _record(record: Said, points: Sequence[Point], scope: str) -> Record:
+    remote = rules.Identifier(rules.IdentifierKind.REMOTE_ID, record.remote_id, scope)
+    values = (remote, *(point.rule for point in points if point.rule))
+    if record.is_company:
+        return Record(_NEW, RecordKind.COMPANY, record.name, "", values)
+    return Record(_NEW, RecordKind.PERSON, record.name, record.company, values)

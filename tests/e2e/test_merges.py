@@ -1,5 +1,6 @@
 """Customers merged and parted: through the API, by several at once, and with a history that a worker moves."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from hub.app import mover
+from hub.app import _workers, mover
 from hub.context import Hub
 from hub.errors import UserError
 from hub.identity import parties
@@ -20,6 +21,7 @@ from hub.identity.models import Identifier, Link, Merge, MergeState, Party, Part
 from hub.store.base import now
 from hub.timeline.models import Interaction, Participant
 from hub.work.lease import Lease, claim, new_owner
+from hub.work.shift import Pace, Shift
 from tests.fakes.api import Office, office
 from tests.fakes.browser import Browser
 from tests.fakes.exchange import FakeExchange
@@ -183,7 +185,7 @@ def test_workers_that_die_leave_a_long_history_to_the_next(hub: Hub) -> None:
     assert (count(*ids), count(other.id)) == (size, 350), "what is read goes through both"
     [dead] = leased(hub)
     slow = Mover(hub.db, lease_s=60, page=100, rest=0)
-    assert slow._step(dead)
+    assert slow._step(Shift(hub.db, Merge, dead, Pace(60)))
     with hub.db.write() as session:  # it dies; its lease runs out
         session.execute(update(Merge).values(lease_until=now(), due_at=now()))
     [lease] = leased(hub)
@@ -245,5 +247,38 @@ def test_a_person_looks_merges_takes_back_and_takes_apart(hub: Hub, admin: Brows
     assert parted.status_code == 303
     assert "dana@levi.example" in admin.get(parted.headers["Location"]).text
     assert "taken out of" in admin.get(f"{home}/merge").text
+    with hub.db.read() as session:
+        whole(session)
+
+
+def test_what_the_hub_decides_later_is_told_with_its_reasons_and_can_be_taken_back(hub: Hub, admin: Browser) -> None:
+    with hub.db.write() as session:
+        desk = Desk(session)
+        dana = desk.take(0, "1", "Dana Levi", emails="dana@levi.example")
+        desk.take(1, "2", "Levi, Dana", phones="054-765-4321")
+        desk.take(2, "3", "Dana Levi", emails="dana@levi.example", phones="054-765-4321")
+        desk.take(3, "4", "", phones="050-234-5678", emails="x@home.example")
+        desk.take(0, "5", "Omar Saleh", phones="050-234-5678")
+    workers = _workers(hub)
+    while workers.run_once():
+        pass
+    with hub.db.write() as session:
+        desk.session = session
+        assert {desk.link(0, "1").party_id, desk.link(1, "2").party_id, desk.link(2, "3").party_id} == {dana.id}
+        omar = session.get_one(Party, desk.link(0, "5").party_id)
+        assert desk.link(3, "4").party_id == omar.id
+        desk.take(1, "6", "Ruth Carmi", phones="050-234-5678")
+    while workers.run_once():
+        pass
+    told = admin.get(f"/customers/{dana.public_id}/merge").text
+    assert "decided by the hub" in told
+    assert "The same mobile number" in told
+    assert "Undo" in told
+    told = admin.get(f"/customers/{omar.public_id}/merge").text
+    assert re.search(r"x@home.example</bdi> was taken out of <bdi[^>]*>Omar Saleh", told)
+    assert "people have this number or address" in told
+    asked = admin.get("/duplicates").text
+    assert "Omar Saleh" in asked
+    assert "Ruth Carmi" in asked
     with hub.db.read() as session:
         whole(session)

@@ -1,17 +1,15 @@
 """A mapping run again over history: asked for, worked at, taken back; whatever dies meanwhile, it ends like a clean run."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Uuid, make_url, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -28,12 +26,12 @@ from hub.mapping.versions import Scope
 from hub.replays import Progress, Replayer
 from hub.security.models import Audit, Role
 from hub.security.users import person
-from hub.store.base import Base, UtcDateTime, now
-from hub.store.session import Database, open_engine
+from hub.store.base import now
 from hub.timeline.models import Interaction
 from hub.work.lease import Lease, claim, new_owner
 from hub.work.worker import Job
 from tests.e2e import kill_replay
+from tests.e2e.content import Content, copied
 from tests.e2e.mortals import Mortals
 from tests.fakes.browser import Browser, someone
 from tests.fakes.leads import Forms
@@ -365,54 +363,6 @@ def test_two_workers_that_come_at_once_do_not_both_work_for_one_connection(desk:
 # --- killed -----------------------------------------------------------------------------------------------------------
 
 
-def copied(url: str, folder: Path, server: Postgres) -> str:
-    """Copy a database that nobody has open."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        assert parsed.database is not None
-        shutil.copy(parsed.database, folder / "clean.db")
-        return f"sqlite:///{folder / 'clean.db'}"
-    assert parsed.database is not None
-    return server.database(parsed.database)
-
-
-class Content:
-    """All rows of a database. What a run made itself is called by its place: no two runs have the same moments and ids."""
-
-    def __init__(self, url: str, before: "Content | None" = None) -> None:
-        database = Database(open_engine(url))
-        self.tables: dict[str, list[dict[str, Any]]] = {}
-        self.made: set[UUID] = set()
-        with database.read() as session:
-            for table in Base.metadata.sorted_tables:
-                if table.name == "slot":
-                    continue
-                rows = session.execute(select(table).order_by(*table.primary_key)).mappings()
-                self.tables[table.name] = [dict(row) for row in rows]
-        database.close()
-        self.before = before
-
-    def told(self, since: datetime) -> dict[str, list[dict[str, Any]]]:
-        """Return what must be the same in every run that began at a moment."""
-        return {name: [self._row(name, row, since) for row in rows] for name, rows in self.tables.items()}
-
-    def _row(self, name: str, row: dict[str, Any], since: datetime) -> dict[str, Any]:
-        assert self.before is not None
-        table = Base.metadata.tables[name]
-        old = {one["id"] for one in self.before.tables[name] if "id" in one}
-        left = {"owner", "attempt", "lease_until"} if name == "replay" else set()
-        told = {}
-        for key, value in row.items():
-            column = table.c[key]
-            if key in left or (key == "id" and value not in old) or (isinstance(column.type, Uuid) and not old):
-                continue
-            is_moment = isinstance(column.type, UtcDateTime) and value is not None and value >= since
-            told[key] = "later" if is_moment else value
-        if name == "replay":
-            told["counts"] = {one: count for one, count in row["counts"].items() if one != "seconds"}
-        return told
-
-
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Mortals]:
     program = Mortals(tmp_path, kill_replay)
@@ -521,7 +471,7 @@ def test_it_waits_for_the_worker_that_is_at_it(
         naps.append(seconds)
         Replayer(desk.hub.db, desk.hub.flow, lease_s=LONG_S).run(lease)
 
-    monkeypatch.setattr("hub.cli.records.time.sleep", nap)
+    monkeypatch.setattr("hub.cli.here.time.sleep", nap)
     assert shell("Our page").output == f"{LEADS} applied, 0 set aside\n"
     assert len(naps) == 1
 

@@ -62,7 +62,8 @@ def split(session: Session, person: Person | None, party: Party, links: Collecti
     keep.version += 1
     session.flush()
     history.advance(session, row, AT_ONCE)
-    keep_apart(session, person, keep.id, leave.id)
+    if not why.rule:  # what a program parts may be one again when more is known
+        keep_apart(session, person, keep.id, leave.id)
     pair.told(session, [keep, leave])
     facts = {"merge": str(row.public_id), "other": str(leave.public_id), "rule": why.rule}
     audit.record(session, person, "party.split", "party", keep.public_id, records=len(leaving), **facts)

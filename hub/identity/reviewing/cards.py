@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from hub.identity import rules, tax_id
-from hub.identity.callers import PHONE
+from hub.identity import rules
 from hub.identity.email import read_email
 from hub.identity.finder import Card, card_of
 from hub.identity.models import Identifier, Party, PartyStatus
-from hub.identity.parties import EMAIL, TAX_ID, rule_kind
+from hub.identity.parties import EMAIL, rule_of
 from hub.identity.partition_pairs import Record, RecordKind
 
 _COMPANY = aliased(Party)
@@ -51,22 +50,6 @@ def key(number: int) -> str:
     return f"{number:019}"
 
 
-def rule_of(row: Any, kind: str) -> rules.Identifier | None:
-    """Return what a stored identifier is to the rules; None: it identifies nobody.
-
-    Args:
-        kind: of the party that holds it.
-    """
-    if row.kind == TAX_ID:
-        return rules.tax_identifier(tax_id.of_key(row.value), rules.PartyKind(kind))
-    if row.kind == PHONE and row.label in rules.WEAK_PHONES:
-        return None
-    if row.kind == PHONE and row.possible:
-        return rules.Identifier(rules.IdentifierKind.POSSIBLE_PHONE, row.value)
-    found = rule_kind(row)
-    return None if found is rules.IdentifierKind.REMOTE_ID else rules.Identifier(found, row.value)
-
-
 def _seen(session: Session, query: Any) -> Iterator[Seen]:
     parties = session.execute(query).all()
     held: dict[int, list[Any]] = defaultdict(list)
@@ -77,24 +60,30 @@ def _seen(session: Session, query: Any) -> Iterator[Seen]:
         found = (rule_of(row, party.kind) for row in held[party.id])
         exact = tuple(one for one in found if one is not None)
         record = Record(
-            key(party.id), RecordKind(party.kind), party.name, party.company or "", exact, _born(party.fields)
+            key(party.id),
+            RecordKind(party.kind),
+            party.name,
+            party.company or "",
+            exact,
+            born(party.fields.get("birthday")),
         )
-        wide = record._replace(identifiers=(*exact, *_domains(held[party.id])))
+        wide = record._replace(identifiers=(*exact, *domains(held[party.id])))
         street = _address(party.fields)
         yield Seen(party.id, record, card_of(wide)._replace(street=street))
 
 
-def _domains(held: Iterable[Any]) -> Iterator[rules.Identifier]:
+def domains(held: Iterable[Any]) -> Iterator[rules.Identifier]:
+    """Yield the companies' domains of the addresses among stored identifiers."""
     for row in held:
         email = read_email(row.value) if row.kind == EMAIL else None
         if email is not None:
             yield from (one for one in rules.email_identifiers(email) if one.kind is rules.IdentifierKind.DOMAIN)
 
 
-def _born(fields: dict[str, Any]) -> date | None:
+def born(birthday: Any) -> date | None:
     """Return a birthday with its year; one without is no evidence."""
     try:
-        return date.fromisoformat(str(fields.get("birthday") or ""))
+        return date.fromisoformat(str(birthday or ""))
     except ValueError:
         return None
 

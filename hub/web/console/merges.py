@@ -25,7 +25,7 @@ from hub.intake.models import Account
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.web.auth import needs
-from hub.web.console import field_values, wording
+from hub.web.console import duplicate_words, field_values, wording
 from hub.web.frame import current_hub, current_person
 from hub.web.jinja import bidi
 
@@ -157,6 +157,7 @@ def _told(session: Session, rows: Sequence[Merge]) -> list[dict[str, Any]]:
         {
             "row": row, "winner": of_parties[row.winner_id], "loser": of_parties[row.loser_id],
             "by": by.get(row.actor_id or 0, ""), "is_split": row.rule == undoing.SPLIT,
+            "reasons": [duplicate_words.reason(*one) for one in row.reasons if isinstance(one, list)],
         }
         for row in rows
     ]  # fmt: skip

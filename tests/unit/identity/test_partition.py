@@ -40,6 +40,7 @@ DESK = Identifier(IdentifierKind.FIXED, "+97236123456;ext=12")
 DOMAIN = Identifier(IdentifierKind.DOMAIN, "levi.example")
 ROLE = Identifier(IdentifierKind.ROLE_MAILBOX, "info@levi.example")
 TAX = Identifier(IdentifierKind.TAX_ID, "514444444", "IL")
+OWN_TAX = Identifier(IdentifierKind.PERSON_TAX_ID, "511", "IL")
 OTHER_TAX = Identifier(IdentifierKind.TAX_ID, "515555555", "IL")
 UNASSIGNED = Identifier(IdentifierKind.POSSIBLE_PHONE, "+972501234567")
 YEAR = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -105,6 +106,10 @@ TWO = {
     "a card seen again": (person("a", "Dana Levi", remote("1")), person("b", "Dana Bar", remote("1")), JOINED, Why.SAME_RECORD),
     "one tax id": (firm("a", "Levi Optics Ltd", TAX), firm("b", "Levi Optics Export", TAX), JOINED, Why.SAME_TAX_ID),
     "a borrowed tax id": (firm("a", "Levi Optics Ltd", TAX), firm("b", "Kobalt Cargo", TAX), ASKED, Why.NAMES_DIFFER),
+    "a person's tax id": (person("a", "Dana Levi", OWN_TAX), person("b", "Levi, Dana", OWN_TAX), JOINED, Why.SAME_TAX_ID),
+    "a borrowed one": (person("a", "Dana Levi", OWN_TAX), person("b", "Noa Cohen", OWN_TAX), ASKED, Why.NAMES_DIFFER),
+    "one tax id, two scripts": (firm("a", "Levi Ltd", TAX), firm("b", 'לוי בע"מ', TAX), JOINED, Why.SAME_TAX_ID),
+    "one tax id, no name": (firm("a", "Levi Ltd", TAX), firm("b", "", TAX), JOINED, Why.SAME_TAX_ID),
     "two tax ids": (firm("a", "Levi Optics", LINE, TAX), firm("b", "Levi Optics", LINE, OTHER_TAX), NOTHING, None),
     "one line, two forms": (firm("a", "ООО «Levi Optics»", LINE), firm("b", 'Levi Optics בע"מ', LINE), JOINED, Why.SAME_LINE),
     "neighbours": (firm("a", "Levi Optics", LINE), firm("b", "Kobalt Cargo", LINE), RELATED, Why.NAMES_DIFFER),

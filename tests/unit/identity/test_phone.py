@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import UserError
+from hub.identity import phone as phones
 from hub.identity.phone import (
     LONGEST_CELL,
     PhoneContext,
@@ -391,3 +392,13 @@ def test_a_number_in_the_digits_of_a_country() -> None:
     assert as_dialled("+972502345678", "PL") == "00972502345678"
     assert as_dialled("+48601234567", "IL") == "+48601234567"
     assert as_dialled("201", "IL") == "201"
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet="0123456789 ()-+", max_size=20), st.sampled_from([IL, US, PL, PhoneContext(), PhoneContext("IL", ("9",), (7,))]))  # fmt: skip
+def test_plain_digits_are_read_as_step_by_step(raw: str, context: PhoneContext) -> None:
+    """The short way of numbers without words and marks leads where the long one does."""
+    short = phones._read.__wrapped__(raw, context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phones, "_PLAIN", re.compile(r"(?!)"))  # which nothing matches
+        assert short == phones._read.__wrapped__(raw, context)

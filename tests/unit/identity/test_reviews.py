@@ -23,6 +23,7 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.store.session import Database
 from hub.work.lease import claim, new_owner, release
+from hub.work.shift import Pace, Shift
 from tests.fakes.merging import Desk, opened
 
 MOBILE = (Reason(Why.SAME_MOBILE), Reason(Why.NAMES_NEAR, ("0.75", "D. Levi", "Dana Levi")))
@@ -200,7 +201,7 @@ def look_around(desk: Desk, *, stages: int = 0) -> str:
         if not leases:
             break
         if stages:
-            looker._stage(leases[0])
+            looker._stage(Shift(db, DuplicateLook, leases[0], Pace(60)))
             with db.write() as session:
                 release(session, DuplicateLook, leases[0], due_at=now())
         else:

@@ -18,6 +18,7 @@ from hub.identity.merging.split import split
 from hub.identity.merging.undo import on_top, undo
 from hub.identity.models import Identifier, Link, Merge, MergeState, NotSame, Party, PartyStatus
 from hub.identity.parties import Given
+from hub.identity.resolving import second_look
 from hub.intake.models import RawRecord
 from hub.store.base import now
 from hub.store.session import Database
@@ -160,6 +161,12 @@ class Storm(RuleBasedStateMachine):
         links = self.session.scalars(select(Link.id).where(Link.party_id == party.id).order_by(Link.id)).all()
         if len(links) > 1:
             split(self.session, None, party, [links[which % len(links)]])
+
+    @rule()
+    def look(self) -> None:
+        """Workers look again at whoever is recognised by something else than before."""
+        second_look.page(self.session)
+        self.session.expire_all()
 
     @rule()
     def late(self) -> None:
