@@ -1,16 +1,14 @@
 """A number or an address gets an owner: its earlier calls, meetings and mails follow, whoever named it and wherever.
 
-Hung on the insert of identifiers itself, in the same transaction, because every way to name a number (a page, the
-API, a second source, an import) must have this effect and none may forget it. All identifiers of a flush are looked at
-together: an address book brings thousands, and from most of them nobody ever called.
+All that are named at once are looked at together: an address book brings thousands, and from most of them nobody ever called.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import BindParameter, Connection, Executable, bindparam, event, func, select, update
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy import BindParameter, Connection, Executable, bindparam, func, select, update
 
 from hub.cti.models import CallRow, MatchBasis
+from hub.identity import new_owners
 from hub.identity.callers import PHONE
 from hub.identity.models import Identifier
 from hub.identity.parties import EMAIL
@@ -52,17 +50,15 @@ _WAITING: dict[str, Sequence[tuple[Executable, Executable]]] = {
 
 def watch() -> None:
     """Begin to adopt; called once by the wiring."""
-    if not event.contains(Session, "after_flush", _adopt):
-        event.listen(Session, "after_flush", _adopt)
+    new_owners.listen(_adopt)
 
 
-def _adopt(session: Session, _: UOWTransaction) -> None:
-    """Give what waits for identifiers of this flush to their owners; the session itself is busy, hence its connection."""
-    named = [row for row in session.new if isinstance(row, Identifier) and not row.shared and not row.blocked]
+def _adopt(connection: Connection, named: Mapping[str, Sequence[str]]) -> None:
+    """Give what waits for identifiers to their owners."""
     for kind, waiting in _WAITING.items():
-        values = sorted({row.value for row in named if row.kind == kind})
+        values = named.get(kind, ())
         for begin in range(0, len(values), SOME):
-            _adopt_some(session.connection(), kind, values[begin : begin + SOME], waiting)
+            _adopt_some(connection, kind, values[begin : begin + SOME], waiting)
 
 
 def _adopt_some(

@@ -115,11 +115,28 @@ def fields(before: Mapping[str, Any], said: Sequence[Said], changed: Iterable[st
 
 def display(said: Sequence[Said]) -> str:
     """Return what a party is called: by its name, else by what it is reached at."""
-    name = golden(said, "name")
+    return _called(golden(said, "name"), golden(said, "emails"), golden(said, "phones"))
+
+
+def display_alone(says: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what `display` does where these claims are all that is said."""
+    return _called(*(says[field]["value"] if field in says else None for field in ("name", "emails", "phones")))
+
+
+def _called(name: Any, emails: Sequence[Any] | None, phones: Sequence[Any] | None) -> str:
     if name:
         return str(name)
-    reached = [*(golden(said, "emails") or ()), *(golden(said, "phones") or ())]
+    reached = [*(emails or ()), *(phones or ())]
     return str(reached[0]["value"])[:400] if reached else ""
+
+
+def fields_alone(before: Mapping[str, Any], says: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what `fields` does where these claims are all that is said."""
+    after = dict(before)
+    for field, value in says.items():
+        if field not in _ELSEWHERE:
+            after[field] = _once(value["value"]) if field in LISTS else value["value"]
+    return after
 
 
 def is_said_here(said: Iterable[Said], field: str) -> bool:
@@ -133,9 +150,12 @@ def _rank(said: Said) -> tuple[bool, bool, datetime, int, str]:
 
 
 def _union(ranked: Iterable[Said]) -> list[Any]:
+    lists = (one.value.get("value") for one in ranked)
+    return _once(item for value in lists if isinstance(value, list) for item in value)
+
+
+def _once(items: Iterable[Any]) -> list[Any]:
     found: dict[str, Any] = {}
-    for one in ranked:
-        value = one.value.get("value")
-        for item in value if isinstance(value, list) else ():
-            found.setdefault(item["value"] if isinstance(item, dict) and "value" in item else str(item), item)
+    for item in items:
+        found.setdefault(item["value"] if isinstance(item, dict) and "value" in item else str(item), item)
     return list(found.values())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, literal, select
+from sqlalchemy import Select, Text, bindparam, cast, delete, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import BrakeError
@@ -342,24 +342,9 @@ def tell(session: Session, party_ids: Iterable[int], origin: Collection[Book] = 
 
 
 def _tell(session: Session, party_ids: Sequence[int], origin: Collection[Book]) -> None:
-    waiting = aliased(Outbox)
-    # In one look, because what is being written may move where both sides stood.
-    is_busy = (
-        select(waiting.id)
-        .where(waiting.account_id == Link.account_id, waiting.state == OutboxState.WAITING)
-        .where(waiting.object_key == object_key_of(Link.id))
-        .exists()
-    )
-    query = (
-        select(Link, SharedRecord.ours, Account, is_busy.label("is_busy"))
-        .join(SharedRecord, SharedRecord.link_id == Link.id)
-        .join(Account, Account.id == Link.account_id)
-        .where(Link.party_id.in_(party_ids), Link.gone_at.is_(None), SharedRecord.frozen_at.is_(None))
-        .order_by(Link.id)
-    )
     rows = [
         row
-        for row in session.execute(query).all()
+        for row in session.execute(_TOLD, {"parties": party_ids}).all()
         if Book(row.Link.account_id, row.Link.stream) not in origin and writes(row.Account)
     ]
     if not rows:
@@ -379,6 +364,31 @@ def _tell(session: Session, party_ids: Sequence[int], origin: Collection[Book]) 
 def object_key_of(link_id: Any) -> Any:
     """Return the name under which things about one contact go out in order."""
     return f"{KIND}:{link_id}" if isinstance(link_id, int) else literal(f"{KIND}:").concat(cast(link_id, Text))
+
+
+def _told() -> Select[Any]:
+    """Return what asks which contacts of some parties are kept in step, and whether something waits to be written there.
+
+    In one look, because what is being written may move where both sides stood.
+    """
+    waiting = aliased(Outbox)
+    is_busy = (
+        select(waiting.id)
+        .where(waiting.account_id == Link.account_id, waiting.state == OutboxState.WAITING)
+        .where(waiting.object_key == object_key_of(Link.id))
+        .exists()
+    )
+    return (
+        select(Link, SharedRecord.ours, Account, is_busy.label("is_busy"))
+        .join(SharedRecord, SharedRecord.link_id == Link.id)
+        .join(Account, Account.id == Link.account_id)
+        .where(Link.party_id.in_(bindparam("parties", expanding=True)))
+        .where(Link.gone_at.is_(None), SharedRecord.frozen_at.is_(None))
+        .order_by(Link.id)
+    )
+
+
+_TOLD = _told()  # built once: every record that changes a party asks it, and building costs more than asking
 
 
 def plan(session: Session, links: Sequence[Link]) -> None:

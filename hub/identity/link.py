@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Table, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, exists, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import RecordError
-from hub.identity import claims, in_step, photos, search
+from hub.identity import claims, in_step, new_owners, photos, search
 from hub.identity.claims import Said
 from hub.identity.in_step import Book
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus, SharedRecord
 from hub.identity.parties import TAX_ID, companies_named, judge_shared
 from hub.identity.points import Key, Ours, Point, is_colleague, ours, points
+from hub.identity.resolving import asked
 from hub.identity.said import said
 from hub.identity.whose import Known, scope_of
 from hub.intake import receive
@@ -30,11 +31,15 @@ from hub.outbound.canonical import entry_key
 from hub.outbound.models import Outbox
 from hub.records.party import Party as Record
 from hub.security import suppression
+from hub.store import bulk
+from hub.store.among import among
 from hub.store.base import now
 from hub.store.turn import in_turn
 
 COLLEAGUE, EMPTY, ERASED = "colleague", "empty", "erased"
-_CLAIM = cast("Table", Claim.__table__)
+_STANDING = select(Party.id, Party.merged_into, Party.status)
+_SAID = cast("Table", Claim.__table__).c
+_CLAIMS = select(_SAID.id, _SAID.party_id, _SAID.field, _SAID.value, _SAID.link_id, _SAID.observed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,9 @@ class _Card:
     record: Record
     points: tuple[Point, ...]
     region: str
-    link: Link | None = None
+    says: dict[str, dict[str, Any]] | None = None  # its claims, once they are made
+    said: list[Said] | None = None  # what it said until now, where that was read already
+    link: "Link | _NewLink | None" = None
     number: int = 0  # of its party; below zero: it is new
     before: set[Key] = field(default_factory=set)  # the identifiers that it spoke of until now
     shared: SharedRecord | None = None  # it is kept in step with its party
@@ -75,14 +82,57 @@ class _Card:
     erased: bool = False  # it speaks of somebody who was erased
 
 
+_LINKS = select(Link).where(
+    Link.account_id == bindparam("account"),
+    Link.stream == bindparam("stream"),
+    among(Link.remote_id, "remote_ids"),
+)
+
+# An address book brings thousands, and of most of them nothing is asked again on their page: of these only rows are written.
+
+
+@dataclass(slots=True)
+class _NewParty:
+    """A party that came with the page. `is_other`: it is other than its row by now."""
+
+    id: int
+    kind: str
+    name: str
+    company_id: int | None
+    fields: dict[str, Any]
+    is_other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _NewLink:
+    id: int
+    party_id: int
+
+
+@dataclass(slots=True)
+class _NewIdentifier:
+    """An identifier that came with the page; its row is written when the page is through with it."""
+
+    party_id: int
+    link_id: int
+    kind: str
+    value: str
+    raw: str
+    label: str
+    tail: str
+    possible: bool
+    shared: bool
+    valid_to: datetime | None = None
+
+
 @dataclass(slots=True)
 class _Work:
     """A party, and what the page says of it."""
 
-    party: Party
+    party: Party | _NewParty
     cards: list[_Card]
     said: list[Said] = field(default_factory=list)
-    held: dict[Key, Identifier] = field(default_factory=dict)
+    held: dict[Key, Identifier | _NewIdentifier] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)  # fields of which something else is said now
     is_new: bool = False
 
@@ -122,9 +172,7 @@ def take(  # noqa: PLR0913 - how a source is to be read
     if apart:  # who leaves a lead or writes to us anew is a new customer
         _find_erased(session, cards)
     linked = sorted({card.link.party_id for card in cards if card.link is not None})
-    parties = (
-        {party.id: party for party in session.scalars(select(Party).where(Party.id.in_(linked)))} if linked else {}
-    )
+    parties = {row.id: row for row in session.execute(_STANDING.where(Party.id.in_(linked)))} if linked else {}
     states = [_state(session, card, own, parties) for card in cards]
     receive.forget(session, [card.raw for card in cards if card.erased], ERASED)
     taken = [card for card, state in zip(cards, states, strict=True) if state is None]
@@ -181,8 +229,10 @@ def withdraw(session: Session, account: Account, raws: Sequence[RawRecord]) -> l
     for link in links:
         session.delete(link)
     session.flush()
+    _count(works.values())
     _settle(session, works.values())
     changed = _finish(session, works.values(), touched)
+    asked.ask(session, asked.holders(session, touched))
     in_step.tell(session, changed, {Book(account.id, raw.stream) for raw in raws})
     return _bare(session, {*works, *employers})
 
@@ -233,10 +283,8 @@ def _by_stream(raws: Iterable[RawRecord]) -> dict[str, list[str]]:
 
 
 def _links(session: Session, account_id: int, stream: str, remote_ids: Iterable[str]) -> dict[str, Link]:
-    query = select(Link).where(
-        Link.account_id == account_id, Link.stream == stream, Link.remote_id.in_(sorted(set(remote_ids)))
-    )
-    return {link.remote_id: link for link in session.scalars(query)}
+    asked = {"account": account_id, "stream": stream, "remote_ids": sorted(set(remote_ids))}
+    return {link.remote_id: link for link in session.scalars(_LINKS, asked)}
 
 
 def _find_links(session: Session, account: Account, cards: Sequence[_Card]) -> None:
@@ -289,7 +337,7 @@ def _find_erased(session: Session, cards: Sequence[_Card]) -> None:
         card.erased = any(point.key in gone for point in card.points)
 
 
-def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Party]) -> RawState | None:
+def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Any]) -> RawState | None:
     """Return what a record ends as where it goes no further; None: it goes to its party."""
     if card.link is not None:
         card.number = _current(session, parties[card.link.party_id])
@@ -304,15 +352,16 @@ def _state(session: Session, card: _Card, own: Ours, parties: Mapping[int, Party
         why = COLLEAGUE
     else:
         why = "" if card.record.name or card.points else EMPTY
-    card.raw.error = why
+    if card.raw.error != why:  # else each object would be looked at for changes that are none
+        card.raw.error = why
     return RawState.FILTERED if why else None
 
 
-def _current(session: Session, party: Party) -> int:
-    """Return the party that one is now, after all merges; 0: it was erased."""
+def _current(session: Session, party: Any) -> int:
+    """Return the party that one (its row, or the object) is now, after all merges; 0: it was erased."""
     while party.merged_into is not None:
         party = session.get_one(Party, party.merged_into)
-    return party.id if party.status == PartyStatus.ACTIVE else 0
+    return int(party.id) if party.status == PartyStatus.ACTIVE else 0
 
 
 def _decide(session: Session, account: Account, cards: Sequence[_Card], *, apart: bool) -> None:
@@ -324,7 +373,7 @@ def _decide(session: Session, account: Account, cards: Sequence[_Card], *, apart
     known.expect_companies({card.record.name for card in unlinked if card.record.is_company})
     # Those that have a party first: what they bring today may be what a new one is known by.
     for number, card in enumerate((*linked, *unlinked)):
-        scope = scope_of(account.id, card.raw.stream if apart else f"{card.raw.stream}:{card.raw.remote_id}")
+        scope = scope_of(account.id, card.raw.stream, card.raw.remote_id, apart=apart)
         card.number = card.number or known.whose(card.record, card.points, scope) or -number - 1
         known.add(card.number, card.record, card.points, scope)
 
@@ -352,17 +401,8 @@ def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Ste
     by_party: dict[int, list[_Card]] = defaultdict(list)
     for card in cards:
         by_party[card.number].append(card)
-    first = {number: some[0] for number, some in by_party.items() if number < 0}
-    # Whoever only one record of the page speaks of: where they work is known now, and needs no second statement each.
-    employers = {number: card.record.company for number, card in first.items() if len(by_party[number]) == 1}
-    companies = companies_named(session, set(employers.values()) - {""})
-    fresh = {
-        number: _fresh(card, step.more, companies.get(employers.get(number, ""))) for number, card in first.items()
-    }
-    session.add_all(fresh.values())
-    session.flush()
-    works = _works(session, by_party, fresh)
-    _link(session, account, works.values())
+    works = _works(session, by_party, _arrive(session, by_party, step.more))
+    _link(session, account, works.values(), step)
     if step.fields:
         _compare(session, works.values(), step)
     before = in_step.standing(session, [number for number in works if number > 0]) if step.first else []
@@ -371,8 +411,10 @@ def _take(session: Session, account: Account, cards: Sequence[_Card], step: _Ste
     _store_claims(session, works.values())
     photos.plan(session, account.id, _pictures(works.values()))
     touched = _point(session, works.values())
+    _count(works.values())
     _settle(session, works.values(), step.more)
     changed = _finish(session, works.values(), touched)
+    _look_again(session, works.values(), touched)
     if step.fields:
         _agree(session, works.values())
     in_step.absorb(session, before)
@@ -389,16 +431,16 @@ def _news(session: Session, cards: Sequence[_Card], step: _Step) -> Sequence[_Ca
     known = {card.link.id: card for card in cards if card.link is not None and card.link.party_id == card.number}
     if not known:
         return cards
-    said: dict[int, dict[str, Any]] = {number: {} for number in known}
-    for row in session.execute(select(Claim.link_id, Claim.field, Claim.value).where(Claim.link_id.in_(known))):
-        said[row.link_id][row.field] = row.value
-    still = {
-        number for number, card in known.items()
-        if claims.PHOTO not in said[number] and not card.record.rule
-        and said[number] == claims.claims(card.record, card.points)
-    }  # fmt: skip
-    for number in still:
-        _visit(known[number])
+    said: dict[int, list[Said]] = {number: [] for number in known}
+    for row in session.execute(_CLAIMS.where(_SAID.link_id.in_(known))):
+        said[row.link_id].append(Said(row.field, row.value, row.link_id, row.observed_at, row.id))
+    still = set()
+    for number, card in known.items():
+        card.says, card.said = claims.claims(card.record, card.points), said[number]
+        before = {one.field: one.value for one in card.said}
+        if claims.PHOTO not in before and not card.record.rule and before == card.says:
+            still.add(number)
+            _visit(card)
     return [card for card in cards if card.link is None or card.link.id not in still]
 
 
@@ -412,7 +454,7 @@ def _compare(session: Session, works: Iterable[_Work], step: _Step) -> None:
     rows = session.scalars(query.execution_options(populate_existing=True)).all()
     if not rows:
         return
-    ours = in_step.of_parties(session, {cards[row.link_id][0].party for row in rows})
+    ours = in_step.of_parties(session, {one for row in rows if isinstance(one := cards[row.link_id][0].party, Party)})
     known = in_step.keys(step.region)
     for row in rows:
         work, card = cards[row.link_id]
@@ -452,11 +494,12 @@ def _agree(session: Session, works: Iterable[_Work]) -> None:
     some = [(work, card) for work in works for card in work.cards if card.link is not None]
     if not some:
         return
-    links = {card.link.id: card.link for _, card in some if card.link is not None}
-    ours = in_step.of_parties(session, {work.party for work, _ in some})
+    links = {card.link.id: card.link for _, card in some if isinstance(card.link, Link)}
+    parties = select(Party).where(Party.id.in_({work.party.id for work, _ in some}))
+    ours = in_step.of_parties(session, set(session.scalars(parties)))
     waiting = []
     for work, card in some:
-        assert card.link is not None, "it was made before"
+        assert isinstance(card.link, Link), "it was made before, as an object"
         if card.shared is None:
             in_step.begin(session, card.link, card.record, ours[work.party.id])
         elif card.heard is not None:
@@ -467,21 +510,38 @@ def _agree(session: Session, works: Iterable[_Work]) -> None:
     in_step.plan(session, waiting)
 
 
-def _fresh(card: _Card, more: More | None, company_id: int | None) -> Party:
+def _arrive(session: Session, by_party: Mapping[int, list[_Card]], more: More | None) -> dict[int, _NewParty]:
+    """Make the parties that nobody knew."""
+    first = {number: some[0] for number, some in by_party.items() if number < 0}
+    if not first:
+        return {}
+    # Whoever only one record of the page speaks of: where they work is known now, and needs no second statement each.
+    employers = {number: card.record.company for number, card in first.items() if len(by_party[number]) == 1}
+    companies = companies_named(session, set(employers.values()) - {""})
+    ids = bulk.reserve(session, Party, len(first))
+    fresh = {
+        number: _fresh(row_id, card, more, companies.get(employers.get(number, "")))
+        for row_id, (number, card) in zip(ids, first.items(), strict=True)
+    }
+    moment, made = now(), fresh.values()
+    columns = {
+        "id": ids, "kind": [one.kind for one in made], "name": [one.name for one in made],
+        "company_id": [one.company_id for one in made], "fields": [one.fields for one in made],
+    }  # fmt: skip
+    bulk.insert(session, Party, columns, created_at=moment, changed_at=moment)
+    return fresh
+
+
+def _fresh(row_id: int, card: _Card, more: More | None, company_id: int | None) -> _NewParty:
     """Make a party of its first record; where others speak of it on the same page, it is settled again."""
-    said_now = [
-        Said(name, value, 0, card.raw.received_at) for name, value in claims.claims(card.record, card.points).items()
-    ]
-    begun = dict(more.defaults(is_company=card.record.is_company)) if more is not None else {}
-    return Party(
-        kind=PartyKind.COMPANY if card.record.is_company else PartyKind.PERSON,
-        name=claims.display(said_now),
-        company_id=company_id,
-        fields=claims.fields(begun, said_now, [one.field for one in said_now]),
-    )
+    card.says = claims.claims(card.record, card.points)
+    begun = more.defaults(is_company=card.record.is_company) if more is not None else {}
+    kind = PartyKind.COMPANY if card.record.is_company else PartyKind.PERSON
+    name, fields = claims.display_alone(card.says), claims.fields_alone(begun, card.says)
+    return _NewParty(row_id, kind, name, company_id, fields)
 
 
-def _works(session: Session, by_party: Mapping[int, list[_Card]], fresh: Mapping[int, Party]) -> dict[int, _Work]:
+def _works(session: Session, by_party: Mapping[int, list[_Card]], fresh: Mapping[int, _NewParty]) -> dict[int, _Work]:
     """Return the parties with what is said of them and what they hold; locked, so that nobody edits them meanwhile."""
     works = {number: _Work(party, by_party[number], is_new=True) for number, party in fresh.items()}
     numbers = sorted(number for number in by_party if number > 0)
@@ -491,49 +551,54 @@ def _works(session: Session, by_party: Mapping[int, list[_Card]], fresh: Mapping
     query = select(Party).where(Party.id.in_(numbers)).order_by(Party.id).with_for_update(key_share=True)
     for party in session.scalars(query.execution_options(populate_existing=True)):
         works[party.id] = _Work(party, by_party[party.id])
-    rows = select(Claim.id, Claim.party_id, Claim.field, Claim.value, Claim.link_id, Claim.observed_at)
-    for row in session.execute(rows.where(Claim.party_id.in_(numbers))):
+    session.flush()  # claims are read as rows
+    read = {one.link.id for some in by_party.values() for one in some if one.link is not None and one.said is not None}
+    for number in numbers:
+        works[number].said += [one for card in by_party[number] for one in card.said or ()]
+    others = or_(_SAID.link_id.is_(None), _SAID.link_id.not_in(read)) if read else true()
+    for row in session.execute(_CLAIMS.where(_SAID.party_id.in_(numbers), others)):
         works[row.party_id].said.append(Said(row.field, row.value, row.link_id, row.observed_at, row.id))
     for held in session.scalars(select(Identifier).where(Identifier.party_id.in_(numbers)).order_by(Identifier.id)):
         works[held.party_id].held[held.kind, held.value] = held
     return works
 
 
-def _link(session: Session, account: Account, works: Iterable[_Work]) -> None:
-    new: list[_Card] = []
-    rows = []
+def _link(session: Session, account: Account, works: Iterable[_Work], step: _Step) -> None:
+    new: list[tuple[int, _Card]] = []
     for work in works:
         for card in work.cards:
-            if card.link is not None:
+            if card.link is None:
+                new.append((work.party.id, card))
+            else:
                 _visit(card)
-                continue
-            raw = card.raw
-            new.append(card)
-            rows.append(
-                {
-                    "party_id": work.party.id, "origin_party_id": work.party.id, "account_id": account.id,
-                    "stream": raw.stream, "remote_id": raw.remote_id, "raw_record_id": raw.id,
-                    "seen_at": raw.received_at, "gone_at": raw.gone_at,
-                }
-            )  # fmt: skip
     session.flush()
-    if not new:
-        return
-    made = {(one.stream, one.remote_id): one for one in session.scalars(insert(Link).returning(Link), rows)}
-    for card in new:
-        card.link = made[card.raw.stream, card.raw.remote_id]
+    ids, parties, cards = bulk.reserve(session, Link, len(new)), [one for one, _ in new], [card for _, card in new]
+    columns = {
+        "id": ids, "party_id": parties, "origin_party_id": parties, "stream": [card.raw.stream for card in cards],
+        "remote_id": [card.raw.remote_id for card in cards], "raw_record_id": [card.raw.id for card in cards],
+        "seen_at": [card.raw.received_at for card in cards], "gone_at": [card.raw.gone_at for card in cards],
+    }  # fmt: skip
+    bulk.insert(session, Link, columns, account_id=account.id, apart=step.apart)
+    objects = {one.id: one for one in session.scalars(select(Link).where(Link.id.in_(ids)))} if step.fields else {}
+    for row_id, party_id, card in zip(ids, parties, cards, strict=True):
+        card.link = objects.get(row_id) or _NewLink(row_id, party_id)
 
 
 def _visit(card: _Card) -> None:
-    assert card.link is not None, "asked only of such"
-    card.link.remote_id, card.link.raw_record_id = card.raw.remote_id, card.raw.id
-    card.link.seen_at, card.link.gone_at = card.raw.received_at, card.raw.gone_at
+    assert isinstance(card.link, Link), "asked only of such"
+    link, raw = card.link, card.raw
+    now_is = (raw.remote_id, raw.id, raw.received_at, raw.gone_at)
+    if (link.remote_id, link.raw_record_id, link.seen_at, link.gone_at) != now_is:
+        link.remote_id, link.raw_record_id, link.seen_at, link.gone_at = now_is
 
 
 def _hear(work: _Work, more: More | None) -> None:
     """Compare what the records say now with what they said before."""
     for card in work.cards:
         assert card.link is not None, "it was made before"
+        if work.is_new and not work.said:
+            _hear_first(work, card, card.link.id)
+            continue
         mine = {one.field: one for one in work.said if one.link_id == card.link.id}
         card.before = claims.keys(mine.values())
         wanted = claims.claims(card.record, card.points)
@@ -555,6 +620,17 @@ def _hear(work: _Work, more: More | None) -> None:
             if name not in archived:
                 old.value = {}  # said no more
                 work.changed.add(name)
+
+
+def _hear_first(work: _Work, card: _Card, link_id: int) -> None:
+    """Take down what the first record of a new party says."""
+    says = claims.claims(card.record, card.points) if card.says is None else card.says
+    if card.record.updated_at is None:  # then all of it was said when it came
+        came = card.raw.received_at
+        work.said = [Said(name, value, link_id, came) for name, value in says.items()]
+    else:
+        work.said = [Said(name, value, link_id, _said_at(card, name)) for name, value in says.items()]
+    work.changed.update(says)
 
 
 def _leave_to_others(card: _Card, wanted: dict[str, dict[str, Any]], mine: Mapping[str, Said]) -> None:
@@ -595,32 +671,37 @@ def _hear_shared(work: _Work, card: _Card, wanted: dict[str, dict[str, Any]], mi
 
 
 def _store_claims(session: Session, works: Iterable[_Work]) -> None:
-    new, other, gone = [], [], []
+    new: list[tuple[int, Said]] = []
+    other: list[tuple[int, Said]] = []
+    gone: list[int] = []
     for work in works:
         for one in work.said:
             if one.id is None:
-                new.append(
-                    {"party_id": work.party.id, "field": one.field, "value": one.value, "link_id": one.link_id,
-                     "observed_at": one.observed_at}
-                )  # fmt: skip
+                new.append((work.party.id, one))
             elif not one.value:
                 gone.append(one.id)
             elif one.field in work.changed and one.link_id is not None:
-                other.append({"row": one.id, "new_value": one.value, "new_at": one.observed_at})
-        work.said = [one for one in work.said if one.value]
-    if new:
-        session.execute(insert(_CLAIM), new)
-    if other:
-        change = update(_CLAIM).where(_CLAIM.c.id == bindparam("row"))
-        session.execute(change.values(value=bindparam("new_value"), observed_at=bindparam("new_at")), other)
+                other.append((one.id, one))
+        if not work.is_new:
+            work.said = [one for one in work.said if one.value]
+    columns: dict[str, Sequence[Any]] = {
+        "party_id": [number for number, _ in new], "field": [one.field for _, one in new],
+        "value": [one.value for _, one in new], "link_id": [one.link_id for _, one in new],
+        "observed_at": [one.observed_at for _, one in new],
+    }  # fmt: skip
+    bulk.insert(session, Claim, columns)
+    values, moments = [one.value for _, one in other], [one.observed_at for _, one in other]
+    bulk.update(session, Claim, [row_id for row_id, _ in other], {"value": values, "observed_at": moments})
     if gone:
-        session.execute(delete(_CLAIM).where(_CLAIM.c.id.in_(gone)))
+        session.execute(delete(Claim).where(Claim.id.in_(gone)))
 
 
 def _pictures(works: Iterable[_Work]) -> dict[int, str]:
     """Return the addresses of pictures by link, of records that name one; empty: it named one until now."""
     found: dict[int, str] = {}
     for work in works:
+        if work.is_new and claims.PHOTO not in work.changed:
+            continue  # nearly all that an import brings
         named = {one.link_id: str(one.value["value"]) for one in work.said if one.field == claims.PHOTO}
         for card in work.cards:
             assert card.link is not None, "it was made before"
@@ -637,7 +718,7 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     """
     touched: set[Key] = set()
     back: list[Identifier] = []
-    made: list[Identifier] = []
+    made: list[_NewIdentifier] = []
     for work in works:
         still = claims.keys(work.said)
         for card in work.cards:
@@ -647,7 +728,7 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
                 row = work.held.get(point.key) if point.kind != TAX_ID else _held_tax_id(work, point)
                 if point.key in card.before - put_on or (row is not None and row.valid_to is None):
                     continue
-                if row is not None:  # inserted anew, so that calls of the time between find it
+                if isinstance(row, Identifier):  # inserted anew, so that calls of the time between find it
                     back.append(row)
                 work.held[point.key] = one = _identifier(work.party.id, card.link.id, point)
                 made.append(one)
@@ -659,12 +740,12 @@ def _point(session: Session, works: Iterable[_Work]) -> set[Key]:
     for row in back:
         session.delete(row)
     session.flush()
-    session.add_all(made)  # as objects, for what waits for them hears of objects only (cti.adopt, messages.adopt)
-    session.flush()
-    return touched | {(row.kind, row.value) for row in made}
+    names = ("party_id", "link_id", "kind", "value", "raw", "label", "tail", "possible", "shared")
+    new_owners.add(session, {name: [getattr(one, name) for one in made] for name in names})
+    return touched | {(one.kind, one.value) for one in made}
 
 
-def _held_tax_id(work: _Work, point: Point) -> Identifier | None:
+def _held_tax_id(work: _Work, point: Point) -> Identifier | _NewIdentifier | None:
     """Return the tax id of a point; one that somebody typed without its country is this one, and gets it."""
     row = work.held.get(point.key)
     if point.possible:
@@ -694,8 +775,8 @@ def _put_on_and_taken_off(card: _Card) -> tuple[set[Key], set[Key]]:
     return on, off
 
 
-def _identifier(party_id: int, link_id: int, point: Point) -> Identifier:
-    return Identifier(
+def _identifier(party_id: int, link_id: int, point: Point) -> _NewIdentifier:
+    return _NewIdentifier(
         party_id=party_id,
         link_id=link_id,
         kind=point.kind,
@@ -715,6 +796,8 @@ def _settle(session: Session, works: Iterable[_Work], more: More | None = None) 
     """Make the fields of parties anew where something else is said of them."""
     changed = [work for work in works if work.changed]
     for work in changed:
+        if work.is_new and len(work.cards) == 1:
+            continue  # it was made of all that is said
         party = work.party
         if work.changed & {"name", *claims.POINTING}:
             _set(party, "name", claims.display(work.said) or party.name)
@@ -722,7 +805,25 @@ def _settle(session: Session, works: Iterable[_Work], more: More | None = None) 
         if "kind" in work.changed:
             _settle_kind(session, work)
     session.flush()
+    _write_again(session, changed)
     _settle_companies(session, [work for work in changed if "company" in work.changed], more)
+    _write_again(session, changed)
+
+
+def _count(works: Iterable[_Work]) -> None:
+    """Count what changes, for whoever edits it at this moment; before `_settle` writes it. Where a picture lies, nobody edits."""
+    for work in works:
+        if isinstance(work.party, Party) and work.changed - {claims.PHOTO}:
+            work.party.version += 1
+
+
+def _write_again(session: Session, works: Iterable[_Work]) -> None:
+    """Write rows of new parties that are other by now."""
+    other = [work.party for work in works if isinstance(work.party, _NewParty) and work.party.is_other]
+    columns = {name: [getattr(one, name) for one in other] for name in ("kind", "name", "company_id", "fields")}
+    bulk.update(session, Party, [one.id for one in other], columns, changed_at=now())
+    for one in other:
+        one.is_other = False
 
 
 def _settle_kind(session: Session, work: _Work) -> None:
@@ -731,7 +832,7 @@ def _settle_kind(session: Session, work: _Work) -> None:
     if len(kinds) != 1 or kinds == {work.party.kind} or claims.is_said_here(work.said, "name"):
         return
     if session.scalar(select(Party.id).where(Party.company_id == work.party.id).limit(1)) is None:
-        work.party.kind = kinds.pop()
+        _set(work.party, "kind", kinds.pop())
 
 
 def _settle_companies(session: Session, works: Sequence[_Work], more: More | None) -> None:
@@ -756,36 +857,53 @@ def _companies(session: Session, names: Collection[str], begun: Mapping[str, Any
         return {}
     found = companies_named(session, names)
     new = sorted(set(names) - found.keys())
-    made = [Party(kind=PartyKind.COMPANY, name=name, fields=dict(begun)) for name in new]
-    session.add_all(made)
-    session.flush()
-    search.refresh_all(session, [party.id for party in made])
-    return found | {party.name: party.id for party in made}
+    ids, moment = bulk.reserve(session, Party, len(new)), now()
+    columns = {"id": ids, "name": new}
+    bulk.insert(
+        session, Party, columns, kind=PartyKind.COMPANY, fields=dict(begun), created_at=moment, changed_at=moment
+    )
+    made = dict(zip(new, ids, strict=True))
+    search.begin(session, [search.New(row_id, name, None, ()) for name, row_id in made.items()])
+    return found | made
 
 
-def _set(party: Party, name: str, value: Any) -> None:
+def _set(party: Party | _NewParty, name: str, value: Any) -> None:
     """Set a column only where it changes, so that what is the same again writes nothing."""
     if getattr(party, name) != value:
         setattr(party, name, value)
+        if isinstance(party, _NewParty):
+            party.is_other = True
 
 
 def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) -> set[int]:
-    """Say which values are shared now, count the change and write what a search finds; returns who is concerned."""
+    """Say which values are shared now and write what a search finds; returns who is concerned."""
     changed = [work for work in works if work.changed or work.is_new]
-    for work in changed:
-        if not work.is_new and work.changed - {claims.PHOTO}:  # where a picture lies, nobody edits
-            work.party.version += 1
     session.flush()
     judge_shared(session, touched)
-    numbers = {work.party.id for work in changed}
-    found_otherwise = {work.party.id for work in changed if work.is_new or work.changed & claims.FOUND_BY}
+    numbers = {work.party.id for work in changed if not work.is_new}  # of a new one no other address book knows
+    found_otherwise = {work.party.id for work in changed if work.changed & claims.FOUND_BY}
     companies = [work.party.id for work in changed if work.party.kind == PartyKind.COMPANY and not work.is_new]
     if companies:
         staff = set(session.scalars(select(Party.id).where(Party.company_id.in_(companies))))
         numbers |= staff
         found_otherwise |= staff
-    search.refresh_all(session, found_otherwise)
+    new = [
+        search.New(one.id, one.name, one.company_id, tuple(work.held))
+        for work in changed
+        if isinstance(one := work.party, _NewParty)
+    ]
+    search.begin(session, new)
+    search.refresh_all(session, found_otherwise - {one.party_id for one in new})
     return numbers
+
+
+def _look_again(session: Session, works: Iterable[_Work], touched: Collection[Key]) -> None:
+    """Ask for another look at whoever is recognised by something else now and has something in common with others."""
+    changed = {work.party.id: work for work in works if work.is_new or work.changed & asked.WATCHED}
+    several = {number for number, work in changed.items() if len({one.link_id for one in work.said}) > 1}
+    held = {key for work in changed.values() for key, row in work.held.items() if row.valid_to is None}
+    given_up = asked.holders(session, set(touched) - held)
+    asked.ask(session, several | given_up | asked.with_neighbours(session, changed.keys() - several))
 
 
 def _bare(session: Session, party_ids: Collection[int | None]) -> list[int]:

@@ -99,9 +99,12 @@ def fold(text: str) -> str:
 
 def clean_name(raw: str) -> str:
     """Return a name fit to be shown: no control or direction characters, single spaces; empty for a placeholder."""
-    if not raw:
-        return ""
-    text = unicodedata.normalize("NFC", raw[:LONGEST_NAME])
+    return _cleaned(raw[:LONGEST_NAME]) if raw else ""
+
+
+@lru_cache(maxsize=20_000)
+def _cleaned(raw: str) -> str:
+    text = unicodedata.normalize("NFC", raw)
     if not text.isprintable():  # nearly every one is, and then has none of these
         text = "".join(" " if unicodedata.category(c) in {"Cc", "Zs", "Zl", "Zp"} else c for c in text)
         text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
@@ -22,6 +22,7 @@ from hub.identity.phone import Phone, PhoneContext, PhoneKind, PhoneVerdict, rea
 from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Person
+from hub.store.among import among
 from hub.store.base import UtcDateTime, now
 
 EMAIL = EMAIL_KIND
@@ -37,20 +38,38 @@ _HELD = (
     .where(Identifier.party_id == bindparam("party"), Identifier.valid_to.is_(None))
     .order_by(Identifier.id)
 )
+_HELD_NOW = (
+    Identifier.kind == bindparam("kind"),
+    among(Identifier.value, "values"),
+    Identifier.valid_to.is_(None),
+    Party.status == PartyStatus.ACTIVE,
+)
 _HOLDING = (
     select(
         Identifier.id, Identifier.kind, Identifier.value, Identifier.label, Identifier.shared,
         Party.kind.label("party_kind"), Party.name,
     )
     .join(Party, Party.id == Identifier.party_id)
-    .where(
-        Identifier.kind == bindparam("kind"),
-        Identifier.value.in_(bindparam("values", expanding=True)),
-        Identifier.valid_to.is_(None),
-        Party.status == PartyStatus.ACTIVE,
-    )
+    .where(*_HELD_NOW)
     .order_by(Identifier.id)
 )  # fmt: skip
+# Of most values there is one holder, and nothing to be said of it.
+_SEVERAL = (
+    select(Identifier.value)
+    .join(Party, Party.id == Identifier.party_id)
+    .where(*_HELD_NOW)
+    .group_by(Identifier.value)
+    .having(or_(func.count() > 1, func.max(case((Identifier.shared, 1), else_=0)) == 1))
+)
+_RULED_SHARED = select(NumberRule.value).where(
+    NumberRule.rule == "shared", NumberRule.value.in_(bindparam("numbers", expanding=True))
+)
+_OF_NAME = (
+    select(Party.name, func.min(Party.id).label("id"))
+    .where(Party.kind == PartyKind.COMPANY, Party.name.in_(bindparam("names", expanding=True)))
+    .where(Party.status == bindparam("status"))
+    .group_by(Party.name)
+)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MERGES = 50  # steps from a merged party to the one it is now; a chain is shortened at each merge
 
@@ -291,12 +310,13 @@ def companies_named(session: Session, names: Collection[str]) -> dict[str, int]:
     A name that only a company has that was merged leads to what it is now, else a source that goes on to say it would make
     the company anew.
     """
-    of_name = (Party.kind == PartyKind.COMPANY, Party.name.in_(sorted(names)))
-    query = select(Party.name, func.min(Party.id).label("id")).where(*of_name).group_by(Party.name)
-    found = {row.name: int(row.id) for row in session.execute(query.where(Party.status == PartyStatus.ACTIVE))}
+    if not names:
+        return {}
+    wanted = {"names": sorted(names)}
+    found = {row.name: int(row.id) for row in session.execute(_OF_NAME, {**wanted, "status": PartyStatus.ACTIVE})}
     if found.keys() >= set(names):
         return found
-    for row in session.execute(query.where(Party.status == PartyStatus.MERGED)):
+    for row in session.execute(_OF_NAME, {**wanted, "status": PartyStatus.MERGED}):
         if row.name not in found and (party := now_is(session, row.id)) is not None:
             found[row.name] = party.id
     return found
@@ -393,11 +413,15 @@ def judge_shared(session: Session, keys: Iterable[tuple[str, str]]) -> None:
     wanted: dict[str, list[str]] = {}
     for kind, value in sorted(set(keys)):
         wanted.setdefault(kind, []).append(value)
-    ruled = _ruled_shared(session, wanted.get(PHONE, ()))
+    ruled = ruled_shared(session, wanted.get(PHONE, ()))
     turned: dict[bool, list[int]] = {True: [], False: []}
-    for kind, values in wanted.items():
+    for kind, all_values in wanted.items():
+        values = set(session.scalars(_SEVERAL, {"kind": kind, "values": all_values}))
+        values.update(value for value in all_values if value.partition(";")[0] in ruled)
+        if not values:
+            continue
         holders: dict[str, list[Any]] = {}
-        for row in session.execute(_HOLDING, {"kind": kind, "values": values}):
+        for row in session.execute(_HOLDING, {"kind": kind, "values": sorted(values)}):
             holders.setdefault(row.value, []).append(row)
         for value, rows in holders.items():
             if kind == PHONE and _is_weak(rows[0].label):
@@ -411,14 +435,12 @@ def judge_shared(session: Session, keys: Iterable[tuple[str, str]]) -> None:
             session.execute(update(Identifier).where(Identifier.id.in_(ids)).values(shared=shared))
 
 
-def _ruled_shared(session: Session, values: Sequence[str]) -> set[str]:
+def ruled_shared(session: Session, values: Sequence[str]) -> set[str]:
     """Return the numbers of which the company said that many call from them."""
     numbers = {value.partition(";")[0] for value in values}
     if not numbers:
         return set()
-    return set(
-        session.scalars(select(NumberRule.value).where(NumberRule.rule == "shared", NumberRule.value.in_(numbers)))
-    )
+    return set(session.scalars(_RULED_SHARED, {"numbers": sorted(numbers)}))
 
 
 def _is_weak(label: str) -> bool:
@@ -436,6 +458,25 @@ def rule_kind(row: Identifier | Row[Any]) -> rules.IdentifierKind:
         return rules.IdentifierKind.REMOTE_ID  # a remote's own id of a person
     mobile = {PhoneKind.MOBILE, PhoneKind.PERSONAL, PhoneKind.PAGER}
     return rules.IdentifierKind.MOBILE if row.label in mobile else rules.IdentifierKind.FIXED
+
+
+def rule_of(row: Any, party_kind: str, value: str = "") -> rules.Identifier | None:
+    """Return what a stored identifier is to the rules; None: it identifies nobody.
+
+    Args:
+        row: an `Identifier`, or its kind, value, label and possible.
+        party_kind: of whoever holds it.
+        value: its normal form, where the caller knows it better.
+    """
+    value = value or row.value
+    if row.kind == TAX_ID:
+        return rules.tax_identifier(tax_id.of_key(value), rules.PartyKind(party_kind))
+    if row.kind == PHONE and row.label in rules.WEAK_PHONES:
+        return None
+    if row.kind == PHONE and row.possible:
+        return rules.Identifier(rules.IdentifierKind.POSSIBLE_PHONE, value)
+    found = rule_kind(row)
+    return None if found is rules.IdentifierKind.REMOTE_ID else rules.Identifier(found, value)
 
 
 def _holders(session: Session, where: Any, *, kind: str = PHONE) -> list[Party]:

@@ -262,8 +262,15 @@ def display(e164: str, region: str | None = None) -> str:
 # --- From a raw text to pieces ----------------------------------------------------------------------------------
 
 
+# Digits and what stands between them, as most cells have them: one number, and nothing to fold, to split or to cut off. A
+# point may be a spreadsheet's, another plus another number's.
+_PLAIN = re.compile(r" *(\+?\(*[0-9](?:[0-9 ()\-]*[0-9)])?) *")
+
+
 @lru_cache(maxsize=20_000)
 def _read(raw: str, context: PhoneContext) -> PhoneReading:
+    if (plain := _PLAIN.fullmatch(raw)) and plain[1].lstrip("+") not in WITHHELD_KEYPAD:
+        return _reading([_number(plain[1], "", context, raw)])
     text = _address_user(_characters(raw))
     if _says_withheld(text):
         return PhoneReading(PhoneVerdict.WITHHELD)
@@ -434,6 +441,11 @@ def _piece(text: str, context: PhoneContext, raw: str) -> _Answer:
     if any(c.isalpha() for c in text):
         spelled = _VANITY.fullmatch(text) and _digits(text) <= SHORTEST_NUMBER
         return _vanity(text, context, raw) if spelled else (PhoneVerdict.JUNK, None)
+    return _number(text, extension, context, raw)
+
+
+def _number(text: str, extension: str, context: PhoneContext, raw: str) -> _Answer:
+    """Read a number without any words around it."""
     number = _bare(text)
     if number is None:
         return PhoneVerdict.JUNK, None
@@ -482,15 +494,15 @@ def _national_dead_end(number: str, context: PhoneContext) -> PhoneVerdict | Non
 def _subscriber(number: str, spellings: Iterable[str], extension: str, context: PhoneContext, raw: str) -> _Answer:
     first: phonenumbers.PhoneNumber | None = None
     for parsed in (_parse(spelling, context.region) for spelling in spellings):
-        if parsed is not None and phonenumbers.is_valid_number(parsed):
-            return _found(parsed, PhoneQuality.VALID, extension, context, raw)
+        if parsed is not None and (kind := phonenumbers.number_type(parsed)) != PhoneNumberType.UNKNOWN:
+            return _found(parsed, kind, extension, context, raw)
         first = first or parsed
     if number[0] != "+" and len(number) in USUAL_EXTENSION_LENGTHS:
         return _short_or_extension(number, context.region), None
     if first is None or _all_same(first):
         return PhoneVerdict.JUNK, None
     if _plausible(first):
-        return _found(first, PhoneQuality.POSSIBLE, extension, context, raw)
+        return _found(first, PhoneNumberType.UNKNOWN, extension, context, raw)
     return PhoneVerdict.INVALID, None
 
 
@@ -531,21 +543,21 @@ def _parse(number: str, region: str | None) -> phonenumbers.PhoneNumber | None:
 def _vanity(text: str, context: PhoneContext, raw: str) -> _Answer:
     """Read 1-800-FLOWERS; nothing but a valid number, since any word can be spelled on a keypad."""
     parsed = _parse(text, context.region)
-    if parsed is None or not phonenumbers.is_valid_number(parsed):
+    kind = phonenumbers.number_type(parsed) if parsed is not None else PhoneNumberType.UNKNOWN
+    if parsed is None or kind == PhoneNumberType.UNKNOWN:
         return PhoneVerdict.JUNK, None
-    return _found(parsed, PhoneQuality.VALID, "", context, raw)
+    return _found(parsed, kind, "", context, raw)
 
 
-def _found(
-    parsed: phonenumbers.PhoneNumber, quality: PhoneQuality, extension: str, context: PhoneContext, raw: str
-) -> _Answer:
+def _found(parsed: phonenumbers.PhoneNumber, kind: int, extension: str, context: PhoneContext, raw: str) -> _Answer:
+    """Say what was found; a number is valid that is of a kind that the library knows."""
+    quality = PhoneQuality.VALID if kind != PhoneNumberType.UNKNOWN else PhoneQuality.POSSIBLE
     extension = extension or parsed.extension or ""
     parsed.extension = None
     number = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     if number in context.own_numbers:
         return PhoneVerdict.OWN, None
-    kind = _KINDS.get(phonenumbers.number_type(parsed), PhoneKind.OTHER)
-    return PhoneVerdict(quality.value), Phone(number, extension, kind, quality, raw)
+    return PhoneVerdict(quality.value), Phone(number, extension, _KINDS.get(kind, PhoneKind.OTHER), quality, raw)
 
 
 def _short_or_extension(number: str, region: str | None) -> PhoneVerdict:

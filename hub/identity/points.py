@@ -11,7 +11,7 @@ from hub.identity.email import read_email
 from hub.identity.models import NumberRule
 from hub.identity.parties import EMAIL
 from hub.identity.phone import Phone, PhoneContext, read
-from hub.records.address import FREE_DOMAINS
+from hub.records.address import FREE_DOMAINS, match_key
 from hub.records.party import Labelled, Party
 from hub.security.models import User
 
@@ -114,7 +114,8 @@ def _tax_id(record: Party, region: str) -> Point | None:
 
 def _email(written: Labelled, own: Ours) -> Point | None:
     email = read_email(written.value)
-    identifiers = rules.email_identifiers(email, own.domains) if email else ()
-    if email is None or not identifiers:
+    rule = rules.address_identifier(email, own.domains) if email else None
+    if email is None or rule is None:
         return None
-    return Point(EMAIL, email.address, written.value, identifiers[0], label=written.label)
+    tail = match_key(email.address) or email.address
+    return Point(EMAIL, email.address, written.value, rule, label=written.label, tail=tail)

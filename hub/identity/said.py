@@ -48,17 +48,17 @@ class PartyFields(BaseModel):
     family: str | None = None
     company: str | None = None
     job_title: str | None = None
-    emails: _Many = []
-    phones: _Many = []
-    addresses: _Many = []
-    urls: _Many = []
+    emails: _Many = Field(default_factory=list)
+    phones: _Many = Field(default_factory=list)
+    addresses: _Many = Field(default_factory=list)
+    urls: _Many = Field(default_factory=list)
     tax_id: str | None = None
     tax_country: str | None = None
     birthday: str | None = None
     notes: str | None = None
     photo_url: str | None = None
-    groups: _Texts = []
-    previous: _Texts = []
+    groups: _Texts = Field(default_factory=list)
+    previous: _Texts = Field(default_factory=list)
     collected: bool | None = None
     updated_at: AwareDatetime | None = None
     rule: dict[str, str] | None = None  # of a field: see `claims`
@@ -71,8 +71,10 @@ def said(values: Mapping[str, Any]) -> Party:
     Raises:
         RecordError: the mapping made something else of it.
     """
+    # What a mapping found nothing for is most of what there can be.
+    found = {name: value for name, value in values.items() if value is not None or name == "remote_id"}
     try:
-        fields = PartyFields.model_validate(values)
+        fields = PartyFields.model_validate(found)
     except ValidationError as error:
         wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors()[:5])
         raise RecordError(f"what the mapping makes of it is no person or company: {wrong}") from error
@@ -94,7 +96,7 @@ def said(values: Mapping[str, Any]) -> Party:
         urls=tuple(one for one in _labelled(fields.urls) if _WEB.match(one.value)),
         tax_id=line(fields.tax_id),
         tax_country=line(fields.tax_country).upper()[:2],
-        birthday=found[0] if (found := _DAY.fullmatch(line(fields.birthday))) else "",
+        birthday=day[0] if (day := _DAY.fullmatch(line(fields.birthday))) else "",
         notes=_text(fields.notes),
         photo_url=url if (url := line(fields.photo_url)).startswith("https://") else "",
         groups=tuple(dict.fromkeys(line(one) for one in fields.groups[:LONGEST_LIST])),
@@ -111,6 +113,8 @@ def line(value: str | None) -> str:
     if not value:
         return ""
     if value.isprintable():  # nearly every one is
+        if value.isascii() and len(value) <= LONGEST_LINE and " " not in value:
+            return value
         return " ".join(value[: 2 * LONGEST_LINE].split())[:LONGEST_LINE]
     kept = (" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in value[: 2 * LONGEST_LINE])
     text = "".join(c for c in kept if unicodedata.category(c) not in {"Cf", "Cs"})
@@ -119,7 +123,9 @@ def line(value: str | None) -> str:
 
 def _text(value: str | None) -> str:
     """Return several lines; what turns the direction of everything behind it goes."""
-    kept = (c for c in (value or "")[:LONGEST_TEXT] if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    if not value:
+        return ""
+    kept = (c for c in value[:LONGEST_TEXT] if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     return "".join(kept).strip()
 
 
@@ -132,6 +138,8 @@ def _labelled(given: list[_Labelled]) -> tuple[Labelled, ...]:
 
 
 def _more(extra: Mapping[str, Any]) -> dict[str, Any]:
+    if not extra:
+        return {}
     named = {name: value for name, value in list(extra.items())[:MOST_MORE] if value not in (None, "", [], {})}
     kept: dict[str, Any] = to_jsonable_python(named, fallback=str)
     return kept

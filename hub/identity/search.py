@@ -7,9 +7,10 @@ beginning of a word finds any part of a number. SQLite: FTS5. PostgreSQL: tsvect
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.identity.models import Identifier, Party, PartyStatus
@@ -31,6 +32,24 @@ SHORTEST_DIALLING, LONGEST_DIALLING = 3, 7
 WHOLE_NUMBER = 9  # digits that are looked up as a number before they are as a part of one
 _GLUE = re.compile(r"(?<=\d)[-./()]+(?=\d)")
 _NUMBER = re.compile(r"[\d\s+\-./()]+")
+# Built once: every record that changes a party asks these, and building costs more than asking.
+_IDS: Any = bindparam("ids", expanding=True)
+_COMPANY = aliased(Party)
+_NAMED = (
+    select(Party.id, Party.public_id, Party.kind, Party.name, _COMPANY.name.label("company"))
+    .outerjoin(_COMPANY, _COMPANY.id == Party.company_id)
+    .where(Party.id.in_(_IDS), Party.status == PartyStatus.ACTIVE)
+)
+_HELD = (
+    select(Identifier.party_id, Identifier.kind, Identifier.value)
+    .where(Identifier.party_id.in_(_IDS), Identifier.valid_to.is_(None))
+    .order_by(Identifier.id)
+)
+_FORMER = (
+    select(Party.id, Party.merged_into, Party.name)
+    .where(Party.merged_into.in_(_IDS), Party.status == PartyStatus.MERGED)
+    .order_by(Party.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +81,9 @@ def refresh_all(session: Session, party_ids: Iterable[int]) -> None:
 
 
 def _refresh(session: Session, party_ids: Sequence[int]) -> None:
-    company = aliased(Party)
-    rows = session.execute(
-        select(Party.id, Party.name, company.name.label("company"))
-        .outerjoin(company, company.id == Party.company_id)
-        .where(Party.id.in_(party_ids), Party.status == PartyStatus.ACTIVE)
-    ).all()
+    rows = session.execute(_NAMED, {"ids": party_ids}).all()
     held: dict[int, list[tuple[str, str]]] = {row.id: [] for row in rows}
-    for one in session.execute(
-        select(Identifier.party_id, Identifier.kind, Identifier.value)
-        .where(Identifier.party_id.in_(list(held)), Identifier.valid_to.is_(None))
-        .order_by(Identifier.id)
-    ):
+    for one in session.execute(_HELD, {"ids": list(held)}):
         held[one.party_id].append((one.kind, one.value))
     if gone := [one for one in party_ids if one not in held]:
         TEXTS.remove(session, gone)
@@ -84,16 +94,31 @@ def _refresh(session: Session, party_ids: Sequence[int]) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class New:
+    """A party that nothing was written of yet. `identifiers`: kind and normal form of each, in the order they are kept."""
+
+    party_id: int
+    name: str
+    company_id: int | None
+    identifiers: Sequence[tuple[str, str]]
+
+
+def begin(session: Session, parties: Sequence[New]) -> None:
+    """Write the texts of new parties, of which everything is at hand but the names of their companies."""
+    wanted = {one.company_id for one in parties} - {None}
+    query = select(Party.id, Party.name).where(Party.id.in_(wanted))
+    named = {row.id: row.name for row in session.execute(query)} if wanted else {}
+    texts = {one.party_id: Text(body(one.name, named.get(one.company_id, ""), one.identifiers)) for one in parties}
+    TEXTS.write(session, texts, new=True)
+
+
 def former_names(session: Session, party_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Return the names of parties that were merged into others, also by way of a third."""
     found: dict[int, tuple[str, ...]] = {}
     into, seen = {one: one for one in party_ids}, set(party_ids)
     while into:
-        rows = session.execute(
-            select(Party.id, Party.merged_into, Party.name)
-            .where(Party.merged_into.in_(list(into)), Party.status == PartyStatus.MERGED)
-            .order_by(Party.id)
-        ).all()
+        rows = session.execute(_FORMER, {"ids": list(into)}).all()
         now_in = {row.id: into[row.merged_into] for row in rows}
         for row in rows:
             known = found.get(now_in[row.id], ())
@@ -121,7 +146,7 @@ def body(name: str, company: str, identifiers: Iterable[tuple[str, str]], former
             found += [*words(fold(value)), *endings("".join(c for c in value if c.isdigit()))]
         else:
             found += words(fold(value))
-    return " ".join(dict.fromkeys(one[:LONGEST_WORD] for one in found))
+    return " ".join(dict.fromkeys([one[:LONGEST_WORD] for one in found]))
 
 
 def search(session: Session, query: str, limit: int = 20) -> list[Hit]:
@@ -133,8 +158,9 @@ def search(session: Session, query: str, limit: int = 20) -> list[Hit]:
     if not asked:
         return []
     found = dict.fromkeys(_holders(session, query))
+    holds_it = bool(found)
     found |= dict.fromkeys(TEXTS.match(session, asked, exact=True, limit=MOST_EXACT))
-    if len(found) < limit:
+    if len(found) < limit and not holds_it:  # else nobody looks for whose number or address only begins so
         most = min(max(limit * 2, MOST_EXACT), MOST_BEGINNING)
         found |= dict.fromkeys(TEXTS.match(session, asked, exact=False, limit=most))
     return shown(session, list(found)[: limit * 2])[:limit]
@@ -176,26 +202,16 @@ def _spellings(word: str) -> tuple[str, ...]:
 def _names(value: str) -> list[str]:
     """Return the words of a name, and without what Hebrew and Arabic write at their front."""
     folded = fold(value)
-    return [*words(folded), *unglued(folded)]
+    return words(folded) if folded.isascii() else [*words(folded), *unglued(folded)]
 
 
 def shown(session: Session, party_ids: Sequence[int]) -> list[Hit]:
     """Return parties as a list shows them, in the order given."""
     if not party_ids:
         return []
-    company = aliased(Party)
-    found = session.execute(
-        select(Party.id, Party.public_id, Party.kind, Party.name, company.name.label("company"))
-        .outerjoin(company, company.id == Party.company_id)
-        .where(Party.id.in_(party_ids), Party.status == PartyStatus.ACTIVE)
-    )
-    parties = {row.id: row for row in found}
+    parties = {row.id: row for row in session.execute(_NAMED, {"ids": party_ids})}
     held: dict[tuple[int, str], list[str]] = {}
-    for identifier in session.execute(
-        select(Identifier.party_id, Identifier.kind, Identifier.value)
-        .where(Identifier.party_id.in_(party_ids), Identifier.valid_to.is_(None))
-        .order_by(Identifier.id)
-    ):
+    for identifier in session.execute(_HELD, {"ids": party_ids}):
         held.setdefault((identifier.party_id, identifier.kind), []).append(identifier.value)
     former = former_names(session, party_ids)
     return [

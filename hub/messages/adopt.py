@@ -1,8 +1,10 @@
 """A number gets an owner: the conversations by it are with him, whoever named it and wherever (see cti/adopt.py)."""
 
-from sqlalchemy import event, exists, func, select, update
-from sqlalchemy.orm import Session, UOWTransaction
+from collections.abc import Mapping, Sequence
 
+from sqlalchemy import Connection, exists, func, select, update
+
+from hub.identity import new_owners
 from hub.identity.callers import PHONE
 from hub.identity.models import Identifier
 from hub.messages.models import Conversation, ConversationPeer, PeerKind
@@ -10,17 +12,12 @@ from hub.messages.models import Conversation, ConversationPeer, PeerKind
 
 def watch() -> None:
     """Begin to adopt; called once by the wiring."""
-    if not event.contains(Session, "after_flush", _adopt):
-        event.listen(Session, "after_flush", _adopt)
+    new_owners.listen(_adopt)
 
 
-def _adopt(session: Session, _: UOWTransaction) -> None:
-    """Give conversations that are nobody's to the owners of numbers of this flush; the session itself is busy."""
-    named = [row for row in session.new if isinstance(row, Identifier) and not row.shared and not row.blocked]
-    values = sorted({row.value for row in named if row.kind == PHONE})
-    if not values:
-        return
-    connection = session.connection()
+def _adopt(connection: Connection, named: Mapping[str, Sequence[str]]) -> None:
+    """Give conversations that are nobody's to the owners of numbers."""
+    values = named.get(PHONE, ())
     peer = ConversationPeer.__table__.c
     waiting = select(peer.value).where(peer.kind == PeerKind.PHONE, peer.party_id.is_(None))
     for begin in range(0, len(values), 500):

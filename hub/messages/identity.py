@@ -15,7 +15,7 @@ from sqlalchemy import delete, exists, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from hub.connector.contract import Delivered
-from hub.errors import NotFoundError, RecordError, UserError
+from hub.errors import RecordError, UserError
 from hub.fields import incoming
 from hub.identity import link, parties, rules, search
 from hub.identity.callers import PHONE, who
@@ -28,6 +28,7 @@ from hub.intake.models import Account, RawRecord
 from hub.messages.models import Conversation, ConversationPeer, MessageRow, PeerKind
 from hub.records.message import Message, Peer
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.store.turn import in_turn
 from hub.timeline.models import Participant
 
@@ -352,9 +353,7 @@ def give(session: Session, public_id: UUID, party: Party, *, region: str) -> Non
         NotFoundError: there is no such conversation.
     """
     in_turn(session, Party.__tablename__)  # as `take`, and before any row is locked
-    conversation = session.scalar(select(Conversation).where(Conversation.public_id == public_id).with_for_update())
-    if conversation is None:
-        raise NotFoundError("There is no such conversation.")
+    conversation = by_public_id(session, Conversation, public_id, "There is no such conversation.", lock=True)
     before, conversation.party_id = conversation.party_id, party.id
     if before is not None and before != party.id:
         rows = select(MessageRow.interaction_id).where(MessageRow.conversation_id == conversation.id)

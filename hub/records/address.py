@@ -64,9 +64,12 @@ def ascii_domain(domain: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def _split(raw: str) -> tuple[str, str] | None:
-    text = "".join(c for c in unicodedata.normalize("NFKC", raw) if unicodedata.category(c) != "Cf").strip()
-    text = re.sub(r"(?i)^mailto:([^?]*).*$", r"\1", text)
-    if bracketed := re.search(r"<([^<>]*)>\s*$", text):
+    text = raw.strip()
+    if not raw.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKC", raw) if unicodedata.category(c) != "Cf").strip()
+    if ":" in text:
+        text = re.sub(r"(?i)^mailto:([^?]*).*$", r"\1", text)
+    if "<" in text and (bracketed := re.search(r"<([^<>]*)>\s*$", text)):
         text = bracketed[1]
     found = _ADDRESS.fullmatch(text.strip(" '\"`,;<>").rstrip("."))
     if found is None:

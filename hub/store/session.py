@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,27 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
         return _sqlite(url, parsed.database, pool_size)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    # Prepared statements make PostgreSQL take a generic plan for the timeline: 50 times slower on large parties.
+    # Prepared statements make PostgreSQL take a generic plan for the timeline: 50 times slower on large parties. Compiling a
+    # statement takes longer than any of ours runs, and a cost that is guessed too high would have it compiled each time.
     return create_engine(
         parsed,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,  # an error must not carry what was to be written into a log
-        connect_args={"options": "-c plan_cache_mode=force_custom_plan -c timezone=UTC"},
+        connect_args={"options": "-c plan_cache_mode=force_custom_plan -c jit=off -c timezone=UTC"},
     )
+
+
+def _write_json(value: Any) -> str:
+    """Write what stands in a JSON column, as `json.dumps` does; most are empty, or one text under one name."""
+    if type(value) is dict and len(value) <= 1:
+        for name, one in value.items():
+            if type(name) is str and type(one) is str:
+                return f"{{{encode_basestring_ascii(name)}: {encode_basestring_ascii(one)}}}"
+            return json.dumps(value)
+        return "{}"
+    return json.dumps(value)
 
 
 def _read_json(text: str) -> Any:
@@ -59,6 +72,7 @@ def _sqlite(url: str, file: str | None, pool_size: int) -> Engine:
         max_overflow=50,
         hide_parameters=True,
         connect_args={"timeout": BUSY_MS / 1000},
+        json_serializer=_write_json,
         json_deserializer=_read_json,
     )
 

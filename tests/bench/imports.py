@@ -18,7 +18,7 @@ import psutil
 
 from hub import app as hub_app
 from hub import log
-from hub.cli.records import little_garbage
+from hub.cli.here import little_garbage
 from hub.context import Hub
 from hub.imports import batches
 from hub.imports.batches import Brought

@@ -105,7 +105,9 @@ def test_writers_wait_for_each_other_and_nobody_is_refused(database: Database) -
 
 class TestBusySqlite:
     @pytest.fixture
-    def impatient(self, sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    def impatient(
+        self, disk_waited_for: None, sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> Database:
         (tmp_path / "busy.db").write_bytes(sqlite_template.read_bytes())
         monkeypatch.setattr(sessions, "BUSY_MS", 50)
         return Database(open_engine(f"sqlite:///{tmp_path / 'busy.db'}"))
