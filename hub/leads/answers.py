@@ -54,6 +54,8 @@ class Found:
     by: By | None = None
 
 
+_NOTHING = Found()
+
 # Meta's question types (https://developers.facebook.com/docs/marketing-api/guides/lead-ads/create), Google's column ids
 # (https://developers.google.com/google-ads/webhook/docs/implementation), Typeform's field types; in small letters.
 _TYPES: Mapping[str, Field] = {
@@ -139,10 +141,10 @@ def understood(answers: Sequence[Answer], told: Mapping[str, str]) -> list[Found
     Args:
         told: an administrator's words: key of a question -> field, or `none`.
     """
-    found = [_by_type(one) or _by_admin(one, told) or _by_word(one) for one in answers]
+    found = [_by_type(one.type) or _by_admin(one, told) or _by_word(one.key, one.label) for one in answers]
     for field, looks in ((Field.EMAIL, _is_mail), (Field.PHONE, _is_number)):
         if not any(one.field is field for one in found):
-            at = next((n for n, one in enumerate(found) if one == Found() and looks(answers[n])), None)
+            at = next((n for n, one in enumerate(found) if one == _NOTHING and looks(answers[n])), None)
             if at is not None:
                 found[at] = Found(field, By.VALUE)
     return found
@@ -181,8 +183,9 @@ def folded(text: str) -> str:
     return " ".join(kept.split())
 
 
-def _by_type(answer: Answer) -> Found | None:
-    kind = answer.type.casefold()
+@lru_cache(maxsize=1024)
+def _by_type(named: str) -> Found | None:
+    kind = named.casefold()
     field = _TYPES.get(kind) or (Field.PRIVATE if _NATIONAL.match(kind) else None)
     return Found(field, By.TYPE) if field else None
 
@@ -194,14 +197,15 @@ def _by_admin(answer: Answer, told: Mapping[str, str]) -> Found | None:
     return Found(Field(word), By.ADMIN) if word in set(Field) else Found(None, By.ADMIN)
 
 
-def _by_word(answer: Answer) -> Found:
-    for text in (answer.key, answer.label):
+@lru_cache(maxsize=4096)  # as of `folded`
+def _by_word(key: str, label: str) -> Found:
+    for text in (key, label):
         if field := _BY_WORD.get(folded(text)):
             return Found(field, By.WORD)
-    for text in (answer.key, answer.label):
+    for text in (key, label):
         if field := _by_sentence(text):
             return Found(field, By.WORD)
-    return Found()
+    return _NOTHING
 
 
 def _by_sentence(text: str) -> Field | None:

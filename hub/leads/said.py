@@ -13,7 +13,12 @@ from hub.records.lead import Agreement, Answer, Lead, Origin
 MOST_ANSWERS = 200
 MOST_VALUES = 100  # of one answer
 LONGEST = 10_000  # characters of an answer
+LONGEST_OPTION = 1_000
 LONGEST_KEY = 300  # of what is looked up by an index; PostgreSQL takes 2,700 bytes
+_TEXTS: Mapping[str, int | None] = {  # of an origin, and how long they are at most
+    "platform": None, "form_id": LONGEST_KEY, "form_name": None, "campaign_id": LONGEST_KEY, "campaign_name": None,
+    "adset_id": LONGEST_KEY, "adset_name": None, "ad_id": LONGEST_KEY, "ad_name": None, "page_url": None, "referrer": None,
+}  # fmt: skip
 
 
 def _listed(value: Any) -> Any:
@@ -34,9 +39,10 @@ class _Answer(BaseModel):
     key: str
     label: str | None = None
     type: str | None = None
-    values: _Many = []
-    shown: _Many = []
-    options: _Many = []
+    # Made anew for each, for pydantic copies a list that stands here, and that costs more than all else of an answer.
+    values: _Many = Field(default_factory=list)
+    shown: _Many = Field(default_factory=list)
+    options: _Many = Field(default_factory=list)
 
 
 class _Agreement(BaseModel):
@@ -69,10 +75,10 @@ class LeadFields(BaseModel):
     ad_name: str | None = None
     page_url: str | None = None
     referrer: str | None = None
-    utm: _Named = {}
-    click_ids: _Named = {}
-    answers: Annotated[list[_Answer], BeforeValidator(_listed)] = []
-    consents: Annotated[list[_Agreement], BeforeValidator(_listed)] = []
+    utm: _Named = Field(default_factory=dict)
+    click_ids: _Named = Field(default_factory=dict)
+    answers: Annotated[list[_Answer], BeforeValidator(_listed)] = Field(default_factory=list)
+    consents: Annotated[list[_Agreement], BeforeValidator(_listed)] = Field(default_factory=list)
 
 
 def said(values: Mapping[str, Any], *, received_at: datetime) -> Lead:
@@ -101,10 +107,9 @@ def said(values: Mapping[str, Any], *, received_at: datetime) -> Lead:
 
 
 def _origin(fields: LeadFields) -> Origin:
-    texts = ("platform", "form_id", "form_name", "campaign_id", "campaign_name", "adset_id", "adset_name", "ad_id", "ad_name",
-             "page_url", "referrer")  # fmt: skip
+    texts = {name: line(text)[:longest] for name, longest in _TEXTS.items() if (text := getattr(fields, name))}
     return Origin(
-        **{name: line(getattr(fields, name))[: LONGEST_KEY if name.endswith("_id") else None] for name in texts},
+        **texts,
         is_organic=fields.is_organic,
         utm={line(name)[:50]: line(value) for name, value in list(fields.utm.items())[:20]},
         clicks={line(name)[:50]: line(value) for name, value in list(fields.click_ids.items())[:20]},
@@ -116,10 +121,14 @@ def _answer(given: _Answer) -> Answer:
         key=given.key[:LONGEST_KEY],
         label=line(given.label),
         type=line(given.type)[:100],
-        values=tuple(one[:LONGEST] for one in given.values[:MOST_VALUES]),
-        shown=tuple(one[:LONGEST] for one in given.shown[:MOST_VALUES]),
-        options=tuple(one[:1000] for one in given.options[:MOST_VALUES]),
+        values=_cut(given.values, LONGEST),
+        shown=_cut(given.shown, LONGEST),
+        options=_cut(given.options, LONGEST_OPTION),
     )
+
+
+def _cut(texts: list[str], longest: int) -> tuple[str, ...]:
+    return tuple([one[:longest] for one in texts[:MOST_VALUES]])
 
 
 def _agreement(given: _Agreement) -> Agreement:

@@ -14,6 +14,7 @@ from hub.identity.said import line
 from hub.intake.models import Account, RawRecord, RawState
 from hub.leads import names
 from hub.leads.models import AdSpend as AdSpendRow
+from hub.leads.names import Named
 from hub.leads.said import LONGEST_KEY
 from hub.records.ad_spend import AdSpend
 from hub.store.insert import insert
@@ -96,6 +97,5 @@ def _keep_names(session: Session, account_id: int, told: Sequence[tuple[AdSpend,
             newest[spend.campaign_id] = max(
                 newest.get(spend.campaign_id, (at, spend.day, "")), (at, spend.day, spend.campaign_name)
             )
-    for campaign_id, (at, _day, name) in sorted(newest.items()):
-        if name:
-            names.keep(session, account_id, "campaign", campaign_id, name, at)
+    named = [Named("campaign", one, name, at) for one, (at, _day, name) in sorted(newest.items()) if name]
+    names.keep(session, account_id, named)

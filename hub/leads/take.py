@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, Table, bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from hub.fields.incoming import Incoming, merged, of_parties
@@ -29,7 +30,9 @@ from hub.leads.said import said
 from hub.records.interaction import Interaction as Record
 from hub.records.lead import Lead
 from hub.records.party import Party
-from hub.store.base import now
+from hub.store import rows
+from hub.store.among import among
+from hub.store.base import new_public_id, now
 from hub.store.insert import insert
 from hub.store.turn import in_turn
 from hub.timeline.add import Entry, Part, add
@@ -39,15 +42,25 @@ FRESH = timedelta(days=1)  # an older one is history, which nobody is called to
 FIRST, FIRST_LETTERS = 3, 80  # answers on a row of a timeline
 ERASED = link.ERASED
 _OF_AD = ("campaign_id", "adset_id", "ad_id", "is_organic")
-_ANSWER = (
-    LeadAnswer.lead_id, LeadAnswer.place, LeadAnswer.key, LeadAnswer.type, LeadAnswer.label, LeadAnswer.sent,
-    LeadAnswer.shown, LeadAnswer.options, LeadAnswer.field, LeadAnswer.by,
-)  # fmt: skip
+_SAYS = ("raw_record_id", "created_at", "language", "is_test", "name", "phone", "email", "needs_mapping")
 _OF_TOUCH = (*_OF_AD, "platform", "form_id", "form_name", "page_url", "referrer")
-_TOUCH = (
-    Touchpoint.id, Touchpoint.lead_id, Touchpoint.interaction_id, Touchpoint.at, Touchpoint.bucket, Touchpoint.utm,
-    Touchpoint.clicks, *(getattr(Touchpoint, name) for name in _OF_TOUCH),
+_LEAD, _ANSWER, _TOUCH = (cast("Table", one.__table__) for one in (LeadRow, LeadAnswer, Touchpoint))
+_LEADS = select(
+    *(_LEAD.c[name] for name in ("id", "public_id", "remote_id", "interaction_id", "fields", "fields_here")),
+    *(_LEAD.c[name] for name in _SAYS),
+).where(_LEAD.c.account_id == bindparam("account"), among(_LEAD.c.remote_id, "remote_ids"))
+_LINK = cast("Table", Link.__table__)
+_PARTIES = select(_LINK.c.remote_id, _LINK.c.party_id).where(
+    _LINK.c.account_id == bindparam("account"), _LINK.c.stream == bindparam("stream"),
+    among(_LINK.c.remote_id, "remote_ids"),
 )  # fmt: skip
+_OF_ANSWER = ("lead_id", "place", "key", "type", "label", "sent", "shown", "options", "field", "by")
+_ANSWERS = (
+    select(*(_ANSWER.c[name] for name in _OF_ANSWER))
+    .where(among(_ANSWER.c.lead_id, "leads", numbers=True))
+    .order_by(_ANSWER.c.lead_id, _ANSWER.c.place)
+)
+_TOUCHPOINTS = select(_TOUCH).where(among(_TOUCH.c.lead_id, "leads", numbers=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +81,13 @@ class _Work:
     lead: Lead
     found: list[Found]
     party: dict[str, Any]  # what it says of a person, in a mapping's words
-    points: tuple[Point, ...] = ()
-    name: str = ""
+    record: Party  # the same, read
+    points: tuple[Point, ...]
     party_id: int | None = None
-    row: LeadRow | None = None
-    is_new: bool = False
-    record: Party | None = None  # the same as `party`, read
+    before: Row[Any] | None = None  # its row as it was; None: it is new
+    number: int = 0  # of its row; 0 until it has one
+    public_id: UUID | None = None
+    interaction_id: int | None = None
 
 
 def take(
@@ -93,16 +107,12 @@ def take(
     works = [_work(one, told, region, own) for one in given]
     erased = _link(session, account, works, region, defined)
     works = [one for one in works if one.raw.id not in erased]
-    defined = defined if defined is not None and defined.has(Of.LEAD) else None
-    _find_rows(session, account, works, is_locked=defined is not None)
-    for one in works:
-        _write(session, account, one)
-        if defined is not None:
-            _fill(one, defined.defaults(Of.LEAD))
-    session.flush()
+    defaults = defined.defaults(Of.LEAD) if defined is not None and defined.has(Of.LEAD) else None
+    _find_rows(session, account, works, is_locked=defaults is not None)
+    _write(session, works, defaults)
     _show(session, account, works)
-    _keep_rest(session, account, works, region)
-    session.flush()
+    _begin(session, account, [one for one in works if one.before is None], region, defaults)
+    _keep_rest(session, account, works)
     return [RawState.FILTERED if one.raw.id in erased else RawState.APPLIED for one in given]
 
 
@@ -122,7 +132,7 @@ def _work(given: Given, told: Mapping[tuple[str, str], str], region: str, own: O
     found = understood(lead.answers, of_form)
     party = party_of(lead.answers, found, given.raw.remote_id)
     record = said_of_party(party)
-    return _Work(given.raw, given.fields, lead, found, party, points(record, region, own), record.name, record=record)
+    return _Work(given.raw, given.fields, lead, found, party, record, points(record, region, own))
 
 
 def _link(
@@ -136,13 +146,12 @@ def _link(
     link.take(session, account, given, region=region, apart=False, more=of_parties(defined))
     erased = {one.raw.id for one in real if one.raw.error == ERASED}
     by_remote = {one.raw.remote_id: one for one in real}
-    query = select(Link.remote_id, Link.party_id).where(
-        Link.account_id == account.id, Link.stream == real[0].raw.stream, Link.remote_id.in_(by_remote)
-    )
-    for remote_id, party_id in session.execute(query):
+    session.flush()
+    those = {"account": account.id, "stream": real[0].raw.stream, "remote_ids": list(by_remote)}
+    for remote_id, party_id in session.execute(_PARTIES, those):
         by_remote[remote_id].party_id = party_id
     for one in real:
-        if one.raw.id not in erased:
+        if one.raw.error and one.raw.id not in erased:
             one.raw.error = ""  # of a colleague, or of nobody: the lead is kept all the same
     return erased
 
@@ -152,63 +161,105 @@ def _link(
 
 def _find_rows(session: Session, account: Account, works: Sequence[_Work], *, is_locked: bool) -> None:
     """Find the leads that are there already; locked where somebody may be filling a field in at this moment."""
-    wanted = {one.lead.remote_id: one for one in works}
-    query = select(LeadRow).where(LeadRow.account_id == account.id, LeadRow.remote_id.in_(wanted))
-    if is_locked:
-        query = query.order_by(LeadRow.id).with_for_update().execution_options(populate_existing=True)
-    for row in session.scalars(query):
-        wanted[row.remote_id].row = row
+    session.flush()
+    by_remote = {one.lead.remote_id: one for one in works}
+    query = _LEADS.order_by(_LEAD.c.id).with_for_update() if is_locked else _LEADS
+    for row in session.execute(query, {"account": account.id, "remote_ids": list(by_remote)}):
+        one = by_remote[row.remote_id]
+        one.before, one.number, one.public_id, one.interaction_id = row, row.id, row.public_id, row.interaction_id
+    for one in works:
+        one.public_id = one.public_id or new_public_id()
 
 
-def _write(session: Session, account: Account, work: _Work) -> None:
+def _write(session: Session, works: Sequence[_Work], defaults: Mapping[str, Any] | None) -> None:
+    """Bring the rows of leads that were there before up to date; `defaults` as of `_columns`."""
+    changes = {one.number: rows.other(one.before, _columns(one, defaults)) for one in works if one.before is not None}
+    rows.change(session, LeadRow, changes)
+
+
+def _columns(work: _Work, defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a lead says of itself, by columns.
+
+    Args:
+        defaults: what fields that administrators defined begin with; None: leads have no such fields.
+    """
     lead = work.lead
-    if work.row is None:
-        work.row, work.is_new = LeadRow(account_id=account.id, remote_id=lead.remote_id), True
-        work.row.received_at = work.raw.received_at
-        session.add(work.row)
-    told = {
+    told: dict[str, Any] = {
         "raw_record_id": work.raw.id,
         "created_at": lead.created_at,
         "language": lead.language,
         "is_test": lead.is_test,
-        "name": work.name,
+        "name": work.record.name,
         "phone": next((one.value for one in work.points if one.kind == "phone"), ""),
         "email": next((one.value for one in work.points if one.kind == "email"), ""),
         "needs_mapping": not work.points or any(one.by is By.VALUE for one in work.found),
     }
-    _set(work.row, told, is_new=work.is_new)
-
-
-def _set(row: LeadRow, values: Mapping[str, Any], *, is_new: bool) -> None:
-    """Set what is another value: what is set is looked at when it is written, changed or not."""
-    for name, value in values.items():
-        if is_new or getattr(row, name) != value:
-            setattr(row, name, value)
-
-
-def _fill(work: _Work, defaults: Mapping[str, Any]) -> None:
-    """Give a lead what its source says of the fields that administrators defined."""
-    row = _row(work)
-    before, here = (row.fields, row.fields_here) if not work.is_new else ({}, [])
-    after = merged(before, here, work.fields, defaults, is_new=work.is_new)
-    if after != row.fields:
-        row.fields = after
+    if defaults is not None:
+        fields, here = (work.before.fields, work.before.fields_here) if work.before is not None else ({}, [])
+        told["fields"] = merged(fields, here, work.fields, defaults, is_new=work.before is None)
+    return told
 
 
 def _show(session: Session, account: Account, works: Sequence[_Work]) -> None:
     """Put leads on the timelines of whoever they are from."""
-    shown = [one for one in works if one.party_id is not None and one.row is not None]
+    shown = [one for one in works if one.party_id is not None]
     entries = [Entry(_record(one), [Part(one.party_id, "lead", "", "")], one.raw.id) for one in shown]
-    for one, interaction in zip(shown, add(session, entries, account_id=account.id), strict=True):
-        assert one.row is not None
-        one.row.interaction_id = interaction.id
+    for one, placed in zip(shown, add(session, entries, account_id=account.id), strict=True):
+        one.interaction_id = placed.id
+    moved = [one for one in shown if one.before is not None and one.before.interaction_id != one.interaction_id]
+    rows.change(session, LeadRow, {one.number: {"interaction_id": one.interaction_id} for one in moved})
+
+
+def _begin(
+    session: Session, account: Account, works: Sequence[_Work], region: str, defaults: Mapping[str, Any] | None
+) -> None:
+    """Write the rows of new leads, each with whoever looks after it; `defaults` as of `_columns`."""
+    if not works:
+        return
+    new = []
+    for one in works:
+        own = {
+            "public_id": one.public_id, "account_id": account.id, "remote_id": one.lead.remote_id,
+            "received_at": one.raw.received_at, "interaction_id": one.interaction_id,
+        }  # fmt: skip
+        columns = _columns(one, defaults)
+        new.append({**own, **columns, **_assigned(session, account, one, region_of(columns["phone"]) or region)})
+    made = session.execute(insert(session, _LEAD).returning(_LEAD.c.public_id, _LEAD.c.id), new)
+    numbers = {row.public_id: row.id for row in made}
+    for one in works:
+        one.number = numbers[one.public_id]
+    first = [
+        {
+            "lead_id": one.number,
+            "stage": Stage.RECEIVED,
+            "at": one.lead.created_at,
+            "interaction_id": one.interaction_id,
+        }
+        for one in works
+    ]
+    session.execute(insert(session, LeadStage).on_conflict_do_nothing(), first)
+
+
+def _assigned(session: Session, account: Account, work: _Work, region: str) -> dict[str, Any]:
+    """Return who looks after a new lead from a region; nobody after one that is a test or history."""
+    owner: dict[str, Any] = {"owner_id": None, "rule_id": None, "assigned_at": None}
+    lead, origin = work.lead, work.lead.origin
+    if lead.is_test or now() - lead.created_at >= FRESH:
+        return owner
+    facts = {
+        "account": str(account.public_id), "campaign": origin.campaign_id, "form": origin.form_id, "platform": origin.platform,
+        "language": lead.language, "region": region,
+    }  # fmt: skip
+    given = assign(session, facts, work.party_id)
+    if given.owner_id is not None:
+        owner = {"owner_id": given.owner_id, "rule_id": given.rule_id, "assigned_at": now()}
+    return owner
 
 
 def _record(work: _Work) -> Record:
     origin = work.lead.origin
-    assert work.row is not None
     detail = {
-        "lead": str(work.row.public_id),
+        "lead": str(work.public_id),
         "form": origin.form_name,
         "campaign": origin.campaign_name,
         "platform": origin.platform,
@@ -236,42 +287,34 @@ def _first(work: _Work) -> list[dict[str, str]]:
     ]
 
 
-def _keep_rest(session: Session, account: Account, works: Sequence[_Work], region: str) -> None:
+def _keep_rest(session: Session, account: Account, works: Sequence[_Work]) -> None:
     _keep_answers(session, works)
     _keep_agreements(session, account, works)
     _keep_touchpoints(session, account, works)
-    for one in works:
-        _keep_names(session, account, one.lead)
-    _begin_stages(session, [one for one in works if one.is_new])
-    for one in works:
-        if one.is_new and not one.lead.is_test and now() - one.lead.created_at < FRESH:
-            _assign(session, account, one, region)
+    names.keep(session, account.id, [named for one in works for named in _named(one.lead)])
 
 
 def _keep_answers(session: Session, works: Sequence[_Work]) -> None:
     """Write down what was answered; where that is what stands there already, nothing is written."""
-    told = {_row(one).id: _answers(one) for one in works}
+    told = {one.number: _answers(one) for one in works}
     before: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    if known := [_row(one).id for one in works if not one.is_new]:
-        query = select(*_ANSWER).where(LeadAnswer.lead_id.in_(known)).order_by(LeadAnswer.lead_id, LeadAnswer.place)
-        for row in session.execute(query):
+    if known := [one.number for one in works if one.before is not None]:
+        for row in session.execute(_ANSWERS, {"leads": known}):
             before[row[0]].append(tuple(row))
     others = {number for number, answers in told.items() if answers != before[number]}
     if gone := sorted(number for number in others if before[number]):
-        session.execute(delete(LeadAnswer).where(LeadAnswer.lead_id.in_(gone)))
-    names = [column.key for column in _ANSWER]
+        session.execute(delete(_ANSWER).where(_ANSWER.c.lead_id.in_(gone)))
     if answers := [
-        dict(zip(names, answer, strict=True)) for number in told if number in others for answer in told[number]
+        dict(zip(_OF_ANSWER, answer, strict=True)) for number in told if number in others for answer in told[number]
     ]:
-        session.execute(insert(session, LeadAnswer), answers)
+        session.execute(insert(session, _ANSWER), answers)
 
 
 def _answers(work: _Work) -> list[tuple[Any, ...]]:
-    """Return the rows of what a lead answered, their columns in the order of `_ANSWER`."""
-    number = _row(work).id
+    """Return the rows of what a lead answered, their columns in the order of `_OF_ANSWER`."""
     return [
         (
-            number, place, answer.key, answer.type, answer.label,
+            work.number, place, answer.key, answer.type, answer.label,
             list(answer.values), list(answer.shown), list(answer.options),
             str(found.field or ""), str(found.by or ""),
         )
@@ -279,30 +322,10 @@ def _answers(work: _Work) -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _begin_stages(session: Session, works: Sequence[_Work]) -> None:
-    first = [
-        {"lead_id": row.id, "stage": Stage.RECEIVED, "at": row.created_at, "interaction_id": row.interaction_id}
-        for row in map(_row, works)
-    ]
-    if first:
-        session.execute(insert(session, LeadStage).on_conflict_do_nothing(), first)
-
-
-def _assign(session: Session, account: Account, work: _Work, region: str) -> None:
-    row, origin = _row(work), work.lead.origin
-    facts = {
-        "account": str(account.public_id), "campaign": origin.campaign_id, "form": origin.form_id, "platform": origin.platform,
-        "language": row.language, "region": region_of(row.phone) or region,
-    }  # fmt: skip
-    given = assign(session, facts, work.party_id)
-    if given.owner_id is not None:
-        row.owner_id, row.rule_id, row.assigned_at = given.owner_id, given.rule_id, now()
-
-
 def _keep_agreements(session: Session, account: Account, works: Sequence[_Work]) -> None:
     boxes = [
         {
-            "account_id": account.id, "remote_id": work.lead.remote_id, "lead_id": _row(work).id,
+            "account_id": account.id, "remote_id": work.lead.remote_id, "lead_id": work.number,
             "form_id": work.lead.origin.form_id, "version": one.version, "key": one.key, "text": one.text, "url": one.url,
             "required": one.required, "checked": one.checked, "given_at": work.lead.created_at,
         }
@@ -314,24 +337,22 @@ def _keep_agreements(session: Session, account: Account, works: Sequence[_Work])
 
 
 def _keep_touchpoints(session: Session, account: Account, works: Sequence[_Work]) -> None:
-    query = select(*_TOUCH).where(Touchpoint.lead_id.in_([_row(one).id for one in works]))
-    known = {row.lead_id: row for row in session.execute(query)}
-    new, changed = [], []
+    found = session.execute(_TOUCHPOINTS, {"leads": [one.number for one in works if one.before is not None]})
+    known = {row.lead_id: row for row in found}
+    new, changes = [], {}
     for work in works:
-        number = _row(work).id
-        row = known.get(number)
+        row = known.get(work.number)
         told = _touch(work, row)
         if row is None:
-            new.append({"account_id": account.id, "lead_id": number, **told})
-        elif any(getattr(row, name) != value for name, value in told.items()):
-            changed.append({"id": row.id, **told})
+            new.append({"account_id": account.id, "lead_id": work.number, **told})
+        else:
+            changes[row.id] = rows.other(row, told)
     if new:
-        session.execute(insert(session, Touchpoint), new)
-    if changed:
-        session.execute(update(Touchpoint), changed)
+        session.execute(insert(session, _TOUCH), new)
+    rows.change(session, Touchpoint, changes)
 
 
-def _touch(work: _Work, before: Any) -> dict[str, Any]:
+def _touch(work: _Work, before: Row[Any] | None) -> dict[str, Any]:
     """Return what a lead says of the touchpoint that made it; `before` is its row."""
     origin, lead = work.lead.origin, work.lead
     told = {name: getattr(origin, name) for name in _OF_TOUCH}
@@ -340,23 +361,16 @@ def _touch(work: _Work, before: Any) -> dict[str, Any]:
             name: getattr(before, name) for name in _OF_AD
         }  # it was told, and whoever reads may not see it any more
     how = Bucket.PAID if told["campaign_id"] and not lead.is_test else bucket(lead)
-    told |= {"interaction_id": _row(work).interaction_id, "at": lead.created_at, "bucket": how}
+    told |= {"interaction_id": work.interaction_id, "at": lead.created_at, "bucket": how}
     return told | {"utm": dict(origin.utm), "clicks": dict(origin.clicks)}
 
 
-def _row(work: _Work) -> LeadRow:
-    assert work.row is not None, "it was written before"
-    return work.row
-
-
-def _keep_names(session: Session, account: Account, lead: Lead) -> None:
-    """Remember what campaigns, ad sets and ads are called; the newest lead knows best."""
+def _named(lead: Lead) -> list[names.Named]:
+    """Return what campaign, ad set and ad of a lead are called; the newest lead knows best."""
     origin = lead.origin
-    named = (("campaign", origin.campaign_id, origin.campaign_name), ("adset", origin.adset_id, origin.adset_name),
-             ("ad", origin.ad_id, origin.ad_name))  # fmt: skip
-    for level, remote_id, name in named:
-        if remote_id and name:
-            names.keep(session, account.id, level, remote_id, name, lead.created_at)
+    told = (("campaign", origin.campaign_id, origin.campaign_name), ("adset", origin.adset_id, origin.adset_name),
+            ("ad", origin.ad_id, origin.ad_name))  # fmt: skip
+    return [names.Named(level, key, name, lead.created_at) for level, key, name in told if key and name]
 
 
 def masked(answer: LeadAnswer) -> bool:

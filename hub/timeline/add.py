@@ -1,21 +1,28 @@
 """Put one interaction on the timeline, or bring it up to date: the same record twice is one row."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+from uuid import UUID
 
 from sqlalchemy import Row, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from hub.records.interaction import Interaction as Record
+from hub.store import rows
+from hub.store.among import among
 from hub.store.base import new_public_id
 from hub.timeline import index
 from hub.timeline.models import Interaction, Participant
 
-_NEW = insert(Interaction).returning(Interaction).execution_options(render_nulls=True)  # so that one shape fits all
+_ROW = cast("Table", Interaction.__table__)
+_NEW = insert(_ROW).returning(_ROW.c.public_id, _ROW.c.id)
+_BY_RAW = select(_ROW).where(among(_ROW.c.raw_record_id, "those", numbers=True))
+_BY_ID = select(_ROW).where(among(_ROW.c.id, "those", numbers=True))
+_SHOWN = frozenset(index.Shown._fields)
 _TABLE = cast("Table", Participant.__table__)
-_BEFORE = select(_TABLE).where(_TABLE.c.interaction_id.in_(bindparam("present", expanding=True)))
+_BEFORE = select(_TABLE).where(among(_TABLE.c.interaction_id, "present", numbers=True))
 _CHANGE = (
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("row"))
@@ -28,6 +35,13 @@ _CHANGE = (
 )
 _Known = Row[*tuple[Any, ...]]
 _Who = tuple[str, str, str]  # role, kind of identifier, its value
+
+
+class Placed(NamedTuple):
+    """A row of the timeline."""
+
+    id: int
+    public_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +70,57 @@ class Entry:
     business_id: int | None = None  # legal entity that it belongs to
 
 
-def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -> list[Interaction]:
+def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -> list[Placed]:
     """Insert or update the interactions of raw records, with their participants; safe to repeat.
 
     A party that a person chose for an unknown number stays: a record that still names nobody takes nothing away.
     """
+    session.flush()  # what waits in the session may be asked for, or pointed to
     known = _known(session, entries)
-    found = [known.get(_place(entry)) for entry in entries]
-    new = iter(_insert(session, [entry for entry, row in zip(entries, found, strict=True) if row is None], account_id))
-    changed = [row.id for entry, row in zip(entries, found, strict=True) if row is not None and _update(row, entry)]
-    session.flush()
-    rows = [row or next(new) for row in found]
-    index.begin(session, [row for row, before in zip(rows, found, strict=True) if before is None])
-    index.refresh(session, changed)
-    _participants(session, list(zip(rows, entries, strict=True)), [row.id for row in known.values()])
-    return rows
+    found = [(entry, known.get(_place(entry))) for entry in entries]
+    values = [_values(entry) for entry in entries]
+    new = iter(_insert(session, [(e, v) for (e, row), v in zip(found, values, strict=True) if row is None], account_id))
+    changes = {row.id: _change_of(row, v) for (_, row), v in zip(found, values, strict=True) if row is not None}
+    _update(session, changes, {row.id: row for _, row in found if row is not None})
+    placed = [Placed(row.id, row.public_id) if row is not None else next(new) for _, row in found]
+    _participants(session, list(zip(placed, entries, strict=True)), [row.id for row in known.values()])
+    return placed
 
 
-def _insert(session: Session, entries: Sequence[Entry], account_id: int | None) -> list[Interaction]:
+def _insert(
+    session: Session, entries: Sequence[tuple[Entry, Mapping[str, Any]]], account_id: int | None
+) -> list[Placed]:
     """Insert new rows with one statement, and return them in the order of their entries."""
     if not entries:
         return []
-    ids = [new_public_id() for _ in entries]
     values = [
-        {"public_id": public_id, "account_id": account_id, "raw_record_id": entry.raw_record_id, **_values(entry)}
-        for public_id, entry in zip(ids, entries, strict=True)
+        {"public_id": new_public_id(), "account_id": account_id, "raw_record_id": entry.raw_record_id, **of_record}
+        for entry, of_record in entries
     ]
-    made = {row.public_id: row for row in session.scalars(_NEW, values)}
-    return [made[public_id] for public_id in ids]
+    made = {row.public_id: row.id for row in session.execute(_NEW, values)}
+    index.begin(session, {made[one["public_id"]]: index.Shown(**{n: one[n] for n in _SHOWN}) for one in values})
+    return [Placed(made[one["public_id"]], one["public_id"]) for one in values]
 
 
-def _update(row: Interaction, entry: Entry) -> bool:
-    """Bring a row up to date, and say whether anything of it changed."""
-    is_changed = False
-    for name, value in _values(entry).items():
-        is_kept = name == "owner_id" and value is None  # an owner that a record does not name stays
-        if not is_kept and getattr(row, name) != value:  # what is set is looked at when it is written, changed or not
-            setattr(row, name, value)
-            is_changed = True
-    return is_changed
+def _update(session: Session, changes: Mapping[int, Mapping[str, Any]], before: Mapping[int, _Known]) -> None:
+    """Bring rows up to date, and what they are found by where that is something else now."""
+    rows.change(session, Interaction, changes)
+    shown = [(number, {name: change[name] for name in _SHOWN & change.keys()}) for number, change in changes.items()]
+    others = [number for number, change in shown if change and _is_found_otherwise(before[number], change)]
+    index.refresh(session, others)
+
+
+def _is_found_otherwise(row: _Known, change: Mapping[str, Any]) -> bool:
+    before = index.Shown.of(row)
+    return before.found_by() != before._replace(**change).found_by()
+
+
+def _change_of(row: _Known, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a row is another value now."""
+    change = rows.other(row, values)
+    if values["owner_id"] is None:
+        change.pop("owner_id", None)  # an owner that a record does not name stays
+    return change
 
 
 def _values(entry: Entry) -> dict[str, Any]:
@@ -113,12 +139,12 @@ def _values(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _known(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, int | None], Interaction]:
+def _known(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, int | None], _Known]:
     """Return the rows that are there already."""
     raw_ids = [one.raw_record_id for one in entries if one.interaction_id is None and one.raw_record_id is not None]
     ids = [one.interaction_id for one in entries if one.interaction_id is not None]
-    by_raw = session.scalars(select(Interaction).where(Interaction.raw_record_id.in_(raw_ids))) if raw_ids else ()
-    by_id = session.scalars(select(Interaction).where(Interaction.id.in_(ids))) if ids else ()
+    by_raw = session.execute(_BY_RAW, {"those": raw_ids}) if raw_ids else ()
+    by_id = session.execute(_BY_ID, {"those": ids}) if ids else ()
     return {("raw", row.raw_record_id): row for row in by_raw} | {("row", row.id): row for row in by_id}
 
 
@@ -128,19 +154,19 @@ def _place(entry: Entry) -> tuple[str, int | None]:
     return ("raw", entry.raw_record_id) if entry.raw_record_id is not None else ("new", None)
 
 
-def _participants(session: Session, placed: Sequence[tuple[Interaction, Entry]], present: Sequence[int]) -> None:
+def _participants(session: Session, placed: Sequence[tuple[Placed, Entry]], present: Sequence[int]) -> None:
     """Write who took part, a statement for each kind of change; `present` are the rows that were there before."""
     before: dict[int, dict[_Who, _Known]] = defaultdict(dict)
     for one in session.execute(_BEFORE, {"present": present}) if present else ():
         before[one.interaction_id][one.role, one.identifier_kind, one.value] = one
     new, changed, gone = [], [], []
     for row, entry in placed:
-        known = dict(before[row.id])
+        known = before.get(row.id, {}).copy()
         for part in entry.parts:
             old = known.pop((part.role, part.identifier_kind, part.value), None)
             if old is None:
-                new.append(_new(row, part))
-            elif change := _change(row, part, old):
+                new.append(_new(row.id, entry.record, part))
+            elif change := _change(entry.record, part, old):
                 changed.append(change)
         gone += [one.id for one in known.values()]
     if gone:
@@ -151,26 +177,26 @@ def _participants(session: Session, placed: Sequence[tuple[Interaction, Entry]],
         session.execute(insert(_TABLE), new)
 
 
-def _new(row: Interaction, part: Part) -> dict[str, Any]:
+def _new(number: int, record: Record, part: Part) -> dict[str, Any]:
     return {
-        "interaction_id": row.id,
+        "interaction_id": number,
         "party_id": part.party_id,
         "origin_party_id": part.party_id,
-        "started_at": row.started_at,
-        "kind": row.kind,
+        "started_at": record.started_at,
+        "kind": record.kind,
         "role": part.role,
         "identifier_kind": part.identifier_kind,
         "value": part.value,
     }
 
 
-def _change(row: Interaction, part: Part, old: _Known) -> dict[str, Any] | None:
+def _change(record: Record, part: Part, old: _Known) -> dict[str, Any] | None:
     """Return what to write of somebody who was there before; None where all is as it was."""
     is_found = part.party_id is not None and old.party_id is None
-    if not is_found and (old.started_at, old.kind) == (row.started_at, row.kind):
+    if not is_found and (old.started_at, old.kind) == (record.started_at, record.kind):
         return None
     party_id, origin_id = (part.party_id, part.party_id) if is_found else (old.party_id, old.origin_party_id)
-    return {"row": old.id, "at": row.started_at, "what": row.kind, "party": party_id, "origin": origin_id}
+    return {"row": old.id, "at": record.started_at, "what": record.kind, "party": party_id, "origin": origin_id}
 
 
 def adopt(session: Session, party_id: int, identifier_kind: str, value: str, *, former: int | None = None) -> int:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, Select, select
@@ -19,7 +19,7 @@ from hub.identity.words import endings, words
 from hub.security import businesses
 from hub.security.policy import Person, Seen, finder, finders, sees, sees_business
 from hub.store.full_text import LONGEST_WORD, Text, TextTable
-from hub.timeline.models import Interaction, Kind, Note, Participant
+from hub.timeline.models import Interaction, Kind, Note, NoteFile, Participant
 from hub.timeline.text import VERSION as WORDS_VERSION
 from hub.timeline.text import asked, indexed
 
@@ -42,11 +42,32 @@ _READ: Mapping[str, tuple[str, ...]] = {
 }
 # Other summaries are our own words in English, or the beginning of a text.
 _SUMMARISED = frozenset({Kind.EMAIL, Kind.MEETING})
-_ROW, _NOTE = Interaction.__table__.c, Note.__table__.c
+_ROW, _NOTE, _FILE = Interaction.__table__.c, Note.__table__.c, NoteFile.__table__.c
 _ENTRIES: Select[Any] = select(
     _ROW.id, _ROW.public_id, _ROW.kind, _ROW.direction, _ROW.started_at, _ROW.summary, _ROW.detail, _ROW.visibility,
     _ROW.owner_id, _ROW.business_id,
 )  # fmt: skip
+
+
+class Shown(NamedTuple):
+    """What of an entry says what it is found by and who may find it, besides the notes on it."""
+
+    kind: str
+    summary: str
+    detail: Mapping[str, Any]
+    visibility: str
+    owner_id: int | None
+    business_id: int | None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Shown":
+        """Return it of a row that has these columns."""
+        return cls(row.kind, row.summary, row.detail, row.visibility, row.owner_id, row.business_id)
+
+    def found_by(self) -> tuple[object, ...]:
+        """Return what its text and its marks are made of: as long as this is the same, they are. Pure."""
+        users = self.detail.get("users")
+        return self.kind, self.visibility, self.owner_id, self.business_id, users, _said(self, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +102,26 @@ def refresh(session: Session, ids: Iterable[int]) -> None:
         some = wanted[begin : begin + MOST_AT_ONCE]
         # Of two who change an entry at once, one its subject and one its note, the later must see what the former wrote.
         query = _ENTRIES.where(_ROW.id.in_(some)).order_by(_ROW.id).with_for_update(key_share=True)
-        rows = session.execute(query).all()
-        _write(session, rows, _notes(session, [row.id for row in rows]), new=False)
+        rows = {row.id: Shown.of(row) for row in session.execute(query)}
+        _write(session, rows, _notes(session, list(rows)), new=False)
 
 
-def begin(session: Session, rows: Sequence[Interaction]) -> None:
+def begin(session: Session, rows: Mapping[int, Shown]) -> None:
     """Write the texts of entries that were not there before, and of which nobody could note anything yet."""
     _write(session, rows, {}, new=True)
 
 
-def _write(
-    session: Session, rows: Sequence[Row[Any] | Interaction], notes: Mapping[int, Sequence[str]], *, new: bool
-) -> None:
+def _write(session: Session, rows: Mapping[int, Shown], notes: Mapping[int, Sequence[str]], *, new: bool) -> None:
     texts = {}
-    for row in rows:
-        said = _said(row.kind, row.summary, row.detail, notes.get(row.id, ()))
-        if row.kind in FOUND and (found_by := body(said)):
-            texts[row.id] = Text(found_by, marks(row))
-    if not new and (silent := [row.id for row in rows if row.id not in texts]):
+    for number, row in rows.items():
+        if row.kind in FOUND and (found_by := body(_said(row, notes.get(number, ())))):
+            texts[number] = Text(found_by, marks(row))
+    if not new and (silent := [number for number in rows if number not in texts]):
         TEXTS.remove(session, silent)
     TEXTS.write(session, texts, new=new)
 
 
-def marks(row: Row[Any] | Interaction) -> list[str]:
+def marks(row: Shown) -> list[str]:
     """Say of what kind an entry is, and who may find it."""
     who = finders(visibility=row.visibility, owner_id=row.owner_id, among=row.detail.get("users") or ())
     return [f"k{row.kind}", f"b{row.business_id or 0}", *sorted(who)]
@@ -116,11 +134,11 @@ def body(said: Iterable[str]) -> str:
     return " ".join(dict.fromkeys(one[:LONGEST_WORD] for one in found))
 
 
-def _said(kind: str, summary: str, detail: Mapping[str, Any], notes: Iterable[str]) -> tuple[str, ...]:
+def _said(row: Shown | Row[Any], notes: Iterable[str]) -> tuple[str, ...]:
     """Return what an entry says, the most telling first."""
-    told = [summary] if kind in _SUMMARISED else []
-    told += [one for name in _READ.get(kind, ()) if isinstance(one := detail.get(name), str)]
-    return tuple(one for one in (*told, *_answers(detail), *notes) if one)
+    told = [row.summary] if row.kind in _SUMMARISED else []
+    told += [one for name in _READ.get(row.kind, ()) if isinstance(one := row.detail.get(name), str)]
+    return tuple(one for one in (*told, *_answers(row.detail), *notes) if one)
 
 
 def _answers(detail: Mapping[str, Any]) -> Iterator[str]:
@@ -135,6 +153,10 @@ def _notes(session: Session, ids: Sequence[int]) -> dict[int, list[str]]:
         query = select(_NOTE.interaction_id, _NOTE.text).where(_NOTE.interaction_id.in_(ids))
         for number, said in session.execute(query.order_by(_NOTE.created_at, _NOTE.id)):
             found[number].append(said)
+    if found:
+        names = select(_NOTE.interaction_id, _FILE.name).join_from(NoteFile, Note, _FILE.note_id == _NOTE.id)
+        for number, name in session.execute(names.where(_NOTE.interaction_id.in_(list(found))).order_by(_FILE.id)):
+            found[number].append(name)
     return found
 
 
@@ -173,7 +195,7 @@ def _entries(session: Session, rows: Sequence[Row[Any]]) -> list[Entry]:
     notes, parties = _notes(session, ids), _parties(session, ids)
     entries = []
     for row in rows:
-        texts = _said(row.kind, row.summary, row.detail, notes.get(row.id, ()))
+        texts = _said(row, notes.get(row.id, ()))
         title = row.summary if row.kind in _SUMMARISED else _title(row.kind, row.detail)
         some = tuple(parties[row.id].values())[:MOST_NAMED]
         entries.append(

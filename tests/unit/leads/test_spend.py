@@ -77,6 +77,7 @@ def test_a_campaign_that_is_renamed_keeps_its_earlier_name(books: Books) -> None
     assert books.names() == [("Summer", ["Spring"])]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     "wrong",
     [{"amount": "-1"}, {"amount": "NaN"}, {"amount": "1e30"}, {"amount": "much"}, {"day": "soon"}, {"currency": "shekel"},

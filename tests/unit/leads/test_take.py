@@ -1,11 +1,13 @@
 """Leads on their way: kept once, whole, with a customer where one can be recognised, and with somebody who looks after them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from hub.connector.contract import Delivered
 from hub.identity import link
@@ -106,6 +108,45 @@ def test_the_same_again_changes_nothing(inbox: Inbox) -> None:
     }
     inbox.take(lead())
     assert {table: len(inbox.all(table)) for table in before} == before
+
+
+def test_only_what_is_another_value_is_written_again(inbox: Inbox) -> None:
+    """Of a history of many leads most say what they said before, or say one thing otherwise."""
+    at = now() - timedelta(minutes=1)
+    inbox.take(lead(created_at=at))
+    otherwise: list[tuple[Values, set[str]]] = [
+        ({}, set()),
+        ({"platform": "site"}, {"interaction", "touchpoint"}),  # nobody looks for it, so no text is made anew
+        ({"form_name": "Spring offer"}, {"interaction", "touchpoint", "interaction_text"}),
+        ({"language": "he"}, {"lead"}),
+        ({"campaign_name": "Summer"}, {"interaction", "interaction_text", "ad_name"}),
+    ]
+    said: Values = {"created_at": at}
+    for change, tables in otherwise:
+        said |= change
+        with _written(inbox) as written:
+            inbox.take(lead(**said))
+        assert written - {"raw_record"} == tables, change
+    [row], [touch], [entry] = inbox.all(LeadRow), inbox.all(Touchpoint), inbox.all(Interaction)
+    assert (row.language, touch.platform, touch.form_name, touch.campaign_id) == ("he", "site", "Spring offer", "c1")
+    assert [entry.detail[one] for one in ("platform", "form", "campaign")] == ["site", "Spring offer", "Summer"]
+    assert (row.interaction_id, touch.interaction_id) == (entry.id, entry.id)
+
+
+@contextmanager
+def _written(inbox: Inbox) -> Iterator[set[str]]:
+    """Tell which tables are written to."""
+    tables: set[str] = set()
+
+    def look(*given: Any) -> None:
+        if found := re.match(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)", given[2]):
+            tables.add(found[1])
+
+    event.listen(inbox.db.engine, "before_cursor_execute", look)
+    try:
+        yield tables
+    finally:
+        event.remove(inbox.db.engine, "before_cursor_execute", look)
 
 
 def test_two_enquiries_of_one_person_are_two_leads_of_one_customer(inbox: Inbox) -> None:
