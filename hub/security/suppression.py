@@ -24,6 +24,7 @@ Thing = tuple[str, ...]
 KEY = "suppression"  # of the choice that holds the sealed key
 SOME = 500  # marks of one question
 _VAULTS: dict[URL, Vault] = {}
+_ANY = select(Suppression.mark).limit(1)  # built once: every record asks it
 
 
 def arm(db: Database, vault: Vault) -> None:
@@ -33,7 +34,7 @@ def arm(db: Database, vault: Vault) -> None:
 
 def is_any(session: Session) -> bool:
     """Say whether anything is suppressed; a cheap look, for mostly nothing is."""
-    return session.scalar(select(Suppression.mark).limit(1)) is not None
+    return session.scalar(_ANY) is not None
 
 
 def suppress(session: Session, things: Collection[Thing]) -> None:
