@@ -3,6 +3,7 @@
 from typing import Any
 
 import lxml.html
+from lxml.etree import strip_tags
 from werkzeug.test import TestResponse
 
 from hub import app as hub_app
@@ -26,6 +27,7 @@ class Page:
         self.status = answer.status_code
         self.text = answer.text
         self.tree: Any = lxml.html.fromstring(answer.text or "<p></p>")
+        strip_tags(self.tree, "bdi")  # it only keeps a value from turning what stands around it
 
     def values(self, form: str = "map") -> list[tuple[str, str]]:
         """What a form would post, without a button."""

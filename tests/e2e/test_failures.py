@@ -10,12 +10,17 @@ from sqlalchemy import event, select, update
 
 from hub.context import Hub
 from hub.cti.models import CallRow, Extension
+from hub.fields import edit
+from hub.fields.edit import Draft
+from hub.fields.models import Of
 from hub.intake import accounts
 from hub.intake.models import NAMED, Account, NamedRecord, RawRecord, RawState, StreamState
 from hub.outbound.models import Delivery, Outbox, OutboxState
-from hub.security.models import Audit
+from hub.security.models import Audit, User
+from hub.security.policy import Person
 from hub.store.base import now
 from tests.fakes.browser import Browser, someone
+from tests.fakes.leads import Forms
 
 HOUR = timedelta(hours=1)
 
@@ -84,7 +89,7 @@ def desk(hub: Hub, admin: Browser) -> Desk:
 
 
 def words(page: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"</?bdi[^>]*>", "", page))).split())
 
 
 def keys(page: str) -> list[str]:
@@ -118,15 +123,14 @@ def test_causes_have_count_times_and_what_may_be_done(desk: Desk) -> None:
     assert "in 3 hours" in stream or "in 2 hours" in stream
     assert "Waits by itself. Try now" in stream
     waits, refused = sorted(writes, key=lambda row: "400" in row)
-    assert "Message: The gateway answers 429" in waits
+    assert "Message · The gateway answers 429" in waits
     assert "Waits by itself." in waits
     assert "Try again" not in waits
-    assert "Message: The gateway answers 400 1" in refused
+    assert "Message · The gateway answers 400 1" in refused
     assert refused.endswith("See Try again Leave out")
     assert "never showed them not found 1" in announced
     assert announced.endswith("Ask for them again")
-    assert records.startswith("message: record …: field from: no phone number in …")
-    assert " 31 " in records
+    assert records.startswith("Messages · from: no phone number in … no phone number in 'x30' 31 ")
     assert records.endswith("See Fix mapping Try again Leave out")
 
 
@@ -142,8 +146,8 @@ def test_one_of_many_is_tried_again_and_who_did_it_is_told(desk: Desk) -> None:
     assert "1 was left out." in desk.post(record=ids[1], do="skip")
     assert sorted(desk.states()) == [RawState.FILTERED, RawState.KEPT, RawState.SET_ASIDE]
     told = words(desk.page())
-    assert "admin@example.com : left out (1)" in told
-    assert "admin@example.com : tried again (1)" in told
+    assert "admin@example.com: left out (1)" in told
+    assert "admin@example.com: tried again (1)" in told
     assert desk.audited("records.skipped") == {"name": "Texts", "count": 1}
 
 
@@ -254,7 +258,7 @@ def test_a_card_tells_what_waits_for_a_person_and_what_heals(desk: Desk) -> None
         )
     cards = {name: words(part) for name in ("Texts", "Exchange") for part in [_card(desk.admin, name)]}
     assert "Warnings" in cards["Texts"]
-    assert "SMS : Messages" in cards["Texts"]
+    assert "SMS: Messages" in cards["Texts"]
     assert "Last item: 1 second ago · 2 items in 24 hours" in cards["Texts"] or "2 items in 24 hours" in cards["Texts"]
     assert "2 records wait for you and are kept" in cards["Texts"]
     assert "1 thing was refused there" in cards["Texts"]
@@ -296,6 +300,50 @@ def test_more_connections_ask_no_more_of_streams(desk: Desk) -> None:
     more("three")
     assert asked() == 1
     assert desk.admin.get("/connections").text.count("Warnings") >= 3
+
+
+def test_a_reason_is_told_in_the_readers_language_with_the_fields_own_label(hub: Hub, admin: Browser) -> None:
+    forms = Forms(hub)
+    with hub.db.write() as session:
+        for at, name in enumerate(("field_1", "field_2"), 1):
+            draft = Draft(name=name, type="number", labels={"en": f"Budget {at}", "he": f"תקציב {at}"})
+            edit.create(session, Person(0, None, "admin@example.com", "Admin", "admin"), Of.LEAD, draft)
+        session.scalars(select(User)).one().language = "he"
+        for name, value in (("field_1", "a lot"), ("field_1", "5-6"), ("field_2", "x"), ("old", "y")):
+            why = "this is no number" if name != "old" else "nobody writes this any more"
+            session.add(
+                RawRecord(
+                    account_id=forms.account, stream="lead", remote_id=value, hash="h", payload={}, received_at=now(),
+                    state=RawState.SET_ASIDE, error=f"record {value}: field {name}: {why}: '{value}'",
+                )
+            )  # fmt: skip
+    page = admin.get(f"{forms.path}/failures").text
+    causes = [words(row) for row in re.findall(r'<th scope="row">.*?</th>', page, re.DOTALL)]
+    both, *others = causes
+    assert both == "לידים · תקציב 1 field_1 : זה אינו מספר. זה אינו מספר. ('5-6')", "as people write, then as last"
+    assert sorted(others) == [
+        "לידים · old: nobody writes this any more: 'y'", "לידים · תקציב 2 field_2 : זה אינו מספר. ('x')",
+    ]  # fmt: skip
+    [first] = [key for key in keys(page) if "5-6" in admin.get(f"{forms.path}/failures/{key}").text]
+    listed = admin.get(f"{forms.path}/failures/{first}").text
+    assert "<bdi>תקציב 1</bdi>" in listed
+    [link, _] = re.findall(r'href="(/admin/raw-records/[^"]+)"', listed)
+    shown = admin.get(link).text
+    assert "תקציב 1 field_1 : זה אינו מספר. ('5-6')" in words(shown)
+    assert (
+        '<p class="hint" lang="en" dir="ltr">record 5-6: field field_1: this is no number: &#39;5-6&#39;</p>' in shown
+    )
+    assert "זה אינו מספר." in admin.get("/admin/raw-records").text
+
+
+def test_what_is_posted_waits_for_its_first_delivery(hub: Hub, admin: Browser) -> None:
+    forms = Forms(hub)
+    for path in ("/connections", forms.path):
+        assert "Waiting for the first delivery" in admin.get(path).text
+    forms.answer()
+    for path in ("/connections", forms.path):
+        assert "Working" in admin.get(path).text, "before anybody looked how it is"
+        assert "Waiting for the first" not in admin.get(path).text
 
 
 def _card(admin: Browser, name: str) -> str:

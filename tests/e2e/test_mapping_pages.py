@@ -92,7 +92,7 @@ def test_a_field_is_added_mapped_tried_published_and_run_again(desk: Desk, hub: 
 
     page = desk.press(page, "another")
     assert page.result("budget") == ("bad", "a lot This is no number.")
-    assert "1 field does not fit this record: budget" in page.words("//*[@id='said']")
+    assert "1 field does not fit this record: Budget budget" in page.words("//*[@id='said']")
 
     page = desk.press(page, "test:50")
     counts = page.words("//*[@id='tried']")
@@ -100,6 +100,7 @@ def test_a_field_is_added_mapped_tried_published_and_run_again(desk: Desk, hub: 
     assert "1 would be set aside" in counts
     assert "1 would change" in counts
     assert "1 of them is taken by the mapping that counts now." in counts
+    assert "Budget budget This is no number. ('a lot')" in counts, "the field by its label"
     [raw] = page.tree.xpath("(//*[@id='tried']//tbody)[1]/tr[1]/th/a/@href")
     assert desk.admin.get(raw.partition("localhost")[2] or raw).status_code == 200
 
@@ -112,6 +113,7 @@ def test_a_field_is_added_mapped_tried_published_and_run_again(desk: Desk, hub: 
     assert answer.status == 303
     ask = Page(desk.admin.get(f"{desk.path}/publish{desk.query}"))
     assert "1 field is made another way" in ask.words()
+    assert "Budget budget added" in ask.words()
     assert "filled now, empty before" in ask.words()
     done = published(desk, page, {}, again="all", note="The budget of the form")
     assert done.status == 303
@@ -220,6 +222,21 @@ def test_steps_are_added_moved_and_taken_away(desk: Desk, hub: Hub) -> None:
     assert row.document["fields"]["platform"] == {
         "from": "platform", "transform": [{"name": "upper"}, {"name": "truncate", "length": 2}],
     }  # fmt: skip
+
+
+def test_the_hubs_transforms_and_the_connectors_own_are_offered(desk: Desk) -> None:
+    def offered(path: str) -> set[str]:
+        page = Page(desk.admin.get(path))
+        return set(page.tree.xpath("(//select[contains(@name, ':new-step')])[1]/option/@value"))
+
+    forms, events, books = (
+        offered(f"/mappings/{one}") for one in ("webforms/lead", "google/calendar", "xero/invoices")
+    )
+    assert {"upper", "phone"} <= forms & events & books
+    assert {"attendees", "gmail_header"} <= events
+    assert "xero_day" in books
+    assert forms.isdisjoint({"attendees", "when", "original_start", "gmail_header", "xero_day"})
+    assert books.isdisjoint({"attendees", "gmail_header"})
 
 
 def test_a_list_of_values_offers_what_really_came(desk: Desk, hub: Hub) -> None:

@@ -69,7 +69,7 @@ def test_a_document_that_is_not_ours_waits_visibly(admin: Browser, account: str,
     foreign = fixture("ubl-invoice.xml").replace(b"123-456-32-18", b"525-244-57-67")
     answer = hand_over(admin, account, ("foreign.xml", foreign))
     assert (answer.status_code, count(hub)) == (422, 0)
-    assert "not ours" in answer.text
+    assert "Neither the seller nor the buyer is a company of ours." in answer.text
     assert f"/connections/{account}/failures" in answer.text
 
 

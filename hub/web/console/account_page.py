@@ -26,6 +26,7 @@ from hub.records.lead import RECORD as LEAD
 from hub.security.models import Audit, User
 from hub.security.policy import Right
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.web import auth, headers
 from hub.web.clock import weekday
 from hub.web.console import account_form, audit_page, connections, consents, kinds, pulses, removal
@@ -151,7 +152,7 @@ def failure(account_id: UUID, key: str) -> ResponseReturnValue:
             "admin/failure.html",
             **frame(row, "failures"),
             cause=cause,
-            items=failed.items(session, cause),
+            items=failed.items(session, row, cause),
             is_mapped=bool(current_hub().flow.kind(row.connector, cause.stream)),
         )
 
@@ -329,10 +330,8 @@ def account_of(session: Session, account_id: UUID) -> Account:
     Raises:
         NotFoundError: there is none, or it was removed.
     """
-    row = session.scalar(select(Account).where(Account.public_id == account_id, Account.state != AccountState.REMOVED))
-    if row is None:
-        raise NotFoundError("There is no such connection.")
-    return row
+    there = Account.state != AccountState.REMOVED
+    return by_public_id(session, Account, account_id, "There is no such connection.", there)
 
 
 def frame(row: Account, tab: str) -> dict[str, Any]:
@@ -344,6 +343,7 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
         "tab": tab,
         "connector": connector,
         "connector_title": connections.title(row),
+        "standing": connections.standing(row),
         "is_exchange": is_exchange,
         "reads": connector is not None and connector.remote is not None,
         "brings_leads": brings(row, LEAD),

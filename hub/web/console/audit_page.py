@@ -6,16 +6,21 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
 from sqlalchemy import select
 
 from hub.cti import wrap_up
-from hub.errors import NotFoundError, UserError
+from hub.errors import UserError
+from hub.fields import definitions
+from hub.fields.definitions import Fields
 from hub.intake.models import Account, RawRecord, RawState
 from hub.log import SECRET_KEYS
 from hub.security import audit
 from hub.security.models import Audit, Choice
 from hub.security.policy import Right
+from hub.store.public import by_public_id
 from hub.web import auth
+from hub.web.console import field_words, reasons, streams
 from hub.web.frame import current_hub, current_person
 from hub.web.jinja import TURNING
 
@@ -85,7 +90,7 @@ def raw_records() -> ResponseReturnValue:
     state, account = request.args.get("state", ""), request.args.get("account", "")
     before = request.args.get("before", type=int)
     wanted = (
-        select(RawRecord, Account.name)
+        select(RawRecord, Account)
         .join(Account, RawRecord.account_id == Account.id)
         .order_by(RawRecord.id.desc())
         .limit(PAGE + 1)
@@ -98,9 +103,10 @@ def raw_records() -> ResponseReturnValue:
         wanted = wanted.where(RawRecord.id < before)
     with current_hub().db.read() as session:
         found = session.execute(wanted).all()
+        fields = definitions.load(session)
         return render_template(
             "admin/raw_records.html",
-            records=[(row[0], row[1]) for row in found[:PAGE]],
+            records=[(raw, row.name, _reason(fields, row, raw)) for raw, row in found[:PAGE]],
             older=found[PAGE - 1][0].id if len(found) > PAGE else None,
             states=[str(one) for one in RawState],
             accounts=session.scalars(select(Account).order_by(Account.name)).all(),
@@ -114,15 +120,28 @@ def raw_records() -> ResponseReturnValue:
 def raw_record(record_id: UUID) -> ResponseReturnValue:
     """Show one record as it was sent, secrets masked. It may hold what people said: looking is audited."""
     with current_hub().db.write() as session:
-        row = session.scalar(select(RawRecord).where(RawRecord.public_id == record_id))
-        if row is None:
-            raise NotFoundError("There is no such record.")
+        row = by_public_id(session, RawRecord, record_id, "There is no such record.")
         account = session.get_one(Account, row.account_id)
         audit.record(session, current_person(), "raw_record.seen", "raw_record", row.public_id, address=auth.address())
+        reason = _reason(definitions.load(session), account, row)
     is_mapped = bool(current_hub().flow.kind(account.connector, row.stream))
     return render_template(
-        "admin/raw_record.html", record=row, account=account, payload=as_text(row.payload), is_mapped=is_mapped
+        "admin/raw_record.html",
+        record=row,
+        account=account,
+        payload=as_text(row.payload),
+        is_mapped=is_mapped,
+        reason=reason,
+        written=row.error if reasons.is_known(row.error) else "",  # else it stands in the reason
     )
+
+
+def _reason(fields: Fields, account: Account, raw: RawRecord) -> Markup:
+    """Return why a record was set aside or left out, in the reader's language."""
+    if raw.state == RawState.FILTERED:
+        return escape(streams.reason(raw.error))
+    kind = current_hub().flow.kind(account.connector, raw.stream)
+    return reasons.told(raw.error, field_words.labels(fields, kind)) if raw.error else reasons.NONE
 
 
 def as_text(payload: Any) -> str:

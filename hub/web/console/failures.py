@@ -3,7 +3,6 @@
 Each cause has its count, when it began and was seen last, when it is tried again by itself, and what a person may do.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,10 +14,13 @@ from uuid import UUID
 
 from flask_babel import LazyString, lazy_gettext
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError
+from hub.fields import definitions
+from hub.fields.definitions import Fields
 from hub.intake import named
 from hub.intake.models import NAMED, Account, AccountState, NamedRecord, RawRecord, RawState, StreamState
 from hub.intake.trouble import Trouble
@@ -26,14 +28,14 @@ from hub.outbound import outbox
 from hub.outbound.models import Outbox, OutboxState
 from hub.security.models import Audit
 from hub.store.base import now
-from hub.web.console import streams
+from hub.web.console import field_words, kinds, reasons, streams
+from hub.web.frame import current_hub
+from hub.web.jinja import bidi
 
 SKIPPED = "skipped"  # why a record was left out by hand; who did it is in the audit
 MOST = 5000  # records looked at to group failures
 ON_PAGE = 100  # items of one cause
 LAST_DEEDS = 5
-# What differs from record to record in the text of an error: its id, values in quotes, other ids, numbers.
-_VARIABLE = re.compile(r"(?<=record )[^:]+(?=:)|'[^']*'|\"[^\"]*\"|[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 _KINDS: Mapping[str, LazyString] = MappingProxyType(
     {
         "mail": lazy_gettext("Mail"),
@@ -69,9 +71,9 @@ class Cause:
     """Things that failed for the same reason."""
 
     what: What
-    text: str  # without what differs from one to the next
-    title: str
-    detail: str  # of the newest, in the words that came
+    text: str  # as it is kept, without what differs from one to the next
+    title: Markup  # the same in the reader's language
+    detail: Markup  # of the newest; empty where the title says it
     count: int
     first_at: datetime | None
     last_at: datetime | None
@@ -93,7 +95,7 @@ class Item:
 
     title: str
     at: datetime
-    error: str
+    error: Markup
     raw: UUID | None = None  # public id of the raw record
     number: int = 0  # of what was to be sent
     may_act: bool = True
@@ -138,15 +140,20 @@ def find(session: Session, row: Account, key: str) -> Cause:
     return found
 
 
-def items(session: Session, cause: Cause) -> list[Item]:
+def items(session: Session, row: Account, cause: Cause) -> list[Item]:
     """Return the newest things of a cause."""
     ids = cause.ids[:ON_PAGE]
     if cause.what is What.RECORD:
+        labels = _labels(definitions.load(session), row, cause.stream)
         raws = session.scalars(select(RawRecord).where(RawRecord.id.in_(ids)).order_by(RawRecord.id.desc()))
-        return [Item(f"{raw.stream} {raw.remote_id}", raw.received_at, raw.error, raw=raw.public_id) for raw in raws]
+        return [
+            Item(f"{raw.stream} {raw.remote_id}", raw.received_at, reasons.told(raw.error, labels), raw=raw.public_id)
+            for raw in raws
+        ]
     rows = session.scalars(select(Outbox).where(Outbox.id.in_(ids)).order_by(Outbox.id.desc()))
     return [
-        Item(kind_title(one.kind), one.created_at, one.last_error, number=one.id, may_act=cause.may_act) for one in rows
+        Item(kind_title(one.kind), one.created_at, bidi(one.last_error), number=one.id, may_act=cause.may_act)
+        for one in rows  # in the words that came
     ]
 
 
@@ -184,7 +191,7 @@ def one_record(session: Session, row: Account, public_id: str) -> Cause:
     found = session.scalar(select(RawRecord.id).where(*mine))
     if found is None:
         raise NotFoundError("There is no such record.")
-    return Cause(What.RECORD, "", "", "", 1, None, None, ids=(found,))
+    return Cause(What.RECORD, "", reasons.NONE, reasons.NONE, 1, None, None, ids=(found,))
 
 
 def one_write(session: Session, row: Account, number: str) -> Cause:
@@ -196,7 +203,7 @@ def one_write(session: Session, row: Account, number: str) -> Cause:
     found = written(session, row, number)
     if found.state != OutboxState.REFUSED or found.user_id is not None:
         raise NotFoundError("There is no such thing, or somebody else decides about it.")
-    return Cause(What.WRITE, "", "", "", 1, None, None, ids=(found.id,))
+    return Cause(What.WRITE, "", reasons.NONE, reasons.NONE, 1, None, None, ids=(found.id,))
 
 
 def written(session: Session, row: Account, number: str) -> Outbox:
@@ -231,13 +238,14 @@ def _of_records(session: Session, row: Account) -> list[Cause]:
     for number, stream, error, at in session.execute(
         select(*columns).where(*aside).order_by(RawRecord.id.desc()).limit(MOST)
     ):
-        _add(groups.setdefault((stream, _VARIABLE.sub("…", error)), _Group()), number, error, at)
+        _add(groups.setdefault((stream, reasons.general(error)), _Group()), number, error, at)
+    fields = definitions.load(session)
     found = [
         Cause(
             What.RECORD,
             text=f"{stream}: {text}",
-            title=f"{stream}: {text if len(group.ids) > 1 else group.errors[0]}",
-            detail=group.errors[0],
+            title=_titled(_stream_title(row, stream), text, group, labels),
+            detail=_newest(text, group),
             count=len(group.ids),
             first_at=min(group.moments),
             last_at=max(group.moments),
@@ -245,6 +253,7 @@ def _of_records(session: Session, row: Account) -> list[Cause]:
             stream=stream,
         )
         for (stream, text), group in groups.items()
+        for labels in [_labels(fields, row, stream)]
     ]
     return sorted(found, key=lambda cause: -cause.count)
 
@@ -262,7 +271,7 @@ def _of_writes(session: Session, row: Account) -> list[Cause]:
     for number, kind, error, at, state, trouble, due_at, user_id in session.execute(query):
         refused = state == OutboxState.REFUSED
         mine = refused and user_id is None
-        key = (kind, state, Trouble.REFUSED if refused else trouble, _VARIABLE.sub("…", error), mine)
+        key = (kind, state, Trouble.REFUSED if refused else trouble, reasons.general(error), mine)
         _add(groups.setdefault(key, _Group()), number, error, at)
         if due_at is not None and not refused:
             tries.setdefault(key, []).append(due_at)
@@ -270,8 +279,8 @@ def _of_writes(session: Session, row: Account) -> list[Cause]:
         Cause(
             What.WRITE,
             text=f"{kind} {state} {trouble} {mine}: {text}",
-            title=f"{kind_title(kind)}: {text if len(group.ids) > 1 else group.errors[0]}",
-            detail=group.errors[0],
+            title=title,
+            detail=reasons.NONE if (words := bidi(group.errors[0])) in title else words,
             count=len(group.ids),
             first_at=min(group.moments),
             last_at=max(group.moments),
@@ -282,6 +291,7 @@ def _of_writes(session: Session, row: Account) -> list[Cause]:
         )
         for key, group in groups.items()
         for kind, state, trouble, text, mine in [key]
+        for title in [_titled(bidi(kind_title(kind)), text, group)]
     ]
 
 
@@ -304,8 +314,8 @@ def _of_streams(session: Session, row: Account) -> list[Cause]:
         Cause(
             What.STREAM,
             text=f"{trouble}: {detail}",
-            title=f"{', '.join(line.title for line in lines)}: {lines[0].sentence}",
-            detail=detail,
+            title=Markup("{}: {}").format(Markup(", ").join(bidi(line.title) for line in lines), lines[0].sentence),
+            detail=bidi(detail) if detail else reasons.NONE,
             count=len(lines),
             first_at=min((at for line in lines if (at := since.get(line.key))), default=None),
             last_at=max((line.last_run_at for line in lines if line.last_run_at), default=None),
@@ -324,8 +334,33 @@ def _announced(session: Session, row: Account) -> list[Cause]:
     count, first_at, last_at, why = session.execute(select(*columns).where(*lost)).one()
     if not count:
         return []
-    title = _("The other system told of them and never showed them")
-    return [Cause(What.ANNOUNCED, "", title, why or "", count, first_at, last_at)]
+    title = escape(_("The other system told of them and never showed them"))
+    return [Cause(What.ANNOUNCED, "", title, bidi(why) if why else reasons.NONE, count, first_at, last_at)]
+
+
+def _stream_title(row: Account, stream: str) -> Markup:
+    """Return what the records of a stream are, and the stream's own name behind it."""
+    kind = current_hub().flow.kind(row.connector, stream)
+    words, name = kinds.words([kind]), bidi(stream, ltr=True)
+    if not words:
+        return name
+    return escape(words[0]) if kind == stream else Markup("{} <small>{}</small>").format(words[0], name)
+
+
+def _labels(fields: Fields, row: Account, stream: str) -> Mapping[str, str]:
+    return field_words.labels(fields, current_hub().flow.kind(row.connector, stream))
+
+
+def _titled(of: Markup, text: str, group: _Group, labels: Mapping[str, str] = reasons.NO_LABELS) -> Markup:
+    only = len(group.ids) == 1
+    return Markup("{} · {}").format(of, reasons.told(group.errors[0], labels) if only else reasons.shared(text, labels))
+
+
+def _newest(text: str, group: _Group) -> Markup:
+    """Return what is wrong with the newest of several, where it tells more than what all of them share."""
+    newest = Markup(" · ").join(one.text for one in reasons.parts(group.errors[0]))
+    shared = Markup(" · ").join(one.sentence for one in reasons.parts(text))
+    return reasons.NONE if len(group.ids) == 1 or newest == shared else newest
 
 
 def _add(group: _Group, number: int, error: str, at: datetime) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from flask_babel import LazyString, lazy_gettext
+from flask_babel import LazyString, get_locale, lazy_gettext
 from flask_babel import gettext as _
 
 from hub.errors import UserError
-from hub.fields.definitions import Field
+from hub.fields.definitions import Field, Fields
 from hub.fields.masks import Mask, PatternError
 from hub.fields.models import Of, Type
 from hub.fields.value import FieldValueError
@@ -22,6 +22,10 @@ KINDS: Mapping[str, LazyString] = MappingProxyType(
         Of.CALL: lazy_gettext("Calls"),
         Of.DOCUMENT: lazy_gettext("Documents"),
     }
+)
+# The kinds that can have fields, by what a mapping calls its records.
+OF: Mapping[str, tuple[Of, ...]] = MappingProxyType(
+    {"party": (Of.PERSON, Of.COMPANY), "lead": (Of.LEAD,), "call": (Of.CALL,), "document": (Of.DOCUMENT,)}
 )
 TYPES: Mapping[str, LazyString] = MappingProxyType(
     {
@@ -59,7 +63,7 @@ ROLES: Mapping[str, LazyString] = MappingProxyType(
     }
 )
 # What is wrong with a value, by the word of the error.
-_VALUES: Mapping[str, LazyString] = MappingProxyType(
+VALUES: Mapping[str, LazyString] = MappingProxyType(
     {
         "required": lazy_gettext("This must be filled."),
         "changed": lazy_gettext("Somebody else changed this meanwhile. Look at it, and save again what shall stay."),
@@ -84,7 +88,7 @@ _VALUES: Mapping[str, LazyString] = MappingProxyType(
     }
 )
 # Those that name something of the value; what stands in it is in the error.
-_NAMING: Mapping[str, LazyString] = MappingProxyType(
+NAMING: Mapping[str, LazyString] = MappingProxyType(
     {
         "too_long": lazy_gettext("This is too long: at most %(most)s characters."),
         "too_many": lazy_gettext("These are too many: at most %(most)s."),
@@ -126,9 +130,9 @@ _FAULTS: Mapping[str, LazyString] = MappingProxyType(
 
 def problem(error: FieldValueError) -> str:
     """Return what is wrong with a value."""
-    if (known := _VALUES.get(error.word)) is not None:
+    if (known := VALUES.get(error.word)) is not None:
         return str(known)
-    if (known := _NAMING.get(error.word)) is not None:
+    if (known := NAMING.get(error.word)) is not None:
         return str(known) % error.detail
     mask = error.word.removeprefix("mask_")
     if mask in MASKS:
@@ -150,6 +154,14 @@ def sentence(error: UserError) -> str:
         return str(_("These lists would depend on each other: %(circle)s", circle=circle))
     known = _FAULTS.get(error.error_id)
     return errors.sentence(error) if known is None else str(known)
+
+
+def labels(fields: Fields, record: str) -> Mapping[str, str]:
+    """Return what administrators call the fields of a kind of record, by name, in the page's language."""
+    language = str(get_locale())
+    # Archived ones too, since what was kept names them; the field that somebody sees first counts where two share a name.
+    every = [one for of in OF.get(record, ()) for one in fields.every(of)]
+    return {one.name: one.label(language) for one in reversed(every)}
 
 
 def mask(field: Field) -> str:

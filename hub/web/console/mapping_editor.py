@@ -8,13 +8,14 @@ from typing import Any
 
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from markupsafe import Markup, escape
 from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from hub import trials
 from hub.fields import definitions, value
 from hub.fields.definitions import Field
-from hub.fields.models import Of, Type
+from hub.fields.models import Type
 from hub.fields.value import FieldValueError
 from hub.identity import in_step
 from hub.intake.models import Account, RawRecord
@@ -25,10 +26,12 @@ from hub.mapping.load import as_rule
 from hub.mapping.offers import Guess, Source, Wish
 from hub.mapping.preview import Shown
 from hub.mapping.transforms import text as as_text
-from hub.web.console import audit_page, field_words, mapping_form, mapping_place, mapping_words
+from hub.meetings.transforms import TRANSFORMS as OF_MEETINGS
+from hub.web.console import audit_page, field_words, mapping_form, mapping_place, mapping_words, reasons
 from hub.web.console.mapping_form import Argument, Row, Step
 from hub.web.console.mapping_place import Place
 from hub.web.frame import current_hub
+from hub.web.jinja import bidi
 
 LONGEST_VALUE = 120  # characters of a value beside a row
 LONGEST_LABEL = 60  # of one in a list of sources
@@ -37,9 +40,7 @@ MOST_OFFERED = 1_000  # sources that every row's input can choose from
 LOOKED_AT = 5  # records whose fields are offered
 COUNTED = 50  # records whose values a list of values is compared with
 MOST_UNLISTED = 20
-OF: Mapping[str, tuple[Of, ...]] = MappingProxyType(
-    {"party": (Of.PERSON, Of.COMPANY), "lead": (Of.LEAD,), "call": (Of.CALL,), "document": (Of.DOCUMENT,)}
-)
+MEETING = "meeting"
 _OPEN = frozenset({"call", "party"})  # what the hub has no name for is kept in the details, as it is
 _LOOKS: Mapping[str, str] = MappingProxyType(
     {Type.PHONE: "phone", Type.EMAIL: "email", Type.DATE: "date", Type.MONEY: "money"}
@@ -81,7 +82,7 @@ def targets(session: Session, record: str) -> dict[str, Target]:
         for one in trials.targets(record)
     }
     fields, language = definitions.load(session), str(get_locale())
-    for of in OF.get(record, ()):
+    for of in field_words.OF.get(record, ()):
         for name, one in fields.of(of).items():
             options = tuple((option.value, option.label(language)) for option in one.options if not option.is_archived)
             label = one.label(language)
@@ -106,7 +107,7 @@ class Result:
     state: str
     before: str = ""
     after: str = ""
-    why: str = ""
+    why: Markup = reasons.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class Looked:
 
     results: Mapping[str, Result]
     failing: Sequence[str]
-    whole: Sequence[str] = ()  # what is wrong with all of it together
+    whole: Sequence[Markup] = ()  # what is wrong with all of it together
 
 
 def looked(place: Place, document: dict[str, Any], known: Mapping[str, Target], raw: RawRecord | None) -> Looked:
@@ -149,17 +150,16 @@ def looked(place: Place, document: dict[str, Any], known: Mapping[str, Target], 
     part = preview.read_part(place.shipped, document)
     rules: dict[str, Any] = document["fields"]
     results = {
-        name: Result("bad", why=mapping_words.reason(text, expr=_expr(rules[name])))
-        for name, text in part.wrong.items()
+        name: Result("bad", why=reasons.reason(text, expr=_expr(rules[name]))) for name, text in part.wrong.items()
     }
-    whole = [mapping_words.reason(text) for text in part.whole if rules]
+    whole = [reasons.reason(text) for text in part.whole if rules]
     account = _account_of(place, raw)
     if part.mapping is not None:
         shown: Mapping[str, Shown] = {}
         if raw is not None and account is not None:
             shown = trials.look(current_hub().flow, account, part.mapping, raw.payload)
         for name in part.mapping.fields:
-            results[name] = _result(part.mapping, name, shown.get(name), is_sample=raw is not None)
+            results[name] = _result(part.mapping, name, shown.get(name), known, is_sample=raw is not None)
         if account is not None and shown:
             results |= _own(account, known, shown, hidden(document))
             whole += _refused(part.mapping, part.wrong, shown, results, known)
@@ -187,17 +187,22 @@ def _account_of(place: Place, raw: RawRecord | None) -> Account | None:
     return next((one for one in place.accounts if raw is not None and one.id == raw.account_id), None)
 
 
-def _result(mapping: RecordMapping, name: str, one: Shown | None, *, is_sample: bool) -> Result:
+def _result(
+    mapping: RecordMapping, name: str, one: Shown | None, known: Mapping[str, Target], *, is_sample: bool
+) -> Result:
     rule = mapping.fields[name]
     if one is None:
         return Result("out" if rule.direction == "out" else "none" if not is_sample else "empty")
     is_secret = _is_secret(rule.from_, rule.expr)
     before = "***" if is_secret and one.before is not None else written(one.before)
     if one.waits_for:
-        return Result("waits", before, why=_("It waits for %(field)s.", field=one.waits_for))
+        other = known[one.waits_for].label if one.waits_for in known else ""
+        return Result(
+            "waits", before, why=escape(_("It waits for %(field)s.")) % {"field": bidi(other or one.waits_for)}
+        )
     if one.problem:
-        problem = mapping_words.without_values(one.problem) if is_secret else one.problem
-        return Result("bad", before, why=mapping_words.reason(problem, expr=rule.expr or ""))
+        problem = reasons.without_values(one.problem) if is_secret else one.problem
+        return Result("bad", before, why=reasons.reason(problem, expr=rule.expr or ""))
     after = "***" if is_secret and one.after is not None else written(one.after)
     return Result("ok" if after else "empty", before, after)
 
@@ -221,7 +226,7 @@ def _own(
         try:
             made[one.name] = value.read(one, of.after, **given, chosen=made, before=archived)
         except FieldValueError as error:
-            found[one.name] = Result("bad", before, why=field_words.problem(error))
+            found[one.name] = Result("bad", before, why=escape(field_words.problem(error)))
             continue
         after = value.text(one, made[one.name], str(get_locale()))
         after = "***" if after and one.name in secret else written(after)
@@ -235,13 +240,13 @@ def _refused(
     shown: Mapping[str, Shown],
     results: Mapping[str, Result],
     known: Mapping[str, Target],
-) -> list[str]:
+) -> list[Markup]:
     """Return what the next step would not take although each field alone is right."""
     if wrong or any(one.state == "bad" for one in results.values()):
         return []
     own = {name for name, target in known.items() if target.own is not None}
     text = trials.refusal(mapping.record, {name: one.after for name, one in shown.items() if name not in own})
-    return [text] if text else []
+    return [reasons.told(text)] if text else []
 
 
 def written(given: Any) -> str:
@@ -293,6 +298,14 @@ def shown_rows(
             )
         )  # fmt: skip
     return found
+
+
+def transforms(place: Place) -> list[str]:
+    """Return what a row can be given: the hub's own transforms and the connector's; those of meetings for meetings alone."""
+    made = current_hub().connectors.get(place.connector)
+    own = made.transforms if made is not None and made.transforms is not None else {}
+    names = [one.name for one in place.shipped.registry]
+    return names if place.shipped.record == MEETING else [one for one in names if one not in OF_MEETINGS or one in own]
 
 
 def unlisted(session: Session, place: Place, rows: Sequence[Row]) -> dict[str, list[tuple[str, int]]]:

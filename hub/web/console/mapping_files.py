@@ -12,7 +12,7 @@ from hub.mapping.load import LARGEST_FILE, BadMappingError, Problem
 from hub.mapping.written import document_text, overlay_text
 from hub.security.policy import Right
 from hub.web import auth
-from hub.web.console import mapping_place, mapping_versions, mapping_words
+from hub.web.console import mapping_place, mapping_versions, mapping_words, reasons
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 
@@ -108,8 +108,9 @@ def _page(
             now=mapping_place.present(session, place),
             seen=versions.seen(session, place.scope),
             keys=[*map(mapping_versions.key_of, rows[: mapping_versions.MOST]), mapping_versions.SHIPPED],
-            problems=[(one, mapping_words.reason(one.text)) for one in problems],
+            problems=[(one, reasons.reason(one.text)) for one in problems],
             text=text,
             error=error,
+            field_called=mapping_place.naming(session, place),
             longest=LARGEST_FILE,
         )

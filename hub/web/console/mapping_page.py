@@ -100,9 +100,10 @@ def look(connector: str, stream: str) -> ResponseReturnValue:
         raw = mapping_place.sample(session, place, request.form.get("sample", ""))
         rows = _posted(place)
         seen = mapping_editor.looked(place, _document(place, rows), known, raw)
+        naming = mapping_place.naming(session, place)
     _audit_other(raw)
     results = [seen.results.get(row.target) for row in rows]
-    return render_template("admin/_mapping_seen.html", results=results, seen=seen, raw=raw)
+    return render_template("admin/_mapping_seen.html", results=results, seen=seen, raw=raw, field_called=naming)
 
 
 @blueprint.post("/discard")
@@ -245,7 +246,7 @@ def _tested(connector: str, stream: str, wanted: str) -> Said:
         try:
             return Said(trial=tried(session, place, kept, limit), focus="tried")
         except UnfitError as error:
-            return Said(error=unfit(error), focus="tried")
+            return Said(error=unfit(error, mapping_place.labels(session, place)), focus="tried")
 
 
 # --- the page -----------------------------------------------------------------------------------------------------
@@ -281,11 +282,12 @@ def _page(
         "raw": raw,
         "samples": mapping_place.samples(session, place),
         "open": mapping_editor.opened(session, place, rows, known, raw, find),
-        "transforms": [(one.name, mapping_words.transform(one.name)) for one in place.shipped.registry],
+        "transforms": [(name, mapping_words.transform(name)) for name in mapping_editor.transforms(place)],
         "behind": mapping_place.behind(session, place),
         "live": versions.live(session, place.scope),
         "overlay": _overlay(session, place),
         "trials": TRIALS,
+        "field_called": mapping_place.naming(session, place),
         **WORDS,
         "said": said,
     }

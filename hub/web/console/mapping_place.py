@@ -1,17 +1,20 @@
 """What an address of the mapping pages names: a stream, an account whose records are the samples, and for whom it is written."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from flask import request, url_for
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from hub import replays
 from hub.errors import NotFoundError, UserError
+from hub.fields import definitions
 from hub.intake import accounts as intake
 from hub.intake.models import Account, AccountState, RawRecord, RawState
 from hub.mapping import overlay, versions
@@ -19,7 +22,7 @@ from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.models import MappingVersion
 from hub.mapping.versions import Scope
 from hub.web.clock import clock
-from hub.web.console import kinds
+from hub.web.console import field_words, kinds, reasons
 from hub.web.frame import current_hub, current_person
 
 LONGEST_LABEL = 40
@@ -112,6 +115,16 @@ def _account(session: Session, public_id: str, connector: str) -> Account | None
     if row is None:
         raise NotFoundError("There is no such connection.")
     return row
+
+
+def naming(session: Session, place: Place) -> Callable[[str], Markup]:
+    """Return how pages call a field of this stream's records: by its label, where an administrator gave it one."""
+    return partial(reasons.called, labels=labels(session, place))
+
+
+def labels(session: Session, place: Place) -> Mapping[str, str]:
+    """Return what administrators call the fields of this stream's records, by name."""
+    return field_words.labels(definitions.load(session), place.shipped.record)
 
 
 # --- documents ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Publish a draft: what it changes, from when on, and how far the run over history is."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth
 from hub.web.clock import clock
-from hub.web.console import mapping_diff, mapping_place, mapping_trial, mapping_words
+from hub.web.console import mapping_diff, mapping_place, mapping_trial, mapping_words, reasons
 from hub.web.console.mapping_place import Place
 from hub.web.console.mapping_trial import TRIALS, WORDS
 from hub.web.frame import current_hub, current_person
@@ -72,13 +74,14 @@ def _ask(connector: str, stream: str, error: UserError | None = None) -> str:
         live = versions.live(session, place.scope)
         before = present.under if live is None else mapping_place.whole(place, live.document, present.under)
         lines = mapping_diff.lines(before, present.document) if draft is not None else []
-        said, field = (_said(error), error.field) if error else ("", "")
+        labels = mapping_place.labels(session, place)
+        said, field = (_said(error, labels), error.field) if error else ("", "")
         trial = None
         if draft is not None:
             try:
                 trial = mapping_trial.tried(session, place, draft.document, TRIALS[-1])
             except UnfitError as wrong:
-                said = said or mapping_trial.unfit(wrong)
+                said = said or mapping_trial.unfit(wrong, labels)
         reached = list(place.reached(session))
     return render_template(
         "admin/mapping_publish.html",
@@ -93,12 +96,13 @@ def _ask(connector: str, stream: str, error: UserError | None = None) -> str:
         field=field,
         today=now().astimezone(clock().zone).date().isoformat(),
         form=request.form,
+        field_called=partial(reasons.called, labels=labels),
         **WORDS,
     )
 
 
-def _said(error: UserError) -> str:
-    return mapping_trial.unfit(error) if isinstance(error, UnfitError) else mapping_words.sentence(error)
+def _said(error: UserError, labels: Mapping[str, str]) -> str:
+    return mapping_trial.unfit(error, labels) if isinstance(error, UnfitError) else mapping_words.sentence(error)
 
 
 # --- run again ----------------------------------------------------------------------------------------------------

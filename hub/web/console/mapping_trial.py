@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from hub import trials
@@ -13,14 +14,17 @@ from hub.mapping import preview
 from hub.mapping.load import Mapping as RecordMapping
 from hub.mapping.trial import Fate, Kind, Summary
 from hub.mapping.versions import UnfitError
-from hub.web.console import mapping_editor, mapping_words
+from hub.web.console import mapping_editor, mapping_words, reasons
 from hub.web.console.mapping_place import Place
+from hub.web.console.reasons import Part
 from hub.web.frame import current_hub
 
 LONGEST_TRIAL_S = 8.0  # somebody waits, and their browser for 15 s at most
 TRIALS = (50, 500)
 # What templates of a trial call.
-WORDS: Mapping[str, Any] = MappingProxyType({"words": mapping_words, "written": mapping_editor.written})
+WORDS: Mapping[str, Any] = MappingProxyType(
+    {"words": mapping_words, "written": mapping_editor.written, "reasons": reasons}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,15 @@ class Trial:
         ]
 
 
-def unfit(error: UnfitError) -> str:
-    """Return what keeps a mapping from counting, in words: of the first field that is at fault."""
+def unfit(error: UnfitError, labels: Mapping[str, str]) -> Markup:
+    """Return what keeps a mapping from counting, in words: of the first fields that are at fault.
+
+    Args:
+        labels: what administrators call their fields.
+    """
     by_field, whole = preview.problems_by_field(error.problems)
-    said = [f"{name}: {mapping_words.reason(text)}" for name, text in by_field.items()]
-    return " · ".join([*said, *(mapping_words.reason(text) for text in whole)][:5])
+    said = [Part(name, reasons.reason(text)) for name, text in (*by_field.items(), *(("", one) for one in whole))]
+    return reasons.joined(said[:5], labels)
 
 
 def tried(session: Session, place: Place, document: dict[str, Any], limit: int) -> Trial:

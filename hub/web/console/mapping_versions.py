@@ -109,6 +109,7 @@ def compare(connector: str, stream: str) -> ResponseReturnValue:
             now=mapping_place.present(session, place),
             keys=keys,
             lines=mapping_diff.lines(before, after),
+            field_called=mapping_place.naming(session, place),
         )
 
 
@@ -157,7 +158,7 @@ def _ask_restore(connector: str, stream: str, key: str, error: UserError | None 
         said = (
             ""
             if error is None
-            else mapping_trial.unfit(error)
+            else mapping_trial.unfit(error, mapping_place.labels(session, place))
             if isinstance(error, UnfitError)
             else mapping_words.sentence(error)
         )
@@ -167,6 +168,7 @@ def _ask_restore(connector: str, stream: str, key: str, error: UserError | None 
             now=mapping_place.present(session, place),
             key=key,
             lines=mapping_diff.lines(present, wanted),
+            field_called=mapping_place.naming(session, place),
             reached=list(place.reached(session)),
             error=said,
             field=error.field if error else "",
@@ -247,5 +249,6 @@ def _merge_page(session: Session, place: Place, behind: versions.Behind, merged:
         ],
         lines=mapping_diff.lines(before, after),
         under=sha256_of(behind.theirs),
+        field_called=mapping_place.naming(session, place),
         **WORDS,
     )

@@ -1,15 +1,11 @@
-"""What pages say of mappings: names of transforms and choices, and what is wrong with a field, in plain words."""
+"""What pages say of mappings: names of transforms and choices, and what keeps one from being saved, in plain words."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from flask_babel import LazyString, lazy_gettext
-from flask_babel import gettext as _
 
 from hub.errors import UserError
-from hub.mapping.expression import wrong_at
-from hub.mapping.preview import LATE
 from hub.mapping.trial import Fate, Kind
 from hub.web import errors
 
@@ -86,98 +82,6 @@ _FAULTS: Mapping[str, LazyString] = MappingProxyType(
         "mapping_unfinished": lazy_gettext("This draft is not finished, so no file can be made of it."),
     }
 )
-# What a field or a value says that does not fit, and how we say it; groups of the pattern go into the sentence.
-_SAID: Sequence[tuple[re.Pattern[str], LazyString]] = tuple(
-    (re.compile(pattern, re.DOTALL), words)
-    for pattern, words in (
-        (
-            r"say where it comes from.*",
-            lazy_gettext("Choose a source field, write an expression, or give a default value."),
-        ),
-        (
-            r"(?:transform: )?there is no transform '(?P<what>[^']*)'.*",
-            lazy_gettext("There is no transform “%(what)s”."),
-        ),
-        (
-            r"(?:transform: )?transform (?P<of>\w+) needs the argument '(?P<what>[^']*)'",
-            lazy_gettext("The transform “%(of)s” needs “%(what)s”."),
-        ),
-        (
-            r"(?:transform: )?transform (?P<of>\w+), argument '(?P<what>[^']*)': .*valid integer.*",
-            lazy_gettext("“%(what)s” of the transform “%(of)s” must be a whole number."),
-        ),
-        (
-            r"(?:transform: )?transform (?P<of>\w+), argument '(?P<what>[^']*)': .*",
-            lazy_gettext("“%(what)s” of the transform “%(of)s” is not as it must be."),
-        ),
-        (
-            r"(?:values: )?every entry must be a list of its own.*",
-            lazy_gettext("Say for each entry of the list when it counts."),
-        ),
-        (
-            r"(?:depends_on: )?depends on itself",
-            lazy_gettext("A list of values cannot depend on its own field, also not in a circle."),
-        ),
-        (
-            r"(?:depends_on: )?there is no field '(?P<what>[^']*)'",
-            lazy_gettext("It depends on “%(what)s”, which is not mapped."),
-        ),
-        (
-            r"(?:from: )?.* is no path: .*character (?P<what>\d+).*",
-            lazy_gettext("This is no path: it cannot be read from character %(what)s on."),
-        ),
-        (
-            r".*direction '\w+' writes back, so it needs `from`.*",
-            lazy_gettext("What is written back needs a source field to be written to."),
-        ),
-        (
-            r"it is required, and the payload has nothing.*",
-            lazy_gettext("It is required, and this record has nothing there."),
-        ),
-        (
-            r"the value (?P<what>.*) is not in the list of values for (?P<of>\S+) (?P<when>.*)",
-            lazy_gettext("%(what)s is not in the list of values for %(of)s = %(when)s."),
-        ),
-        (
-            r"the value (?P<what>.*) is not in the list of values",
-            lazy_gettext("%(what)s is not in the list of values."),
-        ),
-        (r"(?P<what>.*) is no whole number", lazy_gettext("%(what)s is no whole number.")),
-        (r"(?P<what>.*) is no number", lazy_gettext("%(what)s is no number.")),
-        (r"(?P<what>.*) is neither true nor false", lazy_gettext("%(what)s is neither yes nor no.")),
-        (r"(?P<what>.*) is no time of this unit", lazy_gettext("%(what)s is no time of this unit.")),
-        (r"an? (?:object|list) is no text", lazy_gettext("Several values stand there, and this takes one.")),
-        (r".*is too large; as an identifier.*", lazy_gettext("This number is too large; leave it a text.")),
-        (r"Invalid isoformat string: (?P<what>.*)", lazy_gettext("%(what)s is no date or time.")),
-        (
-            r"time data (?P<what>'.*') does not match format (?P<of>'.*')",
-            lazy_gettext("%(what)s is not of the form %(of)s."),
-        ),
-        (r"the expression was stopped: .*D1012.*", lazy_gettext("The expression takes too long; it was stopped.")),
-        (
-            r"the expression was stopped: .*D2015.*",
-            lazy_gettext("The expression makes too long a list; it was stopped."),
-        ),
-        (r"the expression was stopped: .*", lazy_gettext("The expression calls itself too often; it was stopped.")),
-        (
-            r".*the expression is longer than (?P<what>\d+).*",
-            lazy_gettext("An expression has %(what)s characters at most."),
-        ),
-        (
-            r"(?:expr: )?(?P<what>\$\w+) is not allowed here.*",
-            lazy_gettext("“%(what)s” is not allowed here: the same record must always give the same."),
-        ),
-        (
-            r"fields: Dictionary should have at least 1 item.*",
-            lazy_gettext("Nothing is mapped, or nothing is another way than for all."),
-        ),
-        (re.escape(LATE), lazy_gettext("The fields above took too long, so this one was not tried.")),
-        (
-            r"it holds nothing where a file needs something.*",
-            lazy_gettext("A list of values has an entry that becomes nothing."),
-        ),
-    )
-)
 
 
 def sentence(error: UserError) -> str:
@@ -190,43 +94,3 @@ def transform(name: str) -> str:
     """Return what a transform is called: its word, and what it makes in the page's language where we know it."""
     known = TRANSFORMS.get(name)
     return f"{name} · {known}" if known is not None else name
-
-
-def reason(text: str, *, expr: str = "") -> str:
-    """Return what is wrong with a field in plain words; without words of ours as the hub says it.
-
-    Args:
-        expr: the field's expression; where it cannot be read, the sentence says at which character.
-    """
-    for pattern, words in _SAID:
-        if (found := pattern.fullmatch(text)) is not None:
-            return str(words) % found.groupdict() if found.groupdict() else str(words)
-    if expr and text.startswith("expr: "):
-        at = wrong_at(expr)
-        said = text.removeprefix("expr: ").removeprefix("Parse error: ").removeprefix("Invalid syntax: ")
-        if at:
-            return str(_("The expression cannot be read, at character %(at)d: %(said)s", at=at, said=_plain(said)))
-        return str(_("The expression cannot be read: %(said)s", said=_plain(said)))
-    return text
-
-
-_QUOTED = re.compile(r"'[^']*(?:'|$)|\"[^\"]*(?:\"|$)")
-
-
-def without_values(problem: str) -> str:
-    """Return what is wrong with a field made of a secret, without what was sent."""
-    return _QUOTED.sub("***", problem)
-
-
-_OF_FIELD = re.compile(r"record .*?: field (?P<field>[\w.]+): (?P<why>.*)", re.DOTALL)
-
-
-def failing(field: str, problem: str) -> tuple[str, str]:
-    """Return the field that keeps a record from being taken, and why; of a field of one's own both stand in the text."""
-    found = _OF_FIELD.fullmatch(problem) if not field else None
-    return (found["field"], reason(found["why"])) if found else (field, reason(problem))
-
-
-def _plain(said: str) -> str:
-    """Return what an engine says without its code."""
-    return re.sub(r"^[A-Z]\d{4}: ", "", said)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from sqlalchemy import select
 
 from hub import flow as flows
@@ -19,7 +20,7 @@ from hub.intake.models import Account, RawState
 from hub.intake.receive import Fate, Kept
 from hub.security.policy import Right
 from hub.web import auth
-from hub.web.console import account_page, connections, money_words
+from hub.web.console import account_page, connections, money_words, reasons
 from hub.web.frame import current_hub
 
 blueprint = Blueprint("upload_page", __name__, url_prefix="/connections/<uuid:account_id>/files")
@@ -34,7 +35,7 @@ class Outcome:
     name: str
     is_taken: bool
     is_new: bool = False  # False: it was here already, unchanged
-    why: str = ""  # why it was not taken, in English
+    why: Markup = reasons.NONE  # why it was not taken
     document: UUID | None = None
     title: str = ""
     raw: UUID | None = None  # where it waits, set aside
@@ -86,7 +87,7 @@ def _taken(account_id: int, remote: TakesFiles, name: str, data: bytes) -> Outco
     try:
         records = remote.records_of(name, data)
     except ShapeError as error:
-        return Outcome(name, is_taken=False, why=str(error))
+        return Outcome(name, is_taken=False, why=reasons.told(str(error)))
     return _kept(account_id, name, records)
 
 
@@ -102,7 +103,7 @@ def _kept(account_id: int, name: str, records: Sequence[Delivered]) -> Outcome:
         flows.process(hub.flow, session, account, waiting)
         aside = next((raw for raw in raws if raw.state == RawState.SET_ASIDE), None)
         if aside is not None:
-            return Outcome(name, is_taken=False, why=aside.error, raw=aside.public_id)
+            return Outcome(name, is_taken=False, why=reasons.told(aside.error), raw=aside.public_id)
         document: Any = session.scalar(
             select(DocumentRow).where(DocumentRow.raw_record_id.in_([raw.id for raw in raws])).limit(1)
         )
