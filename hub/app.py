@@ -31,6 +31,7 @@ from hub.flow import Flow, open_flow, take_calls
 from hub.identity import in_step, photos
 from hub.identity.merging import background as merging
 from hub.identity.models import ContactPhoto, Merge
+from hub.identity.resolving import second_look
 from hub.identity.reviewing import look as duplicates
 from hub.identity.reviewing.models import DuplicateLook
 from hub.identity.write_back import ContactKind
@@ -85,6 +86,7 @@ from hub.sources import Watcher
 from hub.store.base import now
 from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
+from hub.timeline import note_files
 from hub.web import assets, i18n
 from hub.web.api import idempotency
 from hub.web.auth import in_force, session_of
@@ -318,6 +320,7 @@ def _workers(hub: Hub) -> Workers:
                 records,
             ),
             Sweep("search", texts.waits, texts.page),
+            Sweep("second looks", second_look.waits, second_look.page),
             Sweep("lead news", partial(lead_news.waits, answer_within=answer_within), partial(tell_leads, hub)),
             Sweep("message news", message_news.waits, partial(tell_messages, hub)),
         ],
@@ -450,6 +453,7 @@ def _purge_files(hub: Hub, session: Session) -> None:
     message_media.purge(session, message_media.shelf(hub.settings))
     files.purge(session, files.shelf(hub.settings))
     photos.purge(session, photos.shelf(hub.settings))
+    note_files.purge(session, note_files.shelf(hub.settings))
     imports.purge(session, hub.settings)
 
 
@@ -465,7 +469,7 @@ def replayer(hub: Hub) -> Replayer:
 
 def eraser(hub: Hub) -> Eraser:
     """Return what erases people."""
-    return Eraser(hub.db, hub.vault, shelves(hub.settings), hub.telephone.exchange)
+    return Eraser(hub.db, hub.vault, shelves(hub.settings), hub.telephone.exchange, hub.settings.work.lease_s)
 
 
 def export_source(hub: Hub) -> Source:
@@ -475,7 +479,7 @@ def export_source(hub: Hub) -> Source:
 
 def keeper(hub: Hub) -> retention.Keeper:
     """Return what takes away what is too old."""
-    return retention.Keeper(hub.db, shelves(hub.settings), hub.telephone.exchange)
+    return retention.Keeper(hub.db, shelves(hub.settings), hub.telephone.exchange, hub.settings.work.lease_s)
 
 
 def importer(hub: Hub) -> Importer:

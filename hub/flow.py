@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from hub.accounting import allocations, businesses, payments, sides, twins, whose
 from hub.accounting import said as accounting_said
@@ -61,10 +61,11 @@ from hub.records.call import Call, Direction
 from hub.records.document import DOCUMENT, PAYMENT, Side
 from hub.records.interaction import Interaction as Record
 from hub.settings import Settings
+from hub.store.among import among
 from hub.store.base import now
 from hub.store.turn import alongside, in_turn
 from hub.timeline import history, notes
-from hub.timeline.add import Entry, Part, add
+from hub.timeline.add import Entry, Part, Placed, add
 from hub.timeline.models import Interaction, Kind, Note, Participant, Task
 
 MAPPINGS = Path(__file__).parent.parent / "mappings"
@@ -72,6 +73,14 @@ HUB = "hub"  # folder of mappings for what the hub itself writes
 IMPORTS = "imports"  # and for files that people bring
 MADE_ID = "~"  # begins the id that a row of a file is given where it has none
 PAGE = 500  # records of one transaction in a replay
+# Without what nobody asks for on the way of a record.
+_AGAIN = (
+    select(RawRecord)
+    .where(among(RawRecord.id, "ids", numbers=True), RawRecord.gone_at.is_(None))
+    .order_by(RawRecord.id)
+    .options(defer(RawRecord.public_id), defer(RawRecord.hash))
+    .with_for_update()
+)
 MOST_KNOWN = 500  # mappings of administrators that a process remembers
 
 
@@ -374,9 +383,9 @@ def _calls(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
         else:
             states.append(RawState.FILTERED)
     entries = [Entry(record, _parts(call), one.raw.id) for call, one, record in shown]
-    for (call, one, _), entry in zip(shown, add(session, entries, account_id=account.id), strict=True):
+    for (call, one, record), entry in zip(shown, add(session, entries, account_id=account.id), strict=True):
         call.interaction_id = entry.id
-        _tell_others(flow, session, account, one.raw, entry)
+        _tell_others(flow, session, account, one.raw, entry, record)
     notes.place(session, {call.id: call.interaction_id for call, _, _ in shown if call.interaction_id is not None})
     return states
 
@@ -501,17 +510,17 @@ def _is_documented(session: Session, call: CallRow) -> bool:
     return bool(call.disposition) or missed.has_note(session, call.id)
 
 
-def _tell_others(flow: Flow, session: Session, account: Account, raw: RawRecord, entry: Interaction) -> None:
+def _tell_others(flow: Flow, session: Session, account: Account, raw: RawRecord, entry: Placed, record: Record) -> None:
     if not flow.subscribers:
         return
     payload = {
         "interaction": str(entry.public_id),
-        "kind": entry.kind,
-        "summary": entry.summary,
-        "detail": entry.detail,
+        "kind": record.kind,
+        "summary": record.summary,
+        "detail": dict(record.detail),
     }
     planned = plan(
-        entry.kind, str(entry.public_id), raw.version, payload, source=account.id, subscribers=flow.subscribers
+        record.kind, str(entry.public_id), raw.version, payload, source=account.id, subscribers=flow.subscribers
     )
     outbox.store(session, planned)
 
@@ -604,6 +613,12 @@ def _history(flow: Flow, session: Session, account: Account, batch: Sequence[Map
     given = [history.Given(one.raw, one.values) for one in batch]
     history.take(session, account, given, region=_region(flow, account))
     return [RawState.APPLIED] * len(batch)
+
+
+def _files(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put files that an old system kept with customers on their timelines, each as a note."""
+    given = [history.Given(one.raw, one.values) for one in batch]
+    return history.take_files(session, account, given, region=_region(flow, account))
 
 
 def _tasks(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
@@ -838,6 +853,7 @@ KINDS = {
     "document": Steps(
         _documents, _lose_documents, _withdraw_documents, read=_document, model=accounting_said.DocumentFields
     ),
+    "file": Steps(_files, read=history.said_file, model=history.FileFields),
     "history": Steps(_history, read=history.said, model=history.HistoryFields),
     "lead": Steps(_leads, read=partial(leads_said.said, received_at=_ONCE), model=leads_said.LeadFields),
     "mail": Steps(_mails, _lose_mails, _withdraw_mails, read=mails.said, model=mails.MailFields),
@@ -932,8 +948,7 @@ def take_again(flow: Flow, session: Session, account: Account, ids: Sequence[int
     Returns:
         How many were applied, and how many set aside.
     """
-    query = select(RawRecord).where(RawRecord.id.in_(ids), RawRecord.gone_at.is_(None))
-    rows = session.scalars(query.order_by(RawRecord.id).with_for_update()).all()
+    rows = session.scalars(_AGAIN, {"ids": ids}).all()
     applied = process(flow, session, account, rows)
     return applied, len(rows) - applied
 

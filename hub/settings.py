@@ -104,6 +104,12 @@ class Mail(Section):
     undo_s: float = Field(ge=0, le=300)
 
 
+class Notes(Section):
+    """Notes and their files."""
+
+    largest_file_mb: int = Field(ge=1, le=2000)
+
+
 class Smtp(Section):
     """The mail server through which the hub tells people what needs them; what must go together, notice.send checks."""
 
@@ -203,6 +209,7 @@ class Settings(Section):
     live: Live
     work: Work
     mail: Mail
+    notes: Notes
     smtp: Smtp
     notices: Notices
     security: Security
@@ -228,6 +235,11 @@ class Settings(Section):
     def contact_photos(self) -> Path:
         """Where pictures of contacts are kept: beside the files of mails, which all machines reach."""
         return self.mail_files / "photos"
+
+    @property
+    def note_files(self) -> Path:
+        """Where files of notes are kept: beside the files of mails, which all machines reach."""
+        return self.mail_files / "notes"
 
     @property
     def public_url(self) -> str:

@@ -18,7 +18,7 @@ from hub.messages.models import Conversation, ConversationPeer, MessageMedia, Me
 from hub.outbound.models import Outbox
 from hub.privacy.models import LegalHold
 from hub.security.models import Audit, Business, User
-from hub.timeline.models import Interaction, Note, Participant, Task
+from hub.timeline.models import Interaction, Note, NoteFile, Participant, Task
 
 WORK = frozenset(
     {"owner", "attempt", "finished", "lease_until", "due_at"}
@@ -67,6 +67,15 @@ def _entries(one: One) -> Select[Any]:
 
 def _within(column: Any, rows: Callable[[One], Select[Any]]) -> Callable[[One], ColumnElement[bool]]:
     return lambda one: column.in_(rows(one))
+
+
+def _is_noted(one: One) -> ColumnElement[bool]:
+    return Note.party_id.in_(one.ids) | Note.interaction_id.in_(_entries(one))
+
+
+def notes(one: One) -> Select[Any]:
+    """Select the notes about one person, and those on what happened with them."""
+    return select(Note.id).where(_is_noted(one))
 
 
 def calls(one: One) -> Select[Any]:
@@ -130,7 +139,7 @@ def seen(one: One) -> ColumnElement[bool]:
         ("call", CallRow, CallRow.id.in_(calls(one))),
         ("recording", Recording, Recording.call_id.in_(calls(one))),
         ("interaction", Interaction, Interaction.id.in_(_entries(one))),
-        ("note", Note, Note.party_id.in_(one.ids)),
+        ("note", Note, _is_noted(one)),
         ("raw_record", RawRecord, _raws(one)),
         ("lead", LeadRow, LeadRow.id.in_(_leads(one))),
     )
@@ -155,7 +164,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("legal_holds", "who had to be kept, and why", LegalHold, _party(LegalHold)),
     Kind("interactions", "the timeline", Interaction, _within(Interaction.id, _entries)),
     Kind("participants", "who has a part in what of the timeline", Participant, _party(Participant)),
-    Kind("notes", "what people wrote", Note, _party(Note)),
+    Kind("notes", "what people wrote", Note, _is_noted),
+    Kind("note_files", "files of notes; they are in files/notes", NoteFile, _within(NoteFile.note_id, notes)),
     Kind("tasks", "what is to be done, and what was", Task, _party(Task)),
     Kind("calls", "calls", CallRow, _within(CallRow.id, calls), without=frozenset({"state", "candidates"})),
     Kind("call_legs", "who rang and who spoke", LegRow, _within(LegRow.call_id, calls)),

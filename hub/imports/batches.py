@@ -9,7 +9,8 @@
 Files of one old system belong to one source, an account without a connector: its ids mean the same in all of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,11 +21,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from hub.errors import NotFoundError, UserError
+from hub.errors import UserError
 from hub.fields import definitions
 from hub.fields.models import Of
 from hub.flow import IMPORTS, Flow
 from hub.imports import columns as choosing
+from hub.imports.archive import Archive
 from hub.imports.columns import Options
 from hub.imports.models import BatchState, Fate, ImportBatch, ImportRow, What
 from hub.imports.reading import Look, Row, look, open_table
@@ -35,12 +37,14 @@ from hub.security import audit
 from hub.security.policy import Person
 from hub.settings import Settings
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.store.session import Database
-from hub.store.shelf import MIB, Shelf
+from hub.store.shelf import MIB, Draft, Shelf
 from hub.store.turn import in_turn
+from hub.timeline import note_files
 
 LOCK = ImportBatch.__tablename__  # held by whoever puts files on the shelf or takes them away
-LARGEST = 16 * 1024 * MIB
+LARGEST = 64 * 1024 * MIB  # also of an archive
 BLOCK = MIB
 FIRST = 5  # rows that are shown
 SAMPLE = 200  # rows that are looked at to guess
@@ -72,6 +76,18 @@ def file_of(settings: Settings, batch: ImportBatch) -> Path:
     return path
 
 
+def archive_of(settings: Settings, batch: ImportBatch) -> Path:
+    """Return where the files lie that the rows of an import name.
+
+    Raises:
+        UserError: they are there no more.
+    """
+    path = shelf(settings).folder / batch.archive[:2] / batch.archive
+    if not batch.archive or not path.is_file():
+        raise UserError("The file is no longer kept. Bring it again.", error_id="file_gone")
+    return path
+
+
 # --- brought ------------------------------------------------------------------------------------------------------
 
 
@@ -84,6 +100,7 @@ class Brought:
         source: the old system it came from.
         region: ISO 3166 country of its telephone numbers; empty: as before, else the hub's.
         look: how it is read; None: it is guessed.
+        archive: the ZIP of the files that its rows name, of `What.FILES`; None: the file itself is one, with the table in it.
     """
 
     name: str
@@ -91,6 +108,7 @@ class Brought:
     source: str = USUAL_SOURCE
     region: str = ""
     look: Look | None = None
+    archive: Iterable[bytes] | None = None
 
 
 def bring(
@@ -103,9 +121,8 @@ def bring(
         TooLargeError: it is larger than what is kept.
     """
     kept = shelf(settings)
-    draft = kept.receive(blocks)
-    try:
-        how = brought.look or look(draft.path, languages=(settings.hub.language,), name=brought.name)
+    with _received(kept, settings, blocks, brought) as (draft, name, archive):
+        how = brought.look or look(draft.path, languages=(settings.hub.language,), name=name)
         with open_table(draft.path, how) as table:
             there, total = table.columns, table.total
             rows = [row.values for row in islice(table.rows(), SAMPLE)]
@@ -115,19 +132,44 @@ def bring(
             account.region = brought.region or account.region
             batch = ImportBatch(
                 account_id=account.id, what=brought.what, file_name=Path(brought.name).name[:200], sha256=draft.sha256,
-                size=draft.size, look=how.as_json(), total=total, columns={},
+                size=draft.size, archive=archive.sha256 if archive else "", look=how.as_json(), total=total, columns={},
                 asked_by=person.id if person and person.id else None,
             )  # fmt: skip
             region = account.region or settings.hub.region
             chosen, options = guess(session, batch, there, rows, region=region)
             batch.columns, batch.options = chosen, options.as_json()
-            kept.place(draft)
+            for one in (draft, archive):
+                if one is not None:
+                    kept.place(one)
             session.add(batch)
             session.flush()
             _record(session, person, "import.brought", batch, rows=total)
-    finally:
-        draft.drop()
     return batch
+
+
+@contextmanager
+def _received(
+    kept: Shelf, settings: Settings, blocks: Iterable[bytes], brought: Brought
+) -> Iterator[tuple[Draft, str, Draft | None]]:
+    """Receive a table, by its name, and the files that its rows name; what has no place in the end is dropped."""
+    with ExitStack() as stack:
+
+        def receive(some: Iterable[bytes]) -> Draft:
+            draft = kept.receive(some)
+            stack.callback(draft.drop)
+            return draft
+
+        first = receive(blocks)
+        if brought.what is not What.FILES:
+            yield first, brought.name, None
+            return
+        archive = first if brought.archive is None else receive(brought.archive)
+        with Archive(archive.path, largest=note_files.shelf(settings).largest) as opened:  # also to see that it can be
+            if brought.archive is None:
+                name, table = opened.index()
+                yield receive(table), name, archive
+            else:
+                yield first, brought.name, archive
 
 
 def blocks_of(path: Path) -> Iterator[bytes]:
@@ -235,6 +277,7 @@ def choose(
         UserError: it makes no sense; nothing was changed.
     """
     _must_be(batch, OPEN, "Only an import that was not begun can be changed; bring the file again.")
+    must_have_files(batch)
     changed = look is not None and look.as_json() != batch.look
     if look is not None:
         batch.look = look.as_json()
@@ -253,6 +296,15 @@ def choose(
     forget_check(session, batch)
     session.flush()
     _record(session, person, "import.chosen", batch, columns=batch.columns)
+
+
+def must_have_files(batch: ImportBatch) -> None:
+    """Raise UserError where rows are to name files, and none came with them."""
+    if batch.what == What.FILES and not batch.archive:
+        raise UserError(
+            "No files came with these rows. Bring one ZIP with the table and the files in it.",
+            error_id="no_archive", field="what",
+        )  # fmt: skip
 
 
 def _fields(session: Session, what: What) -> Mapping[str, Any]:
@@ -417,10 +469,7 @@ def one(session: Session, public_id: UUID) -> ImportBatch:
     Raises:
         NotFoundError: there is none.
     """
-    row = session.scalar(select(ImportBatch).where(ImportBatch.public_id == public_id))
-    if row is None:
-        raise NotFoundError("There is no such import; see: hub import status")
-    return row
+    return by_public_id(session, ImportBatch, public_id, "There is no such import; see: hub import status")
 
 
 def listed(session: Session, limit: int = 50) -> list[Progress]:
@@ -435,6 +484,8 @@ def same_before(session: Session, batch: ImportBatch) -> ImportBatch | None:
         ImportBatch.account_id == batch.account_id, ImportBatch.what == batch.what, ImportBatch.id != batch.id,
         ImportBatch.sha256 == batch.sha256, ImportBatch.state == BatchState.DONE,
     )  # fmt: skip
+    if batch.archive:
+        return None  # what was in the archive then nobody knows any more; a file that is here already changes nothing
     found = session.scalars(query.order_by(ImportBatch.id.desc())).all()
     return next((row for row in found if (row.columns, row.options) == (batch.columns, batch.options)), None)
 
@@ -474,13 +525,29 @@ def purge(session: Session, settings: Settings) -> None:
     old = now() - KEPT_FOR
     session.execute(delete(ImportBatch).where(ImportBatch.state.in_(OPEN), ImportBatch.asked_at < old))
     over = (ImportBatch.undo_until < now()) | (ImportBatch.state == BatchState.UNDONE)
-    session.execute(update(ImportBatch).where(over, ImportBatch.sha256 != "").values(sha256=""))
+    session.execute(update(ImportBatch).where(over, ImportBatch.sha256 != "").values(sha256="", archive=""))
     session.flush()
+    sweep(session, shelf(settings))
 
-    def held(names: list[str]) -> set[str]:
-        return set(session.scalars(select(ImportBatch.sha256).where(ImportBatch.sha256.in_(names))))
 
-    shelf(settings).sweep(held, limit=10_000)
+def drop_archive(db: Database, settings: Settings, name: str) -> None:
+    """Remove an archive whose files all came in, unless another import has it too; a sweep does it where this dies."""
+    with db.write() as session:
+        in_turn(session, LOCK)
+        if not still_held(session, [name]):
+            shelf(settings).remove(name)
+
+
+def sweep(session: Session, on: Shelf) -> None:
+    """Remove files that no import has any more."""
+    in_turn(session, LOCK)
+    on.sweep(lambda names: still_held(session, names), limit=10_000)
+
+
+def still_held(session: Session, names: Collection[str]) -> set[str]:
+    """Return which of some files imports still have."""
+    columns = (ImportBatch.sha256, ImportBatch.archive)
+    return {one for column in columns for one in session.scalars(select(column).where(column.in_(names)))}
 
 
 def _record(session: Session, person: Person | None, action: str, batch: ImportBatch, **more: Any) -> None:

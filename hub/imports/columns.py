@@ -109,6 +109,7 @@ _NEEDED: Mapping[What, Sequence[Sequence[str]]] = {
     What.INTERACTIONS: [("kind",), ("started_at",), ("people", "companies", "phones", "emails")],
     What.TASKS: [("title",)],
     What.USERS: [("name", "emails")],
+    What.FILES: [("file",), ("started_at",), ("people", "companies", "phones", "emails")],
 }
 
 

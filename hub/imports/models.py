@@ -18,6 +18,7 @@ class What(StrEnum):
     INTERACTIONS = "interactions"
     TASKS = "tasks"
     USERS = "users"  # of the old system, matched to ours
+    FILES = "files"  # each row names one, which is in the archive that was brought with it
 
 
 class BatchState(StrEnum):
@@ -44,6 +45,9 @@ class ImportBatch(PublicId, Base):
     file_name: Mapped[str]
     sha256: Mapped[str]  # its name on the shelf
     size: Mapped[int]  # bytes
+    archive: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # the ZIP beside it, on the same shelf, until it is done
     look: Mapped[dict[str, Any]]  # how it is read: reading.Look
     columns: Mapped[dict[str, Any]]  # heading: target (targets.py); what is not there is kept beside
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)  # see columns.Options

@@ -6,11 +6,11 @@ new changes nothing. What became of each row is an `ImportRow`; with it the page
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from hub import flow as flows
@@ -20,16 +20,31 @@ from hub.identity import link, search
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind
 from hub.imports.models import Fate, ImportRow, What
 from hub.imports.reading import Row
-from hub.imports.rows import CALL, HARMLESS, Reason, Shaped, Shaper, refs
+from hub.imports.rows import CALL, HARMLESS, Reason, Shaped, refs
 from hub.imports.users import Users
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState
+from hub.store import bulk
+from hub.store.among import among
 from hub.store.turn import in_turn
 from hub.timeline import history
 
 LONGEST_SAID = 500
 _PARTIES = frozenset({What.PEOPLE, What.COMPANIES})
+_PAST = frozenset({What.INTERACTIONS, What.FILES})
 _FILTERED = {link.COLLEAGUE: Reason.COLLEAGUE, link.ERASED: Reason.ERASED, link.EMPTY: Reason.NOBODY}
+
+
+_KNOWN = select(RawRecord.id, RawRecord.remote_id, RawRecord.payload).where(
+    RawRecord.account_id == bindparam("account"),
+    RawRecord.stream == bindparam("stream"),
+    among(RawRecord.remote_id, "remote_ids"),
+)
+_WHOSE = select(Link.remote_id, Link.party_id).where(
+    Link.account_id == bindparam("account"),
+    Link.stream == bindparam("stream"),
+    among(Link.remote_id, "remote_ids"),
+)
 
 
 @dataclass(slots=True)
@@ -64,28 +79,44 @@ class Taken:
         """Return how many rows were refused why."""
         return Counter(one.reason for one in self.outcomes if one.fate is Fate.BAD)
 
-    def rows(self, batch_id: int) -> list[dict[str, Any]]:
-        """Return the rows of the table."""
-        return [
-            {
-                "batch_id": batch_id,
-                "number": one.shaped.row.number,
-                "fate": one.fate,
-                "reason": one.reason or (one.shaped.row.trouble if one.shaped.row.trouble in HARMLESS else ""),
-                "said": one.said[:LONGEST_SAID],
-                "raw_record_id": one.raw_id,
-                "party_id": one.party_id if one.fate is Fate.BAD else None,
-                "cells": receive.storable(one.shaped.row.values) if one.fate is Fate.BAD else {},
-                "before": one.before,
-            }
-            for one in self.outcomes
-        ]
+    def write(self, session: Session, batch_id: int) -> None:
+        """Write down what became of each row."""
+        self._write(session, batch_id, self.outcomes)
+
+    def write_refused(self, session: Session, batch_id: int) -> None:
+        """Write down what became of the rows that were refused, and nothing of who came with the page and was taken back."""
+        refused = [one for one in self.outcomes if one.fate is Fate.BAD]
+        self._write(session, batch_id, [replace(one, raw_id=None, party_id=None) for one in refused])
+
+    def _write(self, session: Session, batch_id: int, some: Sequence[Outcome]) -> None:
+        bad = [one.fate is Fate.BAD for one in some]
+        columns: dict[str, Sequence[Any]] = {
+            "number": [one.shaped.row.number for one in some],
+            "fate": [one.fate for one in some],
+            "reason": [one.reason or _noted(one.shaped.row) for one in some],
+            "said": [one.said[:LONGEST_SAID] for one in some],
+            "raw_record_id": [one.raw_id for one in some],
+            "party_id": [one.party_id if is_bad else None for one, is_bad in zip(some, bad, strict=True)],
+            "cells": [
+                receive.storable(one.shaped.row.values) if is_bad else {} for one, is_bad in zip(some, bad, strict=True)
+            ],
+            "before": [one.before for one in some],
+        }
+        bulk.insert(session, ImportRow, columns, batch_id=batch_id)
+
+
+class Shapes(Protocol):
+    """Makes records of rows."""
+
+    def shape(self, row: Row) -> Shaped: ...
+
+    def names(self, row: Row) -> list[tuple[What, str]]: ...
 
 
 class Pages:
     """Takes the rows of one file in, page by page."""
 
-    def __init__(self, flow: Flow, what: What, shaper: Shaper, *, batch_id: int, users: Users) -> None:
+    def __init__(self, flow: Flow, what: What, shaper: Shapes, *, batch_id: int, users: Users) -> None:
         self._flow, self._what, self._shaper = flow, what, shaper
         self._batch_id, self._users = batch_id, users
 
@@ -121,7 +152,7 @@ class Pages:
                 )  # it is the one with this id, however it is written
             elif self._what is What.PEOPLE:
                 taken.without_company += 1
-            elif self._what is What.INTERACTIONS and not (
+            elif self._what in _PAST and not (
                 payload.get("phones") or payload.get("emails") or any(ref in links for ref in named_ids)
             ):
                 _refuse(one, Reason.STRANGER, ", ".join(ref[1] for ref in named_ids))
@@ -150,10 +181,8 @@ class Pages:
     def _known(self, session: Session, account: Account, taken: Taken) -> dict[str, Any]:
         """Return the records that are here already."""
         ids = [one.shaped.remote_id for one in taken.outcomes if one.fate is not Fate.BAD]
-        query = select(RawRecord.id, RawRecord.remote_id, RawRecord.payload).where(
-            RawRecord.account_id == account.id, RawRecord.stream == self._what, RawRecord.remote_id.in_(ids)
-        )
-        return {row.remote_id: row for row in session.execute(query)} if ids else {}
+        asked = {"account": account.id, "stream": self._what, "remote_ids": ids}
+        return {row.remote_id: row for row in session.execute(_KNOWN, asked)} if ids else {}
 
     def _again(self, session: Session, taken: Taken, known: Mapping[str, Any]) -> None:
         """Refuse rows whose id another row of the file has that says something else; the first one counts."""
@@ -208,10 +237,8 @@ class Pages:
     def _whose(self, session: Session, account: Account, some: Sequence[Outcome], last: int) -> None:
         """Say whose the records are; give people the companies and the colleagues that the old system gave them."""
         by_id = {one.shaped.remote_id: one for one in some if one.fate in {Fate.NEW, Fate.UPDATE}}
-        query = select(Link.remote_id, Link.party_id).where(
-            Link.account_id == account.id, Link.stream == self._what, Link.remote_id.in_(list(by_id))
-        )
-        for row in session.execute(query) if by_id else ():
+        asked = {"account": account.id, "stream": self._what, "remote_ids": list(by_id)}
+        for row in session.execute(_WHOSE, asked) if by_id else ():
             one = by_id[row.remote_id]
             one.party_id = row.party_id
             if one.fate is Fate.NEW and row.party_id <= last:
@@ -285,6 +312,10 @@ def digits(value: str) -> str:
         return ""
     found = "".join(c for c in value.partition(";")[0] if c.isdigit())
     return found[-9:] if len(found) >= 6 else ""
+
+
+def _noted(row: Row) -> str:
+    return row.trouble if row.trouble in HARMLESS else ""
 
 
 def _refuse(one: Outcome, reason: str, said: str) -> None:

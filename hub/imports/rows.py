@@ -62,6 +62,10 @@ class Reason(StrEnum):
     REFUSED = "refused"  # by the mapping, or by what comes behind it: see `said`
     COLLEAGUE = "colleague"  # somebody who works here
     ERASED = "erased"  # somebody who was erased, and does not come back
+    NO_FILE = "no_file"  # it names none, or one that is not in the archive
+    TWO_FILES = "two_files"  # that it could mean
+    BAD_FILE = "bad_file"  # damaged, protected by a password, or no file at all
+    LARGE_FILE = "large_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ class Shaper:
             What.INTERACTIONS: self._interaction,
             What.TASKS: self._task,
             What.USERS: self._party,
+            What.FILES: self._file,
         }[what]
 
     def shape(self, row: Row) -> Shaped:
@@ -200,7 +205,7 @@ class Shaper:
         return found if is_time(found) else f"{found}T00:00:00"
 
     def _many(self, column: str, cell: str, target: Target) -> list[Any]:
-        is_history = self._what in {What.INTERACTIONS, What.TASKS}
+        is_history = self._what in {What.INTERACTIONS, What.TASKS, What.FILES}
         if target.form is Form.EMAIL and cell.count("@") > 1:
             several = [one for part in _SEVERAL.split(cell) for one in part.split() if "@" in one]
         elif target.form is Form.ID or target.name == "groups":
@@ -214,11 +219,10 @@ class Shaper:
     # --- what each kind of row needs ------------------------------------------------------------------------------
 
     def _party(self, made: dict[str, Any]) -> None:
-        named = clean_name(
-            f"{made.get('name', '')} {made.get('given', '')} {made.get('family', '')} {made.get('company', '')}"
-        )
-        if not named and not any(made.get(one) for one in ("phones", "emails", "tax_id")):
-            raise _RefusedError(Reason.NOBODY)
+        if not any(made.get(one) for one in ("phones", "emails", "tax_id")):
+            named = " ".join(made.get(one, "") for one in ("name", "given", "family", "company"))
+            if not clean_name(named):
+                raise _RefusedError(Reason.NOBODY)
         if "kind" in made:
             word = words(made["kind"])
             made["kind"] = "company" if word in _COMPANY_WORDS else CALL if word in _CALL_WORDS else "person"
@@ -232,6 +236,15 @@ class Shaper:
         if said := made.pop("direction", ""):
             direction = _DIRECTION_OF.get(words(said), "")
             made["direction" if direction else "direction_said"] = direction or said
+        if "started_at" not in made:
+            raise _RefusedError(Reason.NO_TIME)
+        if not any(made.get(one) for one in ("people", "companies", "phones", "emails")):
+            raise _RefusedError(Reason.NO_PARTY)
+
+    @staticmethod
+    def _file(made: dict[str, Any]) -> None:
+        if not made.get("file"):
+            raise _RefusedError(Reason.NO_FILE)
         if "started_at" not in made:
             raise _RefusedError(Reason.NO_TIME)
         if not any(made.get(one) for one in ("people", "companies", "phones", "emails")):

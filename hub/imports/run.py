@@ -7,15 +7,12 @@ pages and rolls each of them back; it keeps nothing but its counts, so one that 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import islice
-from threading import Event
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from hub import log
@@ -25,25 +22,24 @@ from hub.imports import batches
 from hub.imports.batches import Progress, file_of
 from hub.imports.columns import Options
 from hub.imports.doubles import Doubles
-from hub.imports.models import BatchState, Fate, ImportBatch, ImportRow, What
+from hub.imports.enclosed import Enclosed
+from hub.imports.models import BatchState, Fate, ImportBatch, What
 from hub.imports.page import Pages, Taken, matching
 from hub.imports.reading import Look, Row, open_table
 from hub.imports.reading import Table as RowsOf
 from hub.imports.rows import TOLD, Shaper
 from hub.imports.taking_back import take_back
 from hub.imports.users import MOST_TOLD, Users
-from hub.intake import trouble
 from hub.intake.models import Account
 from hub.settings import Settings
 from hub.store.base import now
-from hub.store.session import DATABASE_AWAY, Database
-from hub.work.lease import Lease, LeaseLostError, database_now, fence, release
+from hub.store.session import Database
+from hub.timeline import note_files
+from hub.work.lease import Lease
+from hub.work.shift import SLICE_S, Pace, Shift, shift
 
 PAGE = 1_000  # rows of one transaction
-SLICE_S = 20.0  # an import with much to do lets other work go first after so long
-WAIT = timedelta(minutes=1)  # before one that cannot go on is tried again
 MOST_SHOWN = 50  # examples of what a check found
-_ROW: Any = ImportRow.__table__
 _log = log.get(__name__)
 
 
@@ -130,123 +126,107 @@ class Importer:
         """Take the parts.
 
         Args:
-            rest: pause after each page, as a share of the time that it took: see `replays.Replayer`.
+            slice_s, rest: as of `Pace`; a check is done in one go.
             watch: told of each page.
         """
         self._db, self._flow, self._settings = db, flow, settings
-        self._lease_s, self._slice_s = settings.work.lease_s, slice_s
-        self._rest, self._watch = rest, watch
+        self._pace, self._watch = Pace(settings.work.lease_s, slice_s, rest), watch
 
     def run(self, lease: Lease) -> None:
         """Work at one import until it is over, stopped, or its time is over; nothing is raised but a lost database."""
-        try:
+        with shift(self._db, ImportBatch, lease, self._pace) as at:
             with self._db.read() as session:
                 batch = session.get(ImportBatch, lease.id)
                 account = session.get(Account, batch.account_id) if batch is not None else None
             if batch is None or account is None:
                 return
-            if batch.state == BatchState.RUNNING:
-                self._import(lease, batch)
-            elif batch.state == BatchState.CHECKING:
-                self._check(lease, batch)
-            elif batch.state == BatchState.UNDOING:
-                self._undo(lease)
-        except (LeaseLostError, _StoppedError):
-            return
-        except UserError as error:
-            self._fail(lease, str(error))
-        except DATABASE_AWAY as away:
-            with suppress(*DATABASE_AWAY):  # then its lease runs out
-                self._wait(lease, f"The database could not be used ({type(away).__name__}).")
-            raise
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it stops this import alone, visibly
-            _log.exception("an import cannot go on", batch=lease.id)
-            self._wait(lease, trouble.said(fault))
-
-    def give_back(self, lease: Lease) -> None:
-        """Let another one go on where this one is."""
-        with self._db.write() as session:
-            release(session, ImportBatch, lease, due_at=now())
+            try:
+                if batch.state == BatchState.RUNNING:
+                    self._import(at, batch)
+                elif batch.state == BatchState.CHECKING:
+                    self._check(at, batch)
+                elif batch.state == BatchState.UNDOING:
+                    self._undo(at)
+            except _StoppedError:
+                return
+            except UserError as error:
+                _fail(at, str(error))
 
     # --- the import itself ----------------------------------------------------------------------------------------
 
-    def _import(self, lease: Lease, batch: ImportBatch) -> None:
-        deadline = time.monotonic() + self._slice_s
-        with open_table(file_of(self._settings, batch), Look.of_json(batch.look)) as table:
-            pages = self._pages(batch, table)
-            for rows in _in_pages(table.rows(after=batch.position)):
+    def _import(self, at: Shift, batch: ImportBatch) -> None:
+        with self._table(batch, keep=True) as table:
+            for rows in table.pages(after=batch.position):
                 began = time.monotonic()
-                told = self._page(lease, pages, rows, table.progress())
-                self._watch(told)
-                self._have_rest(time.monotonic() - began)
-                if time.monotonic() > deadline:
-                    self.give_back(lease)
+                self._watch(self._page(at, table, rows))
+                at.rest(began)
+                if not at.goes_on():
                     return
-        with self._db.write() as session:
-            fence(session, ImportBatch, lease)
-            batch = session.get_one(ImportBatch, lease.id)
-            _must_still(batch, BatchState.RUNNING)
-            batch.progress = 1.0
-            _end(batch, BatchState.DONE)
-            told = batches.progress(session, batch)
+        with _page_of(at, BatchState.RUNNING) as (session, row):
+            row.progress, row.archive = 1.0, ""
+            _end(row, BatchState.DONE)
+            told = batches.progress(session, row)
+        if batch.archive:
+            batches.drop_archive(self._db, self._settings, batch.archive)
         self._watch(told)
 
-    def _page(self, lease: Lease, pages: Pages, rows: list[Row], share: float) -> Progress:
+    def _page(self, at: Shift, table: "_Rows", rows: list[Row]) -> Progress:
         began = time.monotonic()
-        with self._db.write() as session:
-            fence(session, ImportBatch, lease)
-            batch = session.get_one(ImportBatch, lease.id)
-            _must_still(batch, BatchState.RUNNING)
-            taken = pages.take(session, session.get_one(Account, batch.account_id), rows)
-            session.execute(insert(_ROW), taken.rows(batch.id))
+        with table.ready(rows), _page_of(at, BatchState.RUNNING) as (session, batch):
+            taken = table.take(session, session.get_one(Account, batch.account_id), rows)
+            taken.write(session, batch.id)
             counts = Counts.of_json(batch.counts)
             counts.add(taken)
             counts.seconds += time.monotonic() - began
-            batch.counts, batch.position, batch.progress, batch.error = counts.as_json(), rows[-1].number, share, ""
-            batch.lease_until = database_now(session) + timedelta(seconds=self._lease_s)
+            batch.counts, batch.position = counts.as_json(), rows[-1].number
+            batch.progress, batch.error = table.progress(), ""
             return batches.progress(session, batch)
 
-    def _pages(self, batch: ImportBatch, table: RowsOf) -> Pages:
+    @contextmanager
+    def _table(self, batch: ImportBatch, *, keep: bool) -> Iterator["_Rows"]:
+        """Open the file, and the files that its rows name; these come in where they are to be kept."""
         what, options = What(batch.what), Options.of_json(batch.options)
         with self._db.read() as session:
             users = Users(session, batch.account_id, options.users)
-        shaper = Shaper(what, batch.columns, options, at=batch.asked_at, mended=set(TOLD) <= set(table.columns))
-        return Pages(self._flow, what, shaper, batch_id=batch.id, users=users)
+        path, look = file_of(self._settings, batch), Look.of_json(batch.look)
+        with open_table(path, look) as table:
+            shaper = Shaper(what, batch.columns, options, at=batch.asked_at, mended=set(TOLD) <= set(table.columns))
+            if what is not What.FILES:
+                yield _Rows(table, Pages(self._flow, what, shaper, batch_id=batch.id, users=users))
+                return
+            archive, on = batches.archive_of(self._settings, batch), note_files.shelf(self._settings)
+            with closing(Enclosed(shaper, batch.columns, archive, on, keep=keep)) as files:
+                with open_table(path, look) as first:
+                    files.learn(first.rows())
+                yield _Rows(table, Pages(self._flow, what, files, batch_id=batch.id, users=users), files)
 
     # --- a check --------------------------------------------------------------------------------------------------
 
-    def _check(self, lease: Lease, batch: ImportBatch) -> None:
+    def _check(self, at: Shift, batch: ImportBatch) -> None:
         counts = Counts()
-        with self._db.write() as session:
-            fence(session, ImportBatch, lease)
+        with at.page() as session:
             batches.forget_check(session, batch)
-        with Doubles() as doubles, open_table(file_of(self._settings, batch), Look.of_json(batch.look)) as table:
-            pages = self._pages(batch, table)
-            for rows in _in_pages(table.rows()):
+        with Doubles() as doubles, self._table(batch, keep=False) as table:
+            for rows in table.pages():
                 began = time.monotonic()
-                taken = self._try(lease, pages, batch, rows, counts, doubles)
+                taken = self._try(at, table, batch, rows, counts, doubles)
                 counts.add(taken)
                 counts.seconds += time.monotonic() - began
-                self._watch(self._keep_check(lease, counts, taken, table.progress()))
-                self._have_rest(time.monotonic() - began)
-        with self._db.write() as session:
-            fence(session, ImportBatch, lease)
-            batch = session.get_one(ImportBatch, lease.id)
-            _must_still(batch, BatchState.CHECKING)
-            batch.state, batch.found, batch.progress = BatchState.CHECKED, counts.as_json(), 1.0
-            batch.due_at, batch.lease_until, batch.owner = None, None, ""
-            told = batches.progress(session, batch)
+                self._watch(_keep_check(at, counts, taken, table.progress()))
+                at.rest(began)
+        with _page_of(at, BatchState.CHECKING) as (session, row):
+            row.state, row.found, row.progress = BatchState.CHECKED, counts.as_json(), 1.0
+            row.due_at, row.lease_until, row.owner = None, None, ""
+            told = batches.progress(session, row)
         self._watch(told)
 
     def _try(
-        self, lease: Lease, pages: Pages, batch: ImportBatch, rows: list[Row], counts: Counts, doubles: Doubles
+        self, at: Shift, table: "_Rows", batch: ImportBatch, rows: list[Row], counts: Counts, doubles: Doubles
     ) -> Taken:
         """Take a page and roll it back."""
         taken: Taken | None = None
-        with suppress(_TakenBackError), self._db.write() as session:
-            fence(session, ImportBatch, lease)
-            _must_still(session.get_one(ImportBatch, lease.id), BatchState.CHECKING)
-            taken = pages.take(session, session.get_one(Account, batch.account_id), rows)
+        with suppress(_TakenBackError), table.ready(rows), _page_of(at, BatchState.CHECKING) as (session, _):
+            taken = table.take(session, session.get_one(Account, batch.account_id), rows)
             self._tell(session, taken, counts, doubles)
             raise _TakenBackError
         assert taken is not None, "it was taken before it was taken back"
@@ -261,63 +241,74 @@ class Importer:
         for one, key in matching(session, joined[: max(0, MOST_SHOWN - len(counts.shown))]):
             _show(counts, one.shaped.row.number, one.shaped.payload, key, 0)
 
-    def _keep_check(self, lease: Lease, counts: Counts, taken: Taken, share: float) -> Progress:
-        """Keep what was found: the counts, and the refused rows, to be read until it begins."""
-        with self._db.write() as session:
-            fence(session, ImportBatch, lease)
-            batch = session.get_one(ImportBatch, lease.id)
-            _must_still(batch, BatchState.CHECKING)
-            number = taken.outcomes[-1].shaped.row.number
-            batch.found, batch.position, batch.progress = counts.as_json(), number, share
-            nobody = {"party_id": None, "raw_record_id": None}  # who came with this page was taken back
-            if bad := [row | nobody for row in taken.rows(batch.id) if row["fate"] == Fate.BAD]:
-                session.execute(insert(_ROW), bad)
-            batch.lease_until = database_now(session) + timedelta(seconds=self._lease_s)
-            return batches.progress(session, batch)
-
     # --- back -----------------------------------------------------------------------------------------------------
 
-    def _undo(self, lease: Lease) -> None:
-        deadline = time.monotonic() + self._slice_s
-        while True:
+    def _undo(self, at: Shift) -> None:
+        goes_on = True
+        while goes_on:
             began = time.monotonic()
-            with self._db.write() as session:
-                fence(session, ImportBatch, lease)
-                batch = session.get_one(ImportBatch, lease.id)
-                _must_still(batch, BatchState.UNDOING)
+            with _page_of(at, BatchState.UNDOING) as (session, batch):
                 more = take_back(self._flow, session, batch)
                 if not more:
                     _end(batch, BatchState.UNDONE)
-                batch.lease_until = database_now(session) + timedelta(seconds=self._lease_s) if more else None
                 told = batches.progress(session, batch)
             self._watch(told)
-            if not more:
-                return
-            self._have_rest(time.monotonic() - began)
-            if time.monotonic() > deadline:
-                self.give_back(lease)
-                return
+            if more:
+                at.rest(began)
+            goes_on = more and at.goes_on()
 
-    # --- ends -----------------------------------------------------------------------------------------------------
 
-    def _have_rest(self, spent_s: float) -> None:
-        if self._rest:
-            Event().wait(spent_s * self._rest)
+# --- rows ---------------------------------------------------------------------------------------------------------
 
-    def _fail(self, lease: Lease, why: str) -> None:
-        """Stop where the file cannot be read on; what came in can be undone."""
-        with suppress(LeaseLostError), self._db.write() as session:
-            fence(session, ImportBatch, lease)
-            batch = session.get_one(ImportBatch, lease.id)
-            if batch.state == BatchState.CHECKING:
-                batch.state, batch.error = BatchState.LOOKED, why
-                batch.due_at, batch.lease_until, batch.owner = None, None, ""
-            else:
-                _end(batch, BatchState.FAILED, why)
 
-    def _wait(self, lease: Lease, why: str) -> None:
-        with self._db.write() as session:
-            release(session, ImportBatch, lease, due_at=now() + WAIT, error=why)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one file on their way in, with the files that they name."""
+
+    table: RowsOf
+    taker: Pages
+    files: Enclosed | None = None
+
+    def pages(self, after: int = 0) -> Iterator[list[Row]]:
+        rows = self.table.rows(after=after)
+        return self.files.pages(rows) if self.files is not None else _in_pages(rows)
+
+    def ready(self, rows: Sequence[Row]) -> AbstractContextManager[None]:
+        """Have what a page needs before its transaction begins."""
+        return self.files.fetched(rows) if self.files is not None else nullcontext()
+
+    def take(self, session: Session, account: Account, rows: Sequence[Row]) -> Taken:
+        if self.files is None:
+            return self.taker.take(session, account, rows)
+        self.files.begin(session)
+        taken = self.taker.take(session, account, rows)
+        self.files.settle(session, account, taken.outcomes)
+        return taken
+
+    def progress(self) -> float:
+        return self.table.progress()
+
+
+# --- a page -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _page_of(at: Shift, state: BatchState) -> Iterator[tuple[Session, ImportBatch]]:
+    """One transaction for a page of an import that is still in this state."""
+    with at.page() as session:
+        batch = session.get_one(ImportBatch, at.lease.id)
+        if batch.state != state:
+            raise _StoppedError
+        yield session, batch
+
+
+def _keep_check(at: Shift, counts: Counts, taken: Taken, share: float) -> Progress:
+    """Keep what was found: the counts, and the refused rows, to be read until it begins."""
+    with _page_of(at, BatchState.CHECKING) as (session, batch):
+        number = taken.outcomes[-1].shaped.row.number
+        batch.found, batch.position, batch.progress = counts.as_json(), number, share
+        taken.write_refused(session, batch.id)
+        return batches.progress(session, batch)
 
 
 def _in_pages(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -326,9 +317,15 @@ def _in_pages(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield page
 
 
-def _must_still(batch: ImportBatch, state: BatchState) -> None:
-    if batch.state != state:
-        raise _StoppedError
+def _fail(at: Shift, why: str) -> None:
+    """Stop where the file cannot be read on; what came in can be undone."""
+    with at.page() as session:
+        batch = session.get_one(ImportBatch, at.lease.id)
+        if batch.state == BatchState.CHECKING:
+            batch.state, batch.error = BatchState.LOOKED, why
+            batch.due_at, batch.lease_until, batch.owner = None, None, ""
+        else:
+            _end(batch, BatchState.FAILED, why)
 
 
 def _end(batch: ImportBatch, state: BatchState, why: str = "") -> None:

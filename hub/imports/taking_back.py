@@ -5,7 +5,7 @@ is forgotten, a customer of whom nobody else says anything is erased, one with a
 here before gets its former payload back. What a later import changed, or somebody went on with, is left and told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -15,11 +15,12 @@ from hub import flow as flows
 from hub.connector.contract import Delivered
 from hub.flow import Flow
 from hub.identity.models import Link, Party, PartyStatus
-from hub.imports.models import BatchState, Fate, ImportBatch, ImportRow
+from hub.imports.models import BatchState, Fate, ImportBatch, ImportRow, What
 from hub.imports.page import put_back
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord
-from hub.timeline import history
+from hub.store.turn import in_turn
+from hub.timeline import history, note_files
 
 PAGE = 500
 MOST_TOLD = 200
@@ -37,11 +38,16 @@ def take_back(flow: Flow, session: Session, batch: ImportBatch) -> bool:
     if not rows:
         return False
     account = session.get_one(Account, batch.account_id)
+    if batch.what == What.FILES:
+        in_turn(session, note_files.LOCK)  # before anything else, as everybody does who takes files away
     mine = {row.raw_record_id: row for row in rows if row.raw_record_id is not None and row.fate != Fate.SAME}
     left: dict[str, set[int]] = {LATER: _later(session, batch, list(mine))}
     left[TOUCHED] = history.touched(session, list(mine)) - left[LATER]
     ours = [row for raw_id, row in mine.items() if raw_id not in left[LATER] | left[TOUCHED]]
+    had = {file.sha256 for file in history.files_of(session, [row.raw_record_id or 0 for row in ours])}
     stays = _take_back(flow, session, account, ours)
+    if had:
+        note_files.forget(session, note_files.shelf(flow.settings), had)
     counts = dict(batch.counts)
     kept = dict(counts.get("kept", {}))
     for why, some in left.items():
@@ -71,6 +77,7 @@ def _take_back(flow: Flow, session: Session, account: Account, ours: Sequence[Im
     changed = [row for row in ours if "payload" in row.before and row.raw_record_id in raws]
     made = [row for row in ours if "payload" not in row.before and row.raw_record_id in raws]
     if changed:
+        history.drop_files(session, _later_files(changed, raws))
         again = [
             Delivered(raws[row.raw_record_id].stream, raws[row.raw_record_id].remote_id, row.before["payload"])
             for row in changed
@@ -85,6 +92,13 @@ def _take_back(flow: Flow, session: Session, account: Account, ours: Sequence[Im
     came = sorted({links[row.raw_record_id] for row in made if row.fate == Fate.NEW and row.raw_record_id in links})
     query = select(Party.id).where(Party.id.in_(came), Party.status == PartyStatus.ACTIVE)
     return sorted(session.scalars(query))
+
+
+def _later_files(changed: Sequence[ImportRow], raws: Mapping[int, RawRecord]) -> dict[int, str]:
+    """Return the files that records have now and did not have before, by record."""
+    now_at = {row.raw_record_id: raws[row.raw_record_id].payload.get("sha256") for row in changed if row.raw_record_id}
+    before = {row.raw_record_id: row.before["payload"].get("sha256") for row in changed}
+    return {raw_id: sha256 for raw_id, sha256 in now_at.items() if sha256 and sha256 != before[raw_id]}
 
 
 def _later(session: Session, batch: ImportBatch, raw_ids: Sequence[int]) -> set[int]:

@@ -74,6 +74,12 @@ _OWN_ID = _target(
     "رقم, معرف, الرقم, identyfikator, numer, ид, номер, идентификатор",
     Form.ID,
 )
+_FILE_ID = _target(
+    "id",
+    "id, uid, key, number, no, nr, guid, record id, file id, document id, attachment id, external id, מזהה, מספר, קוד, رقم, "
+    "معرف, الرقم, identyfikator, numer, ид, номер, идентификатор",
+    Form.ID,
+)
 _PHONES = _target(
     "phones",
     "phone, phones, telephone, tel, mobile, cell, cellular, phone number, mobile phone, home phone, work phone, "
@@ -122,7 +128,7 @@ _GROUPS = _target(
 )  # fmt: skip
 _OWNER = _target(
     "owner",
-    "owner, assigned to, responsible, account manager, sales rep, salesperson, user, agent, contact owner, rep, "
+    "owner, uploaded by, added by, author, assigned to, responsible, account manager, sales rep, salesperson, user, agent, contact owner, rep, "
     "assigned user, created by, owner name, handler, assignee, אחראי, נציג, מטפל, איש מכירות, בעלים, סוכן, مسؤول, "
     "المسؤول, موظف, مندوب, opiekun, wlasciciel, handlowiec, odpowiedzialny, pracownik, ответственный, менеджер, "
     "владелец, сотрудник, исполнитель",
@@ -288,6 +294,32 @@ _TARGETS: Mapping[What, tuple[Target, ...]] = MappingProxyType(
             _COMPANY_ID,
             _PHONES,
             _OWNER,
+        ),
+        What.FILES: (
+            _FILE_ID,
+            _target(
+                "file",
+                "file, file name, filename, path, file path, document, attachment, attachment name, location, document name, "
+                "קובץ, שם קובץ, נתיב, מסמך, ملف, اسم الملف, مسار, مستند, plik, nazwa pliku, sciezka, dokument, zalacznik, "
+                "файл, имя файла, путь, документ, вложение",
+            ),
+            _target(
+                "title",
+                "title, subject, description, caption, summary, comment, note, כותרת, תיאור, נושא, הערה, عنوان, وصف, tytul, "
+                "opis, temat, название, описание, тема, заголовок, комментарий",
+            ),
+            _target(
+                "started_at",
+                "date, time, created, created at, created on, uploaded, uploaded at, added, added at, timestamp, date time, "
+                "document date, תאריך, נוצר, הועלה, تاريخ, التاريخ, data, data dodania, utworzono, дата, создано, добавлено, загружено",
+                Form.TIME,
+            ),
+            _PERSON,
+            _COMPANY_ID,
+            _PHONES,
+            _EMAILS,
+            _OWNER,
+            _LINK,
         ),
         What.USERS: (
             _ID,

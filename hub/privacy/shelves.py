@@ -23,6 +23,8 @@ from hub.privacy.columns import emptied
 from hub.settings import Settings
 from hub.store.shelf import Shelf
 from hub.store.turn import in_turn
+from hub.timeline import note_files
+from hub.timeline.models import NoteFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,15 @@ class Shelves:
     media: Shelf
     photos: Shelf
     imports: Shelf
+    notes: Shelf
 
 
 def shelves(settings: Settings) -> Shelves:
     """Return the folders of the settings."""
-    return Shelves(files.shelf(settings), media.shelf(settings), photos.shelf(settings), batches.shelf(settings))
+    return Shelves(
+        mail=files.shelf(settings), media=media.shelf(settings), photos=photos.shelf(settings),
+        imports=batches.shelf(settings), notes=note_files.shelf(settings),
+    )  # fmt: skip
 
 
 def drop_mail_files(session: Session, on: Shelves, which: ColumnElement[bool]) -> int:
@@ -55,13 +61,20 @@ def drop_photos(session: Session, on: Shelves, which: ColumnElement[bool]) -> in
     return _drop(session, ContactPhoto, photos.LOCK, on.photos, which)
 
 
+def drop_note_files(session: Session, on: Shelves, which: ColumnElement[bool]) -> int:
+    """Take away files of notes; returns how many."""
+    return _drop(session, NoteFile, note_files.LOCK, on.notes, which)
+
+
 def drop_imported(session: Session, on: Shelves, batch_ids: Collection[int]) -> None:
     """Take away the files that were imported; what came of them stays, and so does who else was in them."""
     in_turn(session, batches.LOCK)
     which = ImportBatch.id.in_(batch_ids)
-    hashes = set(session.scalars(select(ImportBatch.sha256).where(which))) - {""}
-    session.execute(update(ImportBatch).where(which).values(sha256=""))
-    _remove(on.imports, hashes - set(session.scalars(select(ImportBatch.sha256).where(ImportBatch.sha256.in_(hashes)))))
+    hashes = {
+        one for row in session.execute(select(ImportBatch.sha256, ImportBatch.archive).where(which)) for one in row
+    }
+    session.execute(update(ImportBatch).where(which).values(sha256="", archive=""))
+    _remove(on.imports, hashes - {""} - batches.still_held(session, hashes))
 
 
 def drop_unread(session: Session, on: Shelves) -> None:
@@ -78,6 +91,8 @@ def purge(session: Session, on: Shelves) -> None:
     files.purge(session, on.mail)
     media.purge(session, on.media)
     photos.purge(session, on.photos)
+    note_files.purge(session, on.notes)
+    batches.sweep(session, on.imports)
 
 
 def _drop(session: Session, table: Any, lock: str, shelf: Shelf, which: ColumnElement[bool]) -> int:

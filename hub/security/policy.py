@@ -141,3 +141,8 @@ def may_share_mail(person: Person, owners: Collection[int]) -> bool:
 def may_change_meeting(person: Person, seen: Seen) -> bool:
     """Say whether a person may move a meeting or call it off, in whosever calendar: who sees what it says may."""
     return seen is Seen.FULL and may(person.role, Right.BOOK_MEETINGS)
+
+
+def may_attach(person: Person, author_id: int | None) -> bool:
+    """Say whether a person may put files with a note: their own, or one of a program or of the past, that is nobody's."""
+    return may(person.role, Right.EDIT_PARTIES) and (author_id is None or author_id == person.id)

@@ -6,7 +6,7 @@ or an address that exactly one customer holds. A number that nobody is known for
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic_core import to_jsonable_python
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from hub.errors import RecordError
 from hub.identity.callers import PHONE
@@ -23,18 +24,20 @@ from hub.identity.models import Link, Party, PartyStatus
 from hub.identity.parties import EMAIL, holders_of
 from hub.identity.phone import PhoneContext, read
 from hub.identity.said import LONGEST_TEXT, line
-from hub.intake.models import Account, RawRecord
+from hub.intake.models import Account, RawRecord, RawState
 from hub.records.interaction import Interaction as Record
 from hub.security.models import User
 from hub.store.base import now
+from hub.timeline import notes
 from hub.timeline.add import Entry, Part, add
-from hub.timeline.models import Interaction, Kind, Note, Task, TaskKind, TaskSource
+from hub.timeline.models import Interaction, Kind, Note, NoteFile, Task, TaskKind, TaskSource
 
 PEOPLE, COMPANIES = "people", "companies"  # streams of an account whose ids its history names
 LONGEST_SUMMARY = 200
 LONGEST_TITLE = 500
 CUSTOMER = "customer"
 ELSEWHERE = "elsewhere"  # `Task.done_reason`: it was ticked off in the other system
+REMOVED = "removed"  # why a file is left out that was here: somebody deleted its note
 _SOME = 500
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -89,6 +92,16 @@ class TaskFields(_Fields):
     done_at: AwareDatetime | None = None
 
 
+class FileFields(HistoryFields):
+    """What a mapping may make of a file that was kept with somebody."""
+
+    kind: PastKind = PastKind.NOTE
+    name: str = Field(min_length=1)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: int = Field(ge=0)
+    media_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """A record: as it was kept, and what the mapping made of it."""
@@ -115,6 +128,15 @@ def said_task(values: Mapping[str, Any]) -> TaskFields:
     return _read(TaskFields, values, "task")
 
 
+def said_file(values: Mapping[str, Any]) -> FileFields:
+    """Read what a mapping made of a file.
+
+    Raises:
+        RecordError: it made something else of it.
+    """
+    return _read(FileFields, values, "file")
+
+
 def take(session: Session, account: Account, given: Sequence[Given], *, region: str) -> None:
     """Put what happened on the timelines of whoever it was with; safe to repeat.
 
@@ -129,6 +151,84 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
         for raw, fields in several
     ]
     add(session, entries, account_id=account.id)
+
+
+def take_files(session: Session, account: Account, given: Sequence[Given], *, region: str) -> list[RawState]:
+    """Put files on the timelines of whoever they are about, each as a note of its day; safe to repeat.
+
+    The bytes are on the shelf before the transaction commits: whoever brings them sees to it. What a person changed of a
+    note stays, and what a person deleted does not come back; another file under the same id is put beside the first.
+
+    Raises:
+        RecordError: one of them is no file, or of somebody whom the account never named.
+    """
+    several = [(one.raw, said_file(one.values)) for one in given]
+    who = _Who(session, account, [fields for _, fields in several], region)
+    users = _users(session, [fields.user for _, fields in several])
+    query = select(Interaction.raw_record_id, Interaction.detail)
+    rows = session.execute(query.where(Interaction.raw_record_id.in_([raw.id for raw, _ in several])))
+    before = {row.raw_record_id: row.detail.get("file") for row in rows}
+    states = []
+    taken: list[tuple[RawRecord, FileFields, Entry]] = []
+    for raw, fields in several:
+        if raw.applied_at is not None and raw.id not in before:
+            raw.error = REMOVED
+            states.append(RawState.FILTERED)
+            continue
+        record, parts = (
+            _record(fields.model_copy(update={"summary": fields.summary or fields.name})),
+            who.parts(raw, fields),
+        )
+        record = replace(record, detail={**record.detail, "file": fields.sha256})
+        taken.append((raw, fields, Entry(record, parts, raw.id, owner_id=users.get(fields.user))))
+        states.append(RawState.APPLIED)
+    placed = add(session, [entry for _, _, entry in taken], account_id=account.id)
+    known = {note.interaction_id: note for note in _notes_on(session, [row.id for row in placed])}
+    for row, (raw, fields, entry) in zip(placed, taken, strict=True):
+        note = known.get(row.id) or Note(interaction_id=row.id, text="")
+        if note.id is None or note.changed_at == note.created_at:  # nobody here went on with it
+            note.party_id = note.party_id or next((part.party_id for part in entry.parts), None)
+            note.text = (fields.summary or "").replace("\x00", "").strip()[:LONGEST_TEXT]
+            note.author_id, note.created_at, note.changed_at = entry.owner_id, fields.started_at, fields.started_at
+            flag_modified(note, "changed_at")  # else it would be set to now where it is the same
+            session.add(note)
+        session.flush()
+        if before.get(raw.id) != fields.sha256:
+            _put_with(session, note, fields)
+        notes.tell(session, note)
+    return states
+
+
+def _notes_on(session: Session, interaction_ids: Sequence[int]) -> Sequence[Note]:
+    return session.scalars(select(Note).where(Note.interaction_id.in_(interaction_ids))).all()
+
+
+def _put_with(session: Session, note: Note, fields: FileFields) -> None:
+    same = select(NoteFile.id).where(NoteFile.note_id == note.id, NoteFile.sha256 == fields.sha256)
+    if session.scalar(same.limit(1)) is None:
+        session.add(
+            NoteFile(
+                note_id=note.id, name=fields.name, media_type=fields.media_type, size=fields.size, sha256=fields.sha256,
+                created_at=fields.started_at,
+            )
+        )  # fmt: skip
+        session.flush()
+
+
+def files_of(session: Session, raw_ids: Sequence[int]) -> Sequence[NoteFile]:
+    """Return the files of the notes that were made of raw records."""
+    query = select(NoteFile).join(Note, Note.id == NoteFile.note_id)
+    query = query.join(Interaction, Interaction.id == Note.interaction_id)
+    return session.scalars(query.where(Interaction.raw_record_id.in_(raw_ids))).all()
+
+
+def drop_files(session: Session, which: Mapping[int, str]) -> None:
+    """Take files away, by their hashes, from the notes that were made of raw records."""
+    for raw_id, sha256 in which.items():
+        for file in files_of(session, [raw_id]):
+            if file.sha256 == sha256:
+                session.delete(file)
+    session.flush()
 
 
 def take_tasks(session: Session, account: Account, given: Sequence[Given], *, region: str) -> None:
@@ -177,8 +277,10 @@ def tasks_of(session: Session, raw_ids: Sequence[int]) -> dict[int, Task]:
 
 def touched(session: Session, raw_ids: Sequence[int]) -> set[int]:
     """Return the raw records of which somebody here went on with what was made: a note on it, a task ticked off."""
+    # A note that came with a record is somebody's work once it was changed.
+    is_ours = (Interaction.kind != Kind.NOTE) | (Note.changed_at != Note.created_at)
     noted = select(Interaction.raw_record_id).where(
-        Interaction.raw_record_id.in_(raw_ids), exists().where(Note.interaction_id == Interaction.id)
+        Interaction.raw_record_id.in_(raw_ids), exists().where(Note.interaction_id == Interaction.id, is_ours)
     )
     ticked = (
         select(TaskSource.raw_record_id)

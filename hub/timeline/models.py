@@ -90,6 +90,20 @@ class Note(PublicId, Base):
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 
+class NoteFile(PublicId, Base):
+    """A file that belongs to a note; its bytes are on the shelf of note_files.py."""
+
+    __tablename__ = "note_file"
+    __table_args__ = (Index(None, "note_id"), Index(None, "sha256"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    note_id: Mapped[int] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"))
+    name: Mapped[str]  # without a path
+    media_type: Mapped[str]  # by its first bytes
+    size: Mapped[int]  # bytes
+    sha256: Mapped[str]  # its name on the shelf
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class TaskKind(StrEnum):
     MISSED_CALL = "missed_call"  # made by the hub: nobody spoke with this caller yet
     CALL_BACK = "call_back"

@@ -7,28 +7,33 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from hub.errors import ForbiddenError, NotFoundError, UserError
+from hub.errors import ForbiddenError, UserError
 from hub.security import audit
 from hub.security.policy import Person, Right, may
 from hub.store.base import now
+from hub.store.public import by_public_id
 from hub.timeline import index
-from hub.timeline.models import Interaction, Kind, Note, Participant
+from hub.timeline.models import Interaction, Kind, Note, NoteFile, Participant
 
 LONGEST = 20_000
 SUMMARY = 200  # characters of the first line that stand on the timeline
 
 
-def add(session: Session, person: Person, *, party_id: int, text: str, pinned: bool = False) -> Note:
+def add(
+    session: Session, person: Person, *, party_id: int, text: str, pinned: bool = False, file_name: str = ""
+) -> Note:
     """Write a note about a party and put it on the timeline.
+
+    Args:
+        file_name: of the first file that is put with it next, which may say all there is to say.
 
     Raises:
         UserError: the text is empty or too long.
     """
-    text = _checked(text)
+    text = _checked(text, may_be_empty=bool(file_name))
     at = now()
-    interaction = Interaction(
-        kind=Kind.NOTE, started_at=at, ended_at=at, summary=_first_line(text), owner_id=person.id or None
-    )
+    summary = _first_line(text) or file_name[:SUMMARY]
+    interaction = Interaction(kind=Kind.NOTE, started_at=at, ended_at=at, summary=summary, owner_id=person.id or None)
     session.add(interaction)
     session.flush()
     session.add(
@@ -95,10 +100,7 @@ def get(session: Session, public_id: UUID) -> Note:
     Raises:
         NotFoundError: there is none.
     """
-    note = session.scalars(select(Note).where(Note.public_id == public_id)).first()
-    if note is None:
-        raise NotFoundError("This note is no longer there.")
-    return note
+    return by_public_id(session, Note, public_id, "This note is no longer there.")
 
 
 def edit(session: Session, person: Person, note: Note, text: str) -> None:
@@ -108,12 +110,24 @@ def edit(session: Session, person: Person, note: Note, text: str) -> None:
         ForbiddenError: somebody else wrote it.
         UserError: the text is empty or too long.
     """
-    _must_be_own(person, note)
-    note.text = _checked(text)
-    if note.call_id is None and note.interaction_id is not None:
+    must_be_own(person, note)
+    note.text = _checked(text, may_be_empty=bool(_file_name(session, note)))
+    tell(session, note)
+
+
+def tell(session: Session, note: Note) -> None:
+    """Let the timeline and the search say what a note says now: its text, and the names of its files."""
+    if note.interaction_id is None:
+        return
+    if note.call_id is None:
         interaction = session.get_one(Interaction, note.interaction_id)
-        interaction.summary = _first_line(note.text)
-    index.refresh(session, [note.interaction_id] if note.interaction_id is not None else [])
+        interaction.summary = _first_line(note.text) or _file_name(session, note)[:SUMMARY]
+    index.refresh(session, [note.interaction_id])
+
+
+def _file_name(session: Session, note: Note) -> str:
+    query = select(NoteFile.name).where(NoteFile.note_id == note.id).order_by(NoteFile.id)
+    return session.scalar(query.limit(1)) or ""
 
 
 def pin(session: Session, person: Person, note: Note, *, pinned: bool) -> None:
@@ -134,7 +148,7 @@ def remove(session: Session, person: Person, note: Note) -> None:
     Raises:
         ForbiddenError: somebody else wrote it.
     """
-    _must_be_own(person, note)
+    must_be_own(person, note)
     audit.record(session, person, "note.removed", "note", note.public_id, written=_iso(note.created_at))
     row_id = note.interaction_id
     interaction_id = row_id if note.call_id is None else None
@@ -152,14 +166,15 @@ def may_change(person: Person, note_author: int | None) -> bool:
     return person.id != 0 and note_author == person.id
 
 
-def _must_be_own(person: Person, note: Note) -> None:
+def must_be_own(person: Person, note: Note) -> None:
+    """Raise ForbiddenError where somebody else wrote a note."""
     if not may_change(person, note.author_id):
         raise ForbiddenError("Only who wrote a note can change or delete it.")
 
 
-def _checked(text: str) -> str:
+def _checked(text: str, *, may_be_empty: bool = False) -> str:
     text = text.replace("\r\n", "\n").replace("\x00", "").strip()
-    if not text:
+    if not text and not may_be_empty:
         raise UserError("Write the note first.", error_id="empty_note", field="note")
     if len(text) > LONGEST:
         raise UserError(f"A note holds at most {LONGEST} characters.", error_id="long_note", field="note")

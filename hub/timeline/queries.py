@@ -1,9 +1,11 @@
 """Pages of a party's timeline: newest first, by key and never by offset, and only what the reader may see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from hub.security import businesses
 from hub.security.models import User
 from hub.security.policy import Person, Seen, sees, sees_business
 from hub.store.base import UtcDateTime
-from hub.timeline.models import Interaction, Kind, Note, Participant
+from hub.timeline.models import Interaction, Kind, Note, NoteFile, Participant
 from hub.timeline.text import norm
 
 PAGE = 30
@@ -29,6 +31,7 @@ LOOK_MOST = 2_000
 CONTACTS = (Kind.CALL, Kind.EMAIL, Kind.MEETING, Kind.MESSAGE)
 # Plain tables: reading through mapped classes would cost more than the query.
 PART, ROW, NOTE = Participant.__table__.c, Interaction.__table__.c, Note.__table__.c
+FILE = NoteFile.__table__.c
 USER, ACCOUNT = User.__table__.c, Account.__table__.c
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,6 +67,15 @@ class Source(NamedTuple):
     connector: str
 
 
+class FileOf(NamedTuple):
+    """A file of a note as a page shows it."""
+
+    id: UUID
+    name: str
+    media_type: str
+    size: int  # bytes
+
+
 class NoteText(NamedTuple):
     """A note as a page shows it."""
 
@@ -73,6 +85,12 @@ class NoteText(NamedTuple):
     author_id: int | None
     author: str
     created_at: datetime
+    files: tuple[FileOf, ...] = ()
+
+    @property
+    def said(self) -> str:
+        """All that it is found by."""
+        return " ".join([self.text, *(file.name for file in self.files)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +195,7 @@ def last_contacts(session: Session, party_ids: Sequence[int], *, person: Person,
 
 def pinned(session: Session, party_ids: Sequence[int]) -> list[NoteText]:
     """Return what somebody pinned to the top of a party, newest first."""
-    rows = session.execute(_pinned_of(), {"parties": list(party_ids)})
-    return [NoteText(*row[1:]) for row in rows]
+    return [note for _, note in _noted(session.execute(_pinned_of(), {"parties": list(party_ids)}))]
 
 
 def _collect(
@@ -236,7 +253,7 @@ def _matches(row: Row[Any], seen: Seen, notes: Sequence[NoteText], wanted: Wante
     if seen is not Seen.FULL:
         return False  # who may not read it may not find out what it says either
     unread = wanted.unread if row.kind == Kind.CALL else frozenset()
-    text = norm(" ".join([row.summary, _texts(row.detail, unread), row.who or "", *(note.text for note in notes)]))
+    text = norm(" ".join([row.summary, _texts(row.detail, unread), row.who or "", *(note.said for note in notes)]))
     return all(word in text for word in wanted.words)
 
 
@@ -332,6 +349,7 @@ def _item(row: Row[Any], seen: Seen, notes: tuple[NoteText, ...]) -> Item:
 
 @lru_cache(maxsize=1)
 def _note_columns() -> Select[*tuple[Any, ...]]:
+    """A note with its files: as many rows as it has files, or one."""
     return select(
         NOTE.interaction_id,
         NOTE.public_id,
@@ -340,25 +358,42 @@ def _note_columns() -> Select[*tuple[Any, ...]]:
         NOTE.author_id,
         func.coalesce(USER.name, ""),
         NOTE.created_at,
-    ).select_from(Note.__table__.outerjoin(User.__table__, USER.id == NOTE.author_id))
+        FILE.public_id.label("file"),
+        FILE.name,
+        FILE.media_type,
+        FILE.size,
+    ).select_from(
+        Note.__table__.outerjoin(User.__table__, USER.id == NOTE.author_id).outerjoin(
+            NoteFile.__table__, FILE.note_id == NOTE.id
+        )
+    )
 
 
 @lru_cache(maxsize=1)
 def _notes_of() -> Select[*tuple[Any, ...]]:
     wanted = NOTE.interaction_id.in_(bindparam("numbers", expanding=True))
-    return _note_columns().where(wanted).order_by(NOTE.created_at, NOTE.id)
+    return _note_columns().where(wanted).order_by(NOTE.created_at, NOTE.id, FILE.id)
 
 
 @lru_cache(maxsize=1)
 def _pinned_of() -> Select[*tuple[Any, ...]]:
     wanted = NOTE.party_id.in_(bindparam("parties", expanding=True)) & NOTE.pinned
-    return _note_columns().where(wanted).order_by(NOTE.created_at.desc()).limit(10)
+    newest = select(NOTE.id).where(wanted).order_by(NOTE.created_at.desc(), NOTE.id.desc()).limit(10)
+    return _note_columns().where(NOTE.id.in_(newest)).order_by(NOTE.created_at.desc(), NOTE.id.desc(), FILE.id)
 
 
 def _notes(session: Session, interaction_ids: Sequence[int]) -> dict[int, tuple[NoteText, ...]]:
     if not interaction_ids:
         return {}
     found: dict[int, tuple[NoteText, ...]] = {}
-    for row in session.execute(_notes_of(), {"numbers": list(interaction_ids)}):
-        found[row[0]] = (*found.get(row[0], ()), NoteText(*row[1:]))
+    for number, note in _noted(session.execute(_notes_of(), {"numbers": list(interaction_ids)})):
+        found[number] = (*found.get(number, ()), note)
     return found
+
+
+def _noted(rows: Iterable[Row[Any]]) -> Iterator[tuple[int, NoteText]]:
+    """Yield notes with their files and the rows of the timeline that they are on."""
+    for _, several in groupby(rows, key=itemgetter(1)):
+        first, *more = several
+        files = tuple(FileOf._make(row[7:]) for row in (first, *more) if row.file is not None)
+        yield first[0], NoteText._make((*first[1:7], files))

@@ -45,6 +45,7 @@ from hub.web.console import (
     merges,
     messages,
     my_day,
+    note_files,
     outbox_page,
     people,
     photos,
@@ -111,7 +112,9 @@ def _install(app: Flask, hub: Hub) -> None:
     jinja.install(app)
     for blueprint in _pages():
         app.register_blueprint(blueprint)
-    for takes_files in (write_mail.attach, upload_page.take, imports.bring):
+    for takes_files in (
+        write_mail.attach, upload_page.take, imports.bring, customers.add_note, customers.edit_note,
+    ):  # fmt: skip
         csrf.exempt(takes_files)  # looks at its token itself, once it has said how large it may be
     for blueprint in _programs():
         csrf.exempt(blueprint)
@@ -160,6 +163,7 @@ def _pages() -> tuple[Blueprint, ...]:
         mapping_versions.blueprint,
         messages.blueprint,
         my_day.blueprint,
+        note_files.blueprint,
         outbox_page.blueprint,
         people.blueprint,
         photos.blueprint,

@@ -23,7 +23,7 @@ from hub.security.models import Audit
 from hub.store.base import Base
 from tests.fakes import somebody
 from tests.fakes.api import office as make_office
-from tests.fakes.somebody import DESK, EMAIL, HEBREW, OTHER, OTHER_EMAIL, World
+from tests.fakes.somebody import DESK, EMAIL, HEBREW, NAME, OTHER, OTHER_EMAIL, World
 
 # What is no thing of a customer, or a secret, or the hub's own work.
 NOT_EXPORTED = {
@@ -31,7 +31,8 @@ NOT_EXPORTED = {
     "erasure", "extension", "fill_target", "filtered_record", "idempotency", "import_batch", "import_row", "incident",
     "lead_rule", "ledger_check", "mail_block", "mail_draft_file", "mail_thread_key", "mapping_version", "meeting_row",
     "meeting_series", "named_record", "not_same", "notice", "number_rule", "oauth_grant", "password_link", "pop",
-    "push_channel", "question_field", "reading", "replay", "retention_rule", "review", "seen_endpoint", "shared_record",
+    "push_channel", "question_field", "reading", "replay", "retention_rule", "review", "second_look", "seen_endpoint",
+    "shared_record",
     "slot", "source_field", "source_look", "stream_state", "suppression", "task_member", "task_source", "text_index",
     "user_business", "user_session",
 }  # fmt: skip
@@ -86,7 +87,8 @@ def test_everything_is_there_with_its_files_and_joins(world: World, tmp_path: Pa
             assert len(rows(folder, kind.name)) == count, kind.name
         assert session.scalars(select(Audit.action)).all().count("data.exported") == 1
     names = sorted(str(file.relative_to(folder / "files")) for file in (folder / "files").rglob("*") if file.is_file())
-    assert [name.partition("/")[0] for name in names] == ["mails", "mails", "mails", "messages", "photos", "recordings"]
+    kinds = ["mails", "mails", "mails", "messages", "notes", "notes", "notes", "photos", "recordings"]
+    assert [name.partition("/")[0] for name in names] == kinds
     with pytest.raises(UserError, match="something in"):
         export(source(world), None, folder, Wanted(), counted)
 
@@ -112,6 +114,9 @@ def test_of_one_person_all_that_was_merged_comes_and_nobody_else(world: World, t
     assert {row["value"] for row in rows(folder, "identifiers")} >= {EMAIL, DESK}
     assert len(rows(folder, "merges")) == 1
     assert {row["text"] for row in rows(folder, "notes")}.isdisjoint({"Wants prices"})
+    assert [row["name"] for row in rows(folder, "note_files")] == [f"{NAME}.txt", "prices.txt"]
+    [noted, _] = [one["file"] for one in manifest["files"] if one["file"].startswith("files/notes/")]
+    assert (folder / noted).read_bytes() == somebody.OF_A_NOTE
     assert [row["action"] for row in rows(folder, "audit")][-1] == "data.exported"
     assert not (folder / "users.csv").exists()
     [missing] = manifest["missing"]

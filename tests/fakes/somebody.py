@@ -43,7 +43,7 @@ from hub.store.base import Base, now
 from hub.store.session import Database
 from hub.store.shelf import Shelf
 from hub.timeline.add import Entry, Part, add
-from hub.timeline.models import Note, Task
+from hub.timeline.models import Note, NoteFile, Task
 from tests.fakes.api import Office, add_call
 from tests.fakes.exchange import FakeExchange
 
@@ -53,6 +53,7 @@ PHONE, EMAIL = "+972502345671", "dorothea@vandermeer.example"
 SPOKEN = "050-234-5671"
 OTHER, OTHER_EMAIL = "Boaz Mizrahi", "boaz@mizrahi.example"
 DESK = "+97236123456"  # that both have
+OF_A_NOTE = b"secret of hers, signed"
 ODD = {"phone": SPOKEN, "what": "secret of hers"}
 # What nobody may find afterwards, in whatever way it is written.
 NEEDLES = (NAME, NICK, HEBREW, EMAIL, "502345671", SPOKEN, "secret of hers", "vandermeer", "ונדרמיר")  # fmt: skip
@@ -356,12 +357,23 @@ def _rest(world: World, session: Session, her: Party, other: Party, who: Person)
         ImportRow(batch_id=batch.id, number=1, fate="update", raw_record_id=raw.id, party_id=her.id, before={"name": NAME}),
         ImportRow(batch_id=batch.id, number=2, fate="bad", said=f"{SPOKEN} is no number", cells={"phone": SPOKEN, "who": NAME}),
         ImportRow(batch_id=batch.id, number=3, fate="bad", said="no name", cells={"who": OTHER}),
-        Note(party_id=her.id, interaction_id=entry, text=f"{HEBREW}: a secret of hers"),
-        Note(party_id=other.id, text="Wants prices"),
+        mine := Note(party_id=her.id, interaction_id=entry, text=f"{HEBREW}: a secret of hers"),
+        theirs := Note(party_id=other.id, text="Wants prices"),
         Task(party_id=her.id, title=f"Write to {NAME}", number=PHONE, due_at=now()),
         NamedRecord(account_id=world.books, records="leads", mailbox="", remote_id="l9", said={"phone": PHONE}),
         Reading(account_id=world.books, stream=CONTACTS, phase="full", epoch=1, began_at=now(), error=f"{EMAIL} is odd"),
     ])  # fmt: skip
+    session.flush()
+    shelf = shelves(world.hub.settings).notes
+    hers, both = world.keep(shelf, OF_A_NOTE), world.keep(shelf, b"a list of prices")
+    session.add_all(
+        NoteFile(note_id=note.id, name=name, media_type="text/plain", size=9, sha256=sha256)
+        for note, name, sha256 in (
+            (mine, f"{NAME}.txt", hers),
+            (mine, "prices.txt", both),
+            (theirs, "prices.txt", both),
+        )
+    )
     token = session.scalars(select(Base.metadata.tables["api_token"].c.id)).first()
     session.add(Idempotency(token_id=token, key="i1", request_hash="h", status=201, body=json.dumps({"name": HEBREW})))
     receive.keep_odd(session, world.books, "leads", ODD, f"{EMAIL} is odd")
@@ -376,7 +388,7 @@ def _not_read_to_their_end(world: World) -> list[ImportBatch]:
     return [
         ImportBatch(
             account_id=world.books, what="people", file_name=f"{state}.csv", size=1, look={}, columns={}, state=state,
-            sha256=world.keep(shelf, content.encode()), found={"shown": [{"name": NAME}]},
+            sha256=world.keep(shelf, content.encode()), archive=world.keep(shelf, f"PK {content}".encode()), found={"shown": [{"name": NAME}]},
         )
         for state, content in (("looked", f"{NAME},{SPOKEN}"), ("checked", f"1;{HEBREW}"), ("paused", f"{OTHER};{EMAIL}"))
     ]  # fmt: skip

@@ -4,16 +4,33 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
+from flask import Response
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from hub.errors import NotFoundError
 from hub.security.policy import Right
+from hub.store.shelf import MIB
+from hub.timeline import note_files as files
 from hub.timeline import notes as store
-from hub.timeline.models import Note
+from hub.timeline.models import Note, NoteFile
 from hub.web.api import shapes
 from hub.web.api.calls import visible_call
-from hub.web.api.operation import Body, Operation, Way, serve
-from hub.web.frame import current_person
+from hub.web.api.operation import Body, Operation, Way, file_of_body, serve
+from hub.web.api.paging import Query
+from hub.web.api.problem import FaultError
+from hub.web.frame import current_hub, current_person
+from hub.web.note_file import handed_out
+
+
+class NoteFileShape(BaseModel):
+    """A file that belongs to a note."""
+
+    id: UUID
+    name: str
+    media_type: str = Field(description="By its first bytes")
+    size: int = Field(description="Bytes")
 
 
 class NoteShape(BaseModel):
@@ -26,6 +43,7 @@ class NoteShape(BaseModel):
     call: UUID | None
     author: shapes.Ref | None
     created_at: datetime
+    files: list[NoteFileShape]
 
 
 class NewNote(Body):
@@ -74,4 +92,72 @@ def _shaped(session: Session, note: Note, call: UUID | None) -> NoteShape:
         call=call,
         author=shapes.users(session, [note.author_id]).get(note.author_id or 0),
         created_at=note.created_at,
+        files=[],
     )
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+class FileQuery(Query):
+    """What a file is called."""
+
+    name: str = Field(min_length=1, max_length=500, description="A path before it is left out")
+
+
+@serve(
+    Operation(
+        "POST", "/notes/<uuid:note_id>/files", "Put a file with a note", Right.EDIT_PARTIES, NoteFileShape,
+        query=FileQuery, status=201, way=Way.OUTSIDE, takes_file=True,
+        description="The body is the file. Notes of one's own, and those that nobody here wrote; `notes.largest_file_mb` "
+        "says how large it may be, 50 at most go with one note.",
+    )
+)  # fmt: skip
+def add_file(note_id: UUID, query: FileQuery, effect_id: str) -> NoteFileShape:
+    """Put a file with a note; it is received before the transaction begins."""
+    del effect_id
+    hub, person = current_hub(), current_person()
+    with hub.db.read() as session:
+        _readable(session, note_id)
+    on = files.shelf(hub.settings)
+    try:
+        with files.received(on, [(query.name, file_of_body(on.largest))]) as new, hub.db.write() as session:
+            [row] = files.attach(session, on, person, _readable(session, note_id), new)
+            return _file(row)
+    except RequestEntityTooLarge:
+        raise FaultError(413, f"A file has at most {on.largest // MIB} MB", "too_large") from None
+
+
+@serve(
+    Operation(
+        "GET", "/notes/<uuid:note_id>/files/<uuid:file_id>", "A file of a note", Right.USE, answer=None,
+        content_type="application/octet-stream", errors=(404, 416), description="Each reading is in the audit.",
+    )
+)  # fmt: skip
+def note_file(session: Session, note_id: UUID, file_id: UUID) -> Response:
+    """Send a file, as far as the reader may see its note."""
+    row = files.get(session, current_person(), store.get(session, note_id), file_id)
+    return handed_out(row, note_id)
+
+
+@serve(
+    Operation(
+        "DELETE", "/notes/<uuid:note_id>/files/<uuid:file_id>", "Take a file away from one's own note",
+        Right.EDIT_PARTIES, answer=None, way=Way.WRITE,
+    )
+)  # fmt: skip
+def remove_file(session: Session, note_id: UUID, file_id: UUID) -> None:
+    """Take a file away."""
+    person, note = current_person(), store.get(session, note_id)
+    files.remove(session, person, note, files.get(session, person, note, file_id))
+
+
+def _readable(session: Session, note_id: UUID) -> Note:
+    note = store.get(session, note_id)
+    if not files.may_read(session, current_person(), note):
+        raise NotFoundError("This note is no longer there, or it is not for you.")
+    return note
+
+
+def _file(row: NoteFile) -> NoteFileShape:
+    return NoteFileShape(id=row.public_id, name=row.name, media_type=row.media_type, size=row.size)

@@ -22,6 +22,8 @@ Everything the hub knows, for programs. Send `Authorization: Bearer <token>`; ma
 Lists come in pages: follow `next` with `after`. A repeated POST with the same `Idempotency-Key` has its effect once.
 Errors are problem+json (RFC 9457) with a stable `error_id`. Times have a zone; ids are UUIDs.
 """
+FILE = "application/octet-stream"
+_FILE = {"type": "string", "format": "binary"}
 _USUAL = (400, 401, 403, 429, 500, 503)
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 
@@ -86,6 +88,8 @@ def _operation(served: Served, parameters: list[dict[str, Any]]) -> dict[str, An
         described["description"] = operation.description
     if operation.body:
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
+    if operation.takes_file:
+        described["requestBody"] = {"required": True, "content": {FILE: {"schema": _FILE}}}
     return described
 
 
@@ -117,7 +121,7 @@ def _header(name: str, description: str) -> dict[str, Any]:
 
 def _success(operation: Operation) -> dict[str, Any]:
     if operation.content_type != JSON:
-        file = {operation.content_type: {"schema": {"type": "string", "format": "binary"}}}
+        file = {operation.content_type: {"schema": _FILE}}
         return {
             "200": {"description": "The file", "content": file},
             "206": {"description": "The part", "content": file},
@@ -137,6 +141,8 @@ def _errors(operation: Operation, has_path: bool) -> set[int]:  # noqa: FBT001 -
         errors.add(404)
     if operation.body:
         errors |= {413, 415, 422}
+    if operation.takes_file:
+        errors |= {413, 422}
     if operation.idempotent:
         errors |= {409, 422}
     return errors

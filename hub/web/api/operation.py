@@ -80,6 +80,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     content_type: str = JSON
     description: str = ""
+    takes_file: bool = False  # the body is a file, which the view reads (`file_of_body`)
 
     @property
     def idempotent(self) -> bool:
@@ -154,6 +155,29 @@ def read_body(most: int) -> bytes:
     Raises:
         RequestEntityTooLarge: it has more than `most` bytes (413).
     """
+    _limit(most)
+    body = request.get_data(parse_form_data=False)
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    return body
+
+
+def file_of_body(most: int) -> Iterator[bytes]:
+    """Yield the body as it comes: a file, which is never held as a whole.
+
+    Raises:
+        RequestEntityTooLarge: it has more than `most` bytes (413).
+    """
+    _limit(most)
+    left = most
+    while block := request.stream.read(MAX_BODY):
+        left -= len(block)
+        if left < 0:
+            raise RequestEntityTooLarge
+        yield block
+
+
+def _limit(most: int) -> None:
     request.max_content_length = request.max_form_memory_size = most
     if request.content_length is None:
         # Werkzeug cuts a body in chunks at the limit and says nothing, so that one byte more tells.
@@ -162,10 +186,6 @@ def read_body(most: int) -> bytes:
             # An ASGI server ends the body itself, but the bridge to WSGI does not say so; without this word a body
             # in chunks would count as none.
             request.environ["wsgi.input_terminated"] = True
-    body = request.get_data(parse_form_data=False)
-    if len(body) > most:
-        raise RequestEntityTooLarge
-    return body
 
 
 def read_query(model: type[Query]) -> Query:

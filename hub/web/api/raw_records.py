@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.errors import NotFoundError, UserError
+from hub.errors import UserError
 from hub.intake.models import RawRecord, RawState
 from hub.security import audit
 from hub.security.policy import Right
+from hub.store.public import by_public_id
 from hub.web.api import paging, shapes
 from hub.web.api.operation import Operation, Way, serve
 from hub.web.frame import current_person
@@ -85,9 +86,7 @@ def raw_records(session: Session, query: RawRecordQuery) -> RawRecordPage:
 )
 def retry_raw_record(session: Session, record_id: UUID) -> RawRecordShape:
     """Put a record back among those that wait to be applied; one that waits already stays as it is."""
-    row = session.scalar(select(RawRecord).where(RawRecord.public_id == record_id).with_for_update())
-    if row is None:
-        raise NotFoundError(f"There is no raw record {record_id}")
+    row = by_public_id(session, RawRecord, record_id, f"There is no raw record {record_id}", lock=True)
     if row.state not in (RawState.SET_ASIDE, RawState.KEPT):
         raise UserError(f"Only what was set aside can be tried again; this record is {row.state}", error_id="conflict")
     if row.state == RawState.SET_ASIDE:

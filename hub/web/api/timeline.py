@@ -18,6 +18,7 @@ from hub.timeline import queries
 from hub.timeline.models import Interaction, Kind, Participant
 from hub.timeline.queries import Cursor, Wanted
 from hub.web.api import fields, paging, shapes
+from hub.web.api.notes import NoteFileShape
 from hub.web.api.operation import Moment, Operation, serve
 from hub.web.frame import current_person
 
@@ -39,6 +40,7 @@ class TimelineNote(BaseModel):
     pinned: bool
     author: str
     created_at: datetime
+    files: list[NoteFileShape]
 
 
 class InteractionShape(BaseModel):
@@ -118,7 +120,14 @@ def _shape(
         visibility=item.visibility,
         detail=detail,
         notes=[
-            TimelineNote(id=note.id, text=note.text, pinned=note.pinned, author=note.author, created_at=note.created_at)
+            TimelineNote(
+                id=note.id,
+                text=note.text,
+                pinned=note.pinned,
+                author=note.author,
+                created_at=note.created_at,
+                files=[NoteFileShape(**file._asdict()) for file in note.files],
+            )
             for note in item.notes
         ],
     )

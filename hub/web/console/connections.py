@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from hub import log
 from hub.connector.contract import Account as OpenAccount
@@ -37,6 +37,7 @@ FILTERS: Mapping[str, frozenset[Health]] = {
     "needs": frozenset({Health.NEEDS_YOU}),
     "paused": frozenset({Health.PAUSED}),
 }
+WAITS = "waits"  # a word of the pages alone, see `standing`
 LONGEST_QUERY = 100  # characters of a search in the catalogue
 _log = log.get(__name__)
 
@@ -65,7 +66,7 @@ class Card:
             return Health.PAUSED
         is_amber = self.refused > 0 or (self.worst is not None and self.worst.health == Health.WARNINGS)
         is_calm = self.account.health in {Health.HEALTHY, Health.NEVER_RUN}
-        return Health.WARNINGS if is_amber and is_calm else self.account.health
+        return Health.WARNINGS if is_amber and is_calm else standing(self.account)
 
     @property
     def usual_gap(self) -> str:
@@ -254,6 +255,16 @@ def title(row: Account) -> str:
     if connector is not None:
         return connector.title
     return _("Imported files") if row.connector == IMPORTS else row.connector
+
+
+def standing(row: Account) -> str:
+    """Return how a connection is, as its chip says it: one that only takes what is posted never runs, it waits."""
+    connector = current_hub().connectors.get(row.connector)
+    if row.health != Health.NEVER_RUN or connector is None or connector.receive is None or connector.remote is not None:
+        return row.health
+    session, came = object_session(row), select(RawRecord.id).where(RawRecord.account_id == row.id).limit(1)
+    has_come = row.last_event_at is not None or (session is not None and session.scalar(came) is not None)
+    return Health.WORKING if has_come else WAITS  # how it is, is looked at every minute
 
 
 def record(session: Session, row: Account, action: str, **detail: object) -> None:

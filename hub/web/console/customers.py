@@ -30,6 +30,7 @@ from hub.security import audit
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.store.base import now
+from hub.timeline import note_files as stored_files
 from hub.timeline import notes, queries, tasks
 from hub.timeline.models import Kind, Note, TaskKind
 from hub.timeline.queries import Cursor, Item, Wanted
@@ -48,6 +49,7 @@ from hub.web.console import (
     moments,
     money_words,
     more_filters,
+    note_files,
     wording,
 )
 from hub.web.console import money as moneys
@@ -234,32 +236,63 @@ def remove_identifier(public_id: UUID, number: int) -> ResponseReturnValue:
 @blueprint.post("/customers/<uuid:public_id>/notes")
 @needs(Right.EDIT_PARTIES)
 def add_note(public_id: UUID) -> ResponseReturnValue:
-    """Write a note."""
-    form = request.form
+    """Write a note, maybe with files."""
+    hub, person = current_hub(), current_person()
     try:
-        with current_hub().db.write() as session:
-            party = parties.get(session, public_id)
-            pinned = form.get("pinned") == "yes"
-            notes.add(session, current_person(), party_id=party.id, text=form.get("note", ""), pinned=pinned)
+        with note_files.brought() as files, hub.db.write() as session:
+            party, form = parties.get(session, public_id), request.form
+            first = files[0].name if files else ""
+            note = notes.add(
+                session, person, party_id=party.id, text=form.get("note", ""), pinned=form.get("pinned") == "yes",
+                file_name=first,
+            )  # fmt: skip
+            stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
     except UserError as error:
         return _timeline_again(public_id, error)
     return _timeline_again(public_id)
 
 
-@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/<any(pin, unpin, edit, remove):what>")
+@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/edit")
+@needs(Right.EDIT_PARTIES)
+def edit_note(public_id: UUID, note_id: UUID) -> ResponseReturnValue:
+    """Change one's own note, or put more files with it."""
+    hub, person = current_hub(), current_person()
+    try:
+        with note_files.brought() as files, hub.db.write() as session:
+            note = _note(session, public_id, note_id)
+            stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
+            notes.edit(session, person, note, request.form.get("note", ""))
+    except UserError as error:
+        return _timeline_again(public_id, error)
+    return _timeline_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/<any(pin, unpin, remove):what>")
 @needs(Right.EDIT_PARTIES)
 def change_note(public_id: UUID, note_id: UUID, what: str) -> ResponseReturnValue:
-    """Pin a note, or change or delete one's own."""
+    """Pin a note, or delete one's own."""
     person = current_person()
     try:
         with current_hub().db.write() as session:
             note = _note(session, public_id, note_id)
-            if what == "edit":
-                notes.edit(session, person, note, request.form.get("note", ""))
-            elif what == "remove":
+            if what == "remove":
                 notes.remove(session, person, note)
             else:
                 notes.pin(session, person, note, pinned=what == "pin")
+    except UserError as error:
+        return _timeline_again(public_id, error)
+    return _timeline_again(public_id)
+
+
+@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/files/<uuid:file_id>/remove")
+@needs(Right.EDIT_PARTIES)
+def remove_file(public_id: UUID, note_id: UUID, file_id: UUID) -> ResponseReturnValue:
+    """Take a file away from one's own note."""
+    person = current_person()
+    try:
+        with current_hub().db.write() as session:
+            note = _note(session, public_id, note_id)
+            stored_files.remove(session, person, note, stored_files.get(session, person, note, file_id))
     except UserError as error:
         return _timeline_again(public_id, error)
     return _timeline_again(public_id)
@@ -385,6 +418,7 @@ def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[s
         "older": found.next,
         "looked_to": found.looked_to,
         "pinned": queries.pinned(session, ids),
+        "largest_file": note_files.largest(),
         "due": tasks.of_party(session, ids),
         "message_words": message_words,
         "money_words": money_words,
@@ -493,8 +527,10 @@ def _timeline_again(public_id: UUID, error: UserError | None = None) -> Response
         party = parties.get(session, public_id)
         facts = _timeline(session, party) if auth.is_htmx() else _everything(session, party)
     template = "agent/_timeline.html" if auth.is_htmx() else "agent/customer.html"
-    html = render_template(template, **facts, form=request.form if error else {}, **_fault(error), wording=wording)
-    return html, 422 if error else 200
+    is_large = error is not None and error.error_id == "large_form"  # nothing of it was read
+    form = request.form if error and not is_large else {}
+    html = render_template(template, **facts, form=form, **_fault(error), wording=wording)
+    return html, (413 if is_large else 422) if error else 200
 
 
 def _fault(error: UserError | None) -> dict[str, str]:

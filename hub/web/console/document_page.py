@@ -18,8 +18,8 @@ from hub.security.policy import Right
 from hub.web import auth, headers
 from hub.web.auth import needs
 from hub.web.console import money, money_words, record_fields
-from hub.web.console.mails import FILE_POLICY, disposition
 from hub.web.frame import current_hub, current_person
+from hub.web.saving import FILE_POLICY, disposition
 
 blueprint = Blueprint("document_page", __name__)
 LONGEST_NAME = 80

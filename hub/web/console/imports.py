@@ -1,17 +1,15 @@
 """Bringing the data of another system: file, columns, check, run. Each step is an address, and what it holds is kept."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, cast
+from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 
 from hub.errors import NotFoundError, UserError
 from hub.flow import IMPORTS
@@ -27,7 +25,7 @@ from hub.security.models import User
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.store.shelf import MIB, TooLargeError
-from hub.web import auth
+from hub.web import auth, uploads
 from hub.web.console import imports_form, imports_undo, imports_words
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
@@ -76,45 +74,23 @@ def new() -> ResponseReturnValue:
     return _new(request.args)
 
 
-class _ToShelf(FormDataParser):
-    """Reads a form whose files go to the disk beside those that are kept, in files that only this process sees."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.stream_factory = _unnamed
-
-
-def _unnamed(*_: object, **__: object) -> IO[bytes]:
-    """Open a file without a name, which goes with the request."""
-    folder = batches.shelf(current_hub().settings).folder
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return cast("IO[bytes]", tempfile.TemporaryFile(dir=folder))
-
-
 @blueprint.post("")
 @auth.needs(Right.MANAGE_CONNECTIONS)
 def bring() -> ResponseReturnValue:
     """Take a file. It is larger than other forms, so the token of this one is looked at only after that is said."""
     hub, here = current_hub(), request
-    here.max_content_length = LARGEST
-    here.form_data_parser_class = _ToShelf
     try:
-        current_app.extensions["csrf"].protect()
+        uploads.take(here, batches.shelf(hub.settings).folder, largest=LARGEST)
         given = here.files.get("file")
         if given is None or not given.filename:
             raise UserError("Choose a file first.", error_id="no_file", field="file")
         brought = Brought(given.filename.replace("\0", ""), _what(), typed(here.form, "source"), _region())
-        batch = batches.bring(hub.db, hub.settings, current_person(), _blocks(given.stream), brought)
+        batch = batches.bring(hub.db, hub.settings, current_person(), uploads.blocks(given.stream), brought)
     except (RequestEntityTooLarge, TooLargeError):
         return _new({}, UserError("The file is too large.", error_id="large_file", field="file")), 413
     except UserError as error:
         return _new(here.form, error), 422
     return redirect(url_for(".file", public_id=batch.public_id), 303)
-
-
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    while block := stream.read(batches.BLOCK):
-        yield block
 
 
 def _what() -> What:

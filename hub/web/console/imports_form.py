@@ -74,6 +74,7 @@ def read_again(
     if batch.state not in batches.OPEN:
         raise UserError("Only an import that was not begun can be changed.", error_id="import_state")
     batch.look, batch.what = look.as_json(), what
+    batches.must_have_files(batch)
     shown = batches.preview(settings, batch, batches.SAMPLE)
     chosen, options = batches.guess(session, batch, shown.columns, [row.values for row in shown.rows], region=region)
     batch.columns, batch.options, batch.total = chosen, options.as_json(), shown.total

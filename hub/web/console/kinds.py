@@ -23,6 +23,7 @@ _WORDS: Mapping[str, LazyString] = MappingProxyType(
         "payment": lazy_gettext("Payments"),
         "ad_spend": lazy_gettext("Spend of ads"),
         "history": lazy_gettext("History"),
+        "file": lazy_gettext("Files"),
         "task": lazy_gettext("Tasks"),
     }
 )

@@ -5,7 +5,6 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
-from urllib.parse import quote
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -26,6 +25,7 @@ from hub.web.auth import needs
 from hub.web.console import wording
 from hub.web.frame import current_hub, current_person
 from hub.web.ranges import BLOCK
+from hub.web.saving import FILE_POLICY, disposition
 
 blueprint = Blueprint("mails", __name__)
 MOST_PICTURES = 40  # of one mail that are fetched for its page
@@ -38,7 +38,6 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:{remote}; form-action 'none'; base-uri 'none'; "
     f"frame-ancestors 'self'; {_ALONE}"
 )
-FILE_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 REMOTE = "all"  # the value of `pictures` that loads those of elsewhere
 
 
@@ -120,13 +119,6 @@ def _blocks(content: BinaryIO) -> Iterator[bytes]:
     with content:
         while block := content.read(BLOCK):
             yield block
-
-
-def disposition(name: str) -> str:
-    """Return the header that has a file saved under a name, also one that is not ASCII. Source: RFC 6266, appendix D."""
-    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
-    written = f'attachment; filename="{plain}"'
-    return written if plain == name else f"{written}; filename*=UTF-8''{quote(name, safe='')}"
 
 
 # --- the page as it was sent --------------------------------------------------------------------------------------

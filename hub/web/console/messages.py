@@ -20,8 +20,8 @@ from hub.security.policy import Right
 from hub.web import auth, headers
 from hub.web.auth import needs
 from hub.web.console import message_words, wording
-from hub.web.console.mails import disposition
 from hub.web.frame import current_hub, current_person
+from hub.web.saving import disposition
 
 blueprint = Blueprint("messages", __name__)
 POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"

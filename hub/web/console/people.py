@@ -14,6 +14,7 @@ from hub.intake.models import Account, AccountState
 from hub.security import audit, businesses, links, users
 from hub.security.models import Role, User
 from hub.security.policy import Right
+from hub.store.public import by_public_id
 from hub.web import auth
 from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
@@ -173,10 +174,7 @@ def _allow(session: Session, user: User) -> None:
 
 
 def _user(session: Session, user_id: UUID) -> User:
-    user = session.scalar(select(User).where(User.public_id == user_id))
-    if user is None:
-        raise NotFoundError("There is no such user.")
-    return user
+    return by_public_id(session, User, user_id, "There is no such user.")
 
 
 def _record(session: Session, user: User, action: str, **detail: str) -> None:

@@ -37,6 +37,7 @@ WHAT: Mapping[str, LazyString] = MappingProxyType({
     Kind.TASK: lazy_gettext("Tasks"),
     "parties": lazy_gettext("Customers, with those that were merged"),
     "notes": lazy_gettext("Notes"),
+    "note files": lazy_gettext("Files of notes"),
     "tasks": lazy_gettext("Tasks"),
     "records": lazy_gettext("Records of other systems"),
     "identifiers": lazy_gettext("Numbers and addresses"),

@@ -131,6 +131,16 @@ _FAULTS: Mapping[str, LazyString] = MappingProxyType(
         "too_many_blocks": lazy_gettext("These are too many. Block a domain instead of its addresses."),
         "empty_note": lazy_gettext("Write the note first."),
         "long_note": lazy_gettext("The note is too long."),
+        "large_note_file": lazy_gettext("A file is larger than a note takes. Nothing was saved."),
+        "large_form": lazy_gettext(
+            "Together the files are too large for one note. Nothing was saved; send fewer at once."
+        ),
+        "many_files": lazy_gettext("These are more files than a note takes."),
+        "infected_file": lazy_gettext("The virus scanner found something in a file. Nothing was saved."),
+        "unchecked_file": lazy_gettext(
+            "The virus scanner could not look at a file. Nothing was saved; try again later."
+        ),
+        "last_file": lazy_gettext("Nothing would be left of the note without this file. Delete the note instead."),
         "party_name": lazy_gettext("Write a name of at most 400 characters."),
         "bad_phone": lazy_gettext("This is no telephone number."),
         "several_phones": lazy_gettext("Write one number, not several."),

@@ -103,6 +103,7 @@ def test_two_kinds_of_records_may_use_one_name_and_one_kind_may_not(desk: Desk) 
     assert desk.names() == ["plan", "plan_2"]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("more", "wrong"),
     [
@@ -252,6 +253,7 @@ def test_entries_are_added_renamed_ordered_and_archived_and_never_lost(desk: Des
     assert desk.audit()[-1][1]["changed"]["option large"][1]["archived"] is True
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("labels", "made"),
     [
@@ -266,6 +268,7 @@ def test_values_are_made_of_labels(desk: Desk, labels: Sequence[str], made: list
     assert values(desk, desk.add_list("Kind", *labels)) == made
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("options", "wrong"),
     [

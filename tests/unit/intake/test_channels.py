@@ -233,6 +233,7 @@ ERRORS: Mapping[str, tuple[Exception, bool, float, str]] = {
 }
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("case", ERRORS)
 def test_each_error_says_what_happens_next(house: House, case: str) -> None:
     fault, goes_on, most_s, trouble = ERRORS[case]

@@ -247,6 +247,7 @@ def test_what_is_filtered_later_is_taken_back_with_its_content(desk: Desk, shelf
     assert "thing-02" not in desk.raws()
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("error", "trouble", "again", "health"),
     [

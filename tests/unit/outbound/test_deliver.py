@@ -181,6 +181,7 @@ def test_a_worker_killed_between_the_write_and_its_note_is_followed_by_one_that_
     assert desk.rows()[0].state == OutboxState.SENT
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fault", "state", "trouble", "wait_s"),
     [
