@@ -4,19 +4,18 @@ import gc
 import logging
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, MethodType
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
-from werkzeug.routing import Rule, rules
+from werkzeug.routing import Rule
 
 from hub import app as hub_app
 from hub.context import Hub
@@ -30,13 +29,36 @@ from hub.store.migrate import upgrade
 from hub.store.session import Database, open_engine
 from hub.web import assets
 from hub.web.folding import Spoken
-from tests.fakes.servers import Postgres, Valkey
+from tests.fakes.servers import LINES, Postgres, Valkey
 
 DATABASES = ["sqlite", "postgresql"]
 Transforms = Mapping[str, Mapping[str, Function]]
 # How long an example takes says more of the machine than of what is tested.
 hypothesis_settings.register_profile("hub", deadline=None)
 hypothesis_settings.load_profile("hub")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    text = "alike: its cases differ in nothing that a database sees; all on SQLite, the first on PostgreSQL too"
+    config.addinivalue_line("markers", text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    kept: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
+    met: set[str] = set()  # tests of which one case on PostgreSQL is kept
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        spec = getattr(item, "callspec", None)  # of a test without parameters there is none
+        is_second = spec is not None and spec.params.get("database_url") == DATABASES[1]
+        if is_second and name in met and item.get_closest_marker("alike"):
+            left_out.append(item)
+        else:
+            kept.append(item)
+        if is_second:
+            met.add(name)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 @pytest.fixture(autouse=True)
@@ -83,18 +105,29 @@ def templates_compiled_once() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def rules_compiled_once() -> Iterator[None]:
     """So are their rules of addresses; what is made of a rule asks the rule for its converters when it is called."""
-    compiled: dict[tuple[Any, ...], Any] = {}
-    compile_anew = Rule._compile_builder
+    compiled: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    compile_anew = Rule.compile
 
-    def compile_once(self: Rule, append_unknown: bool = True) -> Any:
-        key = (tuple(self._trace), append_unknown, repr(self.defaults))
-        if key not in compiled:
-            compiled[key] = compile_anew(self, append_unknown)
-        return compiled[key]
+    def compile_once(self: Rule) -> None:
+        key = (
+            self.rule,
+            self.subdomain,
+            self.host,
+            self.merge_slashes,
+            repr(self.defaults),
+            *self.map.converters.items(),
+        )
+        if key in compiled:
+            self._parts, self._trace, self._converters, arguments, build, build_unknown = compiled[key]
+            self.arguments |= arguments
+            self._build, self._build_unknown = MethodType(build, self), MethodType(build_unknown, self)
+            return
+        compile_anew(self)
+        builders = (self._build.__func__, self._build_unknown.__func__)
+        compiled[key] = (self._parts, self._trace, self._converters, frozenset(self.arguments), *builders)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
-        patch.setattr(rules, "parse_converter_args", cache(rules.parse_converter_args))
+        patch.setattr(Rule, "compile", compile_once)
         yield
 
 
@@ -106,6 +139,8 @@ def statements_compiled_once() -> Iterator[None]:
     def opened(*given: Any, **named: Any) -> Engine:
         engine = create_engine(*given, **named)
         engine._compiled_cache = compiled
+        if engine.dialect.name == "postgresql":
+            LINES.watch(engine)
         return engine
 
     def is_like(self: DefaultDialect, other: object) -> bool:
@@ -116,6 +151,27 @@ def statements_compiled_once() -> Iterator[None]:
         patch.setattr(DefaultDialect, "__eq__", is_like)
         patch.setattr(DefaultDialect, "__hash__", lambda self: hash(type(self)))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disk_not_waited_for() -> Iterator[Any]:
+    """No test cuts the power, so no commit needs to wait for a disk; the programs that tests start do wait for it."""
+    opened = store._sqlite
+
+    def open_unsynced(*given: Any) -> Engine:
+        engine = opened(*given)
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_sqlite", open_unsynced)
+        yield opened
+
+
+@pytest.fixture
+def disk_waited_for(disk_not_waited_for: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite as it is opened everywhere but in tests."""
+    monkeypatch.setattr(store, "_sqlite", disk_not_waited_for)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -199,7 +255,7 @@ def environment(tmp_path: Path, database_url: str) -> dict[str, str]:
 
 @pytest.fixture
 def settings(environment: dict[str, str], compressed_assets: Path) -> Settings:
-    shutil.copytree(compressed_assets, Path(environment["HUB_HOME"]) / "assets")
+    (Path(environment["HUB_HOME"]) / "assets").symlink_to(compressed_assets)
     return load_settings(environment)
 
 

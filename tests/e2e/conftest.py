@@ -11,6 +11,7 @@ from hub import app as hub_app
 from hub.connector.simulator import Faults
 from hub.context import Hub
 from hub.security.models import Role
+from tests.e2e.processes import Nursery
 from tests.fakes.browser import Browser, someone
 
 
@@ -25,6 +26,13 @@ def admin(app: Flask, hub: Hub) -> Browser:
     browser = Browser(app)
     browser.sign_in("admin@example.com")
     return browser
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
 
 
 @pytest.fixture

@@ -383,6 +383,7 @@ def test_a_note_an_outcome_and_a_call_back_are_kept(hub: Hub, story: Story, noa:
     assert "Wants a discount" in noa.get(customer(story, "ivan")).text
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("form", "words"),
     [
@@ -469,6 +470,7 @@ def test_a_click_rings_the_own_phone_first(story: Story, noa: Agent, exchange: E
     assert exchange.done == [("dial", "101", DANA)]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("number", ["", "dana", "12\r\nAction: Originate", "1" * 30, "+"])
 def test_what_is_no_number_is_refused_and_nothing_is_sent(
     story: Story, noa: Agent, exchange: Exchange, number: str
@@ -768,6 +770,7 @@ def test_who_did_not_take_part_hears_nothing(
     assert sign_in("noa").get(f"/recordings/{uuid4()}").status_code == 404
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("state", [s for s in RecordingState if s is not RecordingState.READY])
 def test_why_there_is_nothing_to_hear_is_said_in_words(
     hub: Hub, story: Story, noa: Agent, exchange: Exchange, state: RecordingState

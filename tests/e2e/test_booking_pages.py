@@ -121,6 +121,7 @@ def test_a_meeting_is_booked_from_the_customers_page_and_taken_back(desk: Desk) 
     assert desk.rush() == 0
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -147,6 +147,7 @@ BAD_NUMBERS = [
 ]  # fmt: skip
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("number", BAD_NUMBERS)
 def test_a_bad_number_is_refused_and_nothing_is_sent(office: Office, number: str) -> None:
     clicks = office.count(Click)
@@ -352,6 +353,7 @@ def test_a_blind_transfer_from_the_card_moves_the_customer(office: Office) -> No
     ]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("to", ["103\r\nAction: Command", "abc", "", "+1900555"])
 def test_a_transfer_to_a_bad_or_blocked_number_is_refused_and_nothing_is_sent(office: Office, to: str) -> None:
     row = talking(office)

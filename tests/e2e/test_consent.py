@@ -164,6 +164,7 @@ def test_an_account_that_hides_its_address_is_refused(desk: Desk) -> None:
     assert desk.grant() is None
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("state", ["", "x", "0" * 32 + ".x", "{id}.x", "{id}", "{id}." + "y" * 4000])
 def test_an_answer_to_no_question_of_ours_is_refused(desk: Desk, state: str) -> None:
     desk.ask()
@@ -331,6 +332,7 @@ def test_only_pages_with_the_button_let_a_form_lead_to_the_page_of_consent(desk:
         assert "form-action 'self'; base-uri" in desk.admin.get(path).headers["Content-Security-Policy"], path
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("address", ["https://x; script-src *", "https://*", "https://a b", "javascript:x"])
 def test_an_odd_address_never_becomes_a_part_of_the_policy(
     hub: Hub, google: GoogleSimulator, admin: Browser, address: str

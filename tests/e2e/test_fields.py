@@ -130,6 +130,7 @@ def test_only_administrators_come_here(app: Flask, hub: Hub, admin: Browser) -> 
     assert list(fields(hub)) == ["plan"]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -209,6 +209,7 @@ def test_an_odd_event_is_kept_or_set_aside_and_the_next_one_comes(
     assert {name for name, raw in raws.items() if not raw.error} == {row.summary for row in office.meetings()}
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fault", "trouble"),
     [

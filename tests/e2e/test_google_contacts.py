@@ -299,6 +299,7 @@ def test_other_contacts_come_where_they_are_wanted_and_what_somebody_wrote_count
     assert {link.remote_id: link.gone_at is None for link in office.links()}[gone] is False
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fault", "trouble"),
     [

@@ -235,6 +235,7 @@ def test_a_sending_can_be_taken_back_until_it_is_due(office: Writing, google: Go
         write.undo(session, session.get_one(MailDraft, draft.id))
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -281,6 +281,7 @@ SVG = Answer(200, b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
 HUGE = Answer(200, FACE + b"\0" * 5 * 2**20, IMAGE)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("answer", "state", "word"),
     [
@@ -361,6 +362,7 @@ def test_a_fault_of_our_own_is_written_down_and_not_repeated_for_ever(
 # --- who is away --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_who_is_away_is_asked_again_later(desk: Desk, dana: str, google: GoogleSimulator, status: int) -> None:
     google.answer_photo(dana, Answer(status, headers={"Retry-After": "100"}))

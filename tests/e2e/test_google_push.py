@@ -611,6 +611,7 @@ def test_without_an_address_of_ours_only_the_queue_is_heard(hub: Hub, google: Go
     assert set(office.channels()) == {MAIL}
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("fault", ["server_error", "reset", "html_instead_of_json", "rate_limited"])
 def test_a_google_that_is_away_is_tried_again_soon(office: Office, google: GoogleSimulator, fault: str) -> None:
     office.read()

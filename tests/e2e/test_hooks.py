@@ -83,6 +83,7 @@ def test_a_packed_bomb_never_unfolds(desk: Office) -> None:
     assert kept(desk) == []
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("change", "encoding", "status"),
     [(lambda one: one[:-9], "gzip", 400), (lambda _: b"{}", "gzip", 400), (lambda one: one, "br", 415)],

@@ -30,6 +30,7 @@ from hub.imports import batches, refused, run, snapshot
 from hub.imports.batches import Brought
 from hub.imports.columns import Options
 from hub.imports.models import BatchState, ImportBatch, ImportRow, What
+from hub.imports.page import Pages
 from hub.intake.models import Account, RawRecord
 from hub.security import users
 from hub.store.base import now
@@ -483,6 +484,39 @@ def test_the_command(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         answer = hub_import(*words)
         assert answer.exit_code != 0
         assert why in answer.output + str(answer.exception)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_command_is_interrupted_paused_and_gone_on_with(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_HOME", str(hub.settings.home))
+    monkeypatch.setenv("HUB_DATABASE__URL", hub.settings.database_url)
+    monkeypatch.setattr(run, "PAGE", 10)
+    file = tmp_path / "old.csv"
+    file.write_text("id,Name\n" + "".join(f"{n},Person {n}\n" for n in range(30)), "utf-8")
+    shell, take = CliRunner(), Pages.take
+
+    def interrupted(pages: Any, session: Any, account: Any, rows: Any) -> Any:
+        taken = take(pages, session, account, rows)
+        if rows[0].number > 2:  # the second page
+            raise KeyboardInterrupt
+        return taken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pages, "take", interrupted)
+        answer = shell.invoke(cli, ["import", str(file), "--as", "people"])
+    with hub.db.read() as session:
+        row = session.scalars(select(ImportBatch)).one()
+    assert (answer.exit_code, f"hub import resume {row.public_id}" in answer.stderr) == (130, True)
+    assert (row.state, row.position, row.owner, row.lease_until) == (BatchState.RUNNING, 11, "", None)
+    assert row.due_at is not None, "a worker would go on"
+    number = str(row.public_id)
+    assert f"hub import resume {number}" in shell.invoke(cli, ["import", "pause", number]).stdout
+    answer = shell.invoke(cli, ["import", "resume", number, "--json"])
+    told = json.loads(answer.stdout)
+    assert (answer.exit_code, told["state"], told["new"]) == (0, "done", 30)
+    assert "does not run" in str(shell.invoke(cli, ["import", "cancel", number]).exception)
 
 
 def test_pages_show_what_came_in(hub: Hub, admin: Browser) -> None:

@@ -19,7 +19,7 @@ from hub.timeline.models import Interaction
 from tests.e2e import calls
 from tests.e2e.calls import Office, until
 from tests.e2e.listening import Listening
-from tests.e2e.processes import HubProcess
+from tests.e2e.processes import HubProcess, Nursery
 
 SETTLE_S = "1.0"  # long enough to be killed in it
 
@@ -50,8 +50,8 @@ def office(hub: Hub, master: Path) -> Iterator[Office]:
 
 
 @pytest.fixture
-def process(tmp_path: Path, office: Office, environment: dict[str, str]) -> Iterator[HubProcess]:
-    with HubProcess(tmp_path, environment, "up", "--port", "0") as started:
+def process(tmp_path: Path, office: Office, environment: dict[str, str], nursery: Nursery) -> Iterator[HubProcess]:
+    with HubProcess(tmp_path, environment, "up", "--port", "0", nursery=nursery) as started:
         hears(office)
         yield started
 

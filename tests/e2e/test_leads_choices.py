@@ -169,6 +169,7 @@ def test_too_many_open_questions_are_refused_at_once(
     assert "Green Garden" in asked(admin, desk.path)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("key", ["", "lead", "lead:1:page", "mail:1:2", "lead:1:2:3"])
 def test_what_is_no_form_is_refused(admin: Browser, desk: Desk, key: str) -> None:
     assert admin.post(desk.shelf, key=key, wanted="no").status_code == 404

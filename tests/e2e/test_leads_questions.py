@@ -106,6 +106,7 @@ def test_reading_again_shows_how_far_it_is(admin: Browser, hub: Hub, forms: Form
         assert set(session.scalars(select(RawRecord.state))) == {RawState.APPLIED}
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(("key", "field"), [("who", "nonsense"), ("", "name"), ("who", "")])
 def test_what_is_no_field_or_question_is_refused(admin: Browser, forms: Forms, key: str, field: str) -> None:
     forms.answer()

@@ -50,6 +50,7 @@ def test_a_signed_account_needs_no_token(app: Flask, hub: Hub) -> None:
     assert "signature" in answer.get_json()["detail"]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fields", "status", "said"),
     [({}, 422, "Nothing was filled in"), ({"x": "y" * 1_100_000}, 413, "They are too long")],

@@ -108,6 +108,7 @@ def test_a_rule_is_changed_and_keeps_whose_turn_it_is(
     assert changed.users == [noa.id, amir.id], "who was there keeps the place"
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fields", "said"),
     [({"name": " "}, "Write a name."), ({"name": "X", "users": []}, "Choose at least one person.")],

@@ -64,6 +64,7 @@ def test_a_legal_entity_is_added_and_changed(admin: Browser, ledger: Ledger) -> 
     assert "South Group" in admin.get("/admin/companies").text
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("values", "words"),
     [

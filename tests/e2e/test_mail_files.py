@@ -193,6 +193,7 @@ def test_another_mailbox_with_a_copy_helps_out(hub: Hub, google: GoogleSimulator
     assert browser.get(desk.address()).data == PDF.content
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("fault", ["unavailable", "rate_limited", "truncated_json", "html_instead_of_json", "reset"])
 def test_a_provider_that_is_away_is_asked_again_by_itself(offered: Desk, google: GoogleSimulator, fault: str) -> None:
     browser, address = offered.browser(), offered.address()
@@ -269,6 +270,7 @@ def strict(settings: Settings) -> Settings:
     return load_settings(environment)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("attachment", "state"),
     [
@@ -312,6 +314,7 @@ def test_a_file_that_is_larger_than_its_mail_says_is_given_up_while_it_comes(
     hub_app.close_hub(hub)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("script", "state"),
     [
@@ -351,6 +354,7 @@ def test_the_scanner_decides_before_anybody_gets_a_file(
 # --- names --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("name", "disposition"),
     [
@@ -481,6 +485,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(offered: Desk) -> None:
     assert len(offered.on_disk()) == 1
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("place", [1, 99, 10**30])
 def test_a_file_that_is_not_there_is_not_found(offered: Desk, place: int) -> None:
     browser = offered.browser()

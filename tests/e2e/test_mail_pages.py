@@ -105,6 +105,7 @@ def test_only_the_pages_that_show_mails_may_hold_frames_and_only_of_ours(lettere
     assert "frame-src" not in browser.get("/").headers["Content-Security-Policy"]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     "content",
     [b"<svg onload=alert(1)>", b"GIF", b"", b"\x89PNG\r\n\x1a\n" + b"x" * 6 * 2**20],
@@ -425,6 +426,7 @@ def test_the_owner_of_a_mailbox_that_is_nobodys_address_here_blocks_too(desk: De
     assert set(desk.filtered()) <= {"user_block"}
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("typed", "said"),
     [

@@ -358,6 +358,7 @@ def test_a_private_meeting_shows_others_only_that_it_was(office: Office, said: d
     assert meeting.visibility == visibility
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("fault", [
     "expire_cursor", "expire_cursor_location", "empty_page", "replay_page", "reorder_page", "same_twice", "stripped_occurrences",
     "missing_master", "throttled_batch_item", "slow", "removed_at_first",

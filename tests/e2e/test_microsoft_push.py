@@ -217,6 +217,7 @@ def test_a_handshake_is_plain_text_whatever_the_token_says(office: Office) -> No
     assert requests.get(office.hook, params={"validationToken": token}, timeout=5).status_code == 405
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("forged", [{"clientState": "wrong"}, {"clientState": None}, {"lifecycleEvent": "missed"}])
 def test_who_does_not_know_the_secret_is_believed_nothing(office: Office, forged: dict[str, Any]) -> None:
     office.open()

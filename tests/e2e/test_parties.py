@@ -51,6 +51,7 @@ def test_a_new_customer_has_its_numbers_in_normal_form_and_as_typed(database: Da
         assert session.scalars(select(Audit.action)).all() == ["party.created"]
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -73,6 +74,7 @@ def test_what_is_no_identifier_is_refused_and_nothing_is_made(
         assert session.scalars(select(Party.id)).all() == []
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("name", ["", "  ", "\u202e", "unknown", "12345"])
 def test_a_customer_needs_a_name(database: Database, noa: Person, name: str) -> None:
     with pytest.raises(UserError) as refused:

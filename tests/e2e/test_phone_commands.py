@@ -50,6 +50,7 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(cli, words)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(("words", "rule", "given", "named"), WRONG)
 def test_a_command_refuses_what_the_console_refuses_in_the_same_words(
     database: Database,

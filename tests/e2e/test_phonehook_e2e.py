@@ -342,6 +342,7 @@ def served(hub: Hub) -> Iterator[tuple[Desk, HookPbx]]:
         pbx.stop()
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("fault", ["", "twice", "swapped", "form", "multipart", "latin1"])
 def test_a_signed_call_over_http_is_taken_however_it_is_written(served: tuple[Desk, HookPbx], fault: str) -> None:
     desk, pbx = served

@@ -185,6 +185,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("what", OUTSIDE)
 def test_a_path_outside_the_root_is_refused_and_audited_and_never_opened(
     office: Office, what: str, tmp_path: Path

@@ -27,7 +27,7 @@ from hub.store.base import now
 from hub.store.full_text import TextIndex
 from hub.store.session import Database
 from hub.timeline import add, index, notes
-from hub.timeline.add import Entry, Part
+from hub.timeline.add import Entry, Part, Placed
 from hub.timeline.models import Interaction, Kind, Note
 from tests.e2e import story as stories
 from tests.e2e.story import Story
@@ -59,7 +59,7 @@ def numbers(database: Database, person: Person, query: str) -> list[str]:
     return [one.line.number for one in ask(database, person, query, 20).documents]
 
 
-def put(session: Session, kind: str, party: Party, summary: str = "", **more: Any) -> Interaction:
+def put(session: Session, kind: str, party: Party, summary: str = "", **more: Any) -> Placed:
     """Put something on a timeline, as whoever takes records in does."""
     known = more.pop("known", None)
     values = {"direction": "", "ended_at": None, "mentions": (), "detail": {}, **more}

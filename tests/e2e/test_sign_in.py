@@ -96,6 +96,7 @@ def test_a_token_of_another_browser_is_refused(browser: Browser, app: Flask) -> 
     assert browser.client.post("/login", data=fields).status_code == 400
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("asked", "target"),
     [
@@ -305,6 +306,7 @@ def test_guessed_links_are_slowed_down(browser: Browser) -> None:
     assert answers[-1] == 429
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("asked", "code", "direction", "title"),
     [

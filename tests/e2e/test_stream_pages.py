@@ -91,6 +91,7 @@ def words(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("values", "state", "sentence"),
     [
@@ -280,6 +281,7 @@ def test_a_title_of_the_remote_is_text(desk: Desk, admin: Browser) -> None:
         assert "\u202e" not in page
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("language", ["he", "ar", "pl", "ru"])
 def test_every_state_has_its_word_in_every_language(desk: Desk, admin: Browser, language: str) -> None:
     seen = set()

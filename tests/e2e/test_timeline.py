@@ -269,6 +269,7 @@ def test_a_note_is_a_row_of_the_timeline_until_its_author_removes_it(database: D
         assert session.query(Note).filter_by(party_id=ivan.id).count() == 0
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 20_001])
 def test_an_empty_or_endless_note_is_refused(database: Database, story: Story, text: str) -> None:
     with database.write() as session, pytest.raises(UserError) as refused:

@@ -44,6 +44,7 @@ def test_a_user_signs_in_whatever_the_case_of_the_email(database: Database, dana
         assert users.check_password(session, "nobody@example.com", PASSWORD) is None
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("email", ["", "dana", "dana@", "@example.com", "a b@example.com", "a@b@c", "a\n@example.com"])
 def test_what_is_no_email_is_refused(database: Database, email: str) -> None:
     with database.write() as session, pytest.raises(UserError) as refused:
@@ -275,6 +276,7 @@ def test_a_users_token_never_may_more_than_the_user(database: Database, dana: Us
         assert promoted[1].role == Role.ADMIN
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(("name", "role"), [("", "agent"), ("  ", "agent"), ("x" * 101, "agent"), ("fine", "root")])
 def test_a_nameless_token_or_one_of_no_role_is_refused(database: Database, name: str, role: str) -> None:
     with database.write() as session, pytest.raises(UserError):

@@ -68,6 +68,7 @@ def test_nobody_gets_in_without_signing_in(app: Flask, hub: Hub) -> None:
         assert (answer.status_code, answer.location.partition("?")[0]) == (303, "/login"), (rule.rule, method)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_reaches_what_the_policy_says_and_nothing_else(app: Flask, hub: Hub, role: str) -> None:
     someone(hub, Role.ADMIN, "boss@example.com")
@@ -203,6 +204,7 @@ def test_two_hubs_on_one_host_have_their_own_cookies(hub: Hub, tmp_path_factory:
     hub_app.close_hub(other)
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("code", ["he", "ar"])
 def test_right_to_left_pages_say_so_on_every_kind_of_page(app: Flask, hub: Hub, code: str) -> None:
     someone(hub, Role.ADMIN)

@@ -167,6 +167,7 @@ def test_an_accounts_address_wants_the_token_where_there_is_one(office: Office) 
     assert len(office.leads()) == 1
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize("fault", ["form", "multipart", "renamed", "odd_text", "duplicated", "swapped"])
 def test_whatever_way_a_form_is_written_nobody_is_lost(office: Office, fault: str) -> None:
     office.connect(proof="token")

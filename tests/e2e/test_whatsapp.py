@@ -145,6 +145,7 @@ def test_a_picture_is_fetched(desk: Desk) -> None:
     )
 
 
+@pytest.mark.alike
 @pytest.mark.parametrize(
     ("fault", "state"), [("media_gone", "gone"), ("media_huge", "refused"), ("media_elsewhere", "refused")]
 )

@@ -39,6 +39,8 @@ class Browser:
     def __init__(self, app: Flask, **environment: str) -> None:
         self.client = app.test_client()
         self.environment = environment
+        self._cookie_name = str(app.config["SESSION_COOKIE_NAME"])
+        self._at_hand = ("", "")  # a cookie, and the token of a page that it showed
 
     def get(self, path: str, **headers: str) -> TestResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -51,11 +53,21 @@ class Browser:
         return html.unescape(found[1])
 
     def post(self, path: str, *, on: str = "", htmx: bool = False, **fields: str | list[str]) -> TestResponse:
-        """Send a form of the page `on` (default: the settings, where every signed-in person has one)."""
-        token = self.token(on or ("/settings" if self.is_signed_in() else "/login"))
+        """Send a form of the page `on` (default: one that stays open while the cookie is the same)."""
+        token = self.token(on) if on else self._kept_token()
         headers = {"HX-Request": "true", "X-CSRF-Token": token} if htmx else {}
         named = {"csrf_token": token, **fields}
         return self.client.post(path, data=named, headers=headers, environ_overrides=self.environment)
+
+    def _kept_token(self) -> str:
+        cookie = self.client.get_cookie(self._cookie_name)
+        if cookie is None or cookie.value != self._at_hand[0]:
+            found = self.token(
+                "/settings" if self.is_signed_in() else "/login"
+            )  # whoever is signed in has a form there
+            cookie = self.client.get_cookie(self._cookie_name)
+            self._at_hand = (cookie.value if cookie else "", found)
+        return self._at_hand[1]
 
     def is_signed_in(self) -> bool:
         return self.get("/settings").status_code == 200
