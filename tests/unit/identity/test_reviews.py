@@ -138,7 +138,7 @@ def test_a_merge_by_another_way_answers_and_moves_the_questions_and_its_undo_bri
     asked(session, dana, other)
     asked(session, other, third)
     asked(session, other, fourth)
-    reviews.decide(session, somebody(session), session.scalars(select(Review)).all()[2], "not_same")
+    reviews.decide(session, somebody(session), session.scalars(select(Review).order_by(Review.id)).all()[2], "not_same")
     row = merge(session, None, dana, other)
     assert waiting(session) == []
     assert look_around(desk, stages=2) == Stage.VALUES

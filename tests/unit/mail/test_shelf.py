@@ -41,7 +41,7 @@ def blocks():
 if where == "flushed":
     shelf.os.fsync = die
 if where == "linked":
-    shelf._flush = die
+    shelf.flush = die
 one = shelf.Shelf(folder, 10**6)
 draft = one.receive(blocks())
 if where == "received":
