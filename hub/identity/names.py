@@ -104,6 +104,8 @@ def clean_name(raw: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def _cleaned(raw: str) -> str:
+    if raw.isascii() and (letters := raw.replace(" ", "")).isalpha():  # as most are: nothing to fold but case
+        return "" if letters.casefold() in _PLACEHOLDERS else " ".join(raw.split())
     text = unicodedata.normalize("NFC", raw)
     if not text.isprintable():  # nearly every one is, and then has none of these
         text = "".join(" " if unicodedata.category(c) in {"Cc", "Zs", "Zl", "Zp"} else c for c in text)

@@ -52,13 +52,18 @@ def _write_json(value: Any) -> str:
     return json.dumps(value)
 
 
+_DECODER = json.JSONDecoder()
+
+
 def _read_json(text: str) -> Any:
     """Read what stands in a JSON column. Many are empty, and a row has several of them."""
     if text == "{}":
         return {}
     if text == "[]":
         return []
-    return json.loads(text)
+    # What `json.loads` does, without looking for blanks before and behind, of which we write none.
+    value, end = _DECODER.raw_decode(text)
+    return value if end == len(text) else json.loads(text)
 
 
 def _sqlite(url: str, file: str | None, pool_size: int) -> Engine:

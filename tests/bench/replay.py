@@ -6,7 +6,6 @@ synchronous mode; nothing is mapped and nothing compared. What counts is our own
 others use too, the clock on the wall says more of them.
 """
 
-import gc
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +21,7 @@ from sqlalchemy import Engine, Table, func, select, update
 from hub import app as hub_app
 from hub import flow as flows
 from hub import log, replays
+from hub.cli.here import little_garbage
 from hub.connector.contract import Delivered
 from hub.context import Hub
 from hub.flow import MAPPINGS, Flow, open_flow
@@ -87,12 +87,11 @@ KINDS: Mapping[str, tuple[str, str, Callable[[int], dict[str, Any]], tuple[str, 
 
 def run(size: int = SIZE, kind: str = "") -> list[Row]:
     log.setup("error", "text")
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 1_000_000)  # as in `hub up`
     rows: list[Row] = []
     for one in [kind] if kind else KINDS:
         connector, stream, made, change = KINDS[one]
         with ExitStack() as stack:
+            stack.enter_context(little_garbage())  # as `hub replay` does
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hub-bench-")))
             url = f"sqlite:///{folder / 'hub.db'}"
             hub = hub_app.create_hub(
