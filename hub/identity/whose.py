@@ -17,7 +17,7 @@ from hub.identity.callers import PHONE
 from hub.identity.models import Identifier, Link, Party, PartyStatus
 from hub.identity.names import spoken_name
 from hub.identity.parties import TAX_ID, rule_of, ruled_shared
-from hub.identity.partition import partition
+from hub.identity.partition import affected, partition
 from hub.identity.partition_pairs import Record, RecordKind
 from hub.identity.points import Key, Point
 from hub.records.party import Party as Said
@@ -73,11 +73,17 @@ class Known:
         that waits set aside is missing when he calls, and a wrong guess mixes two people.
         """
         maybe = {one for point in points if point.rule for one in self._holders.get(point.key, ())}
-        fitting = [one for one in sorted(maybe) if not self._is_full(one)]
+        fitting = [self._known_as(one) for one in sorted(maybe) if not self._is_full(one)]
         if fitting:
-            new = _record(record, points, scope)
-            crowded = [point.rule for point in points if point.rule and point.key in self._crowded]
-            answer = partition([new, *map(self._known_as, fitting)], crowded=crowded)
+            holders: dict[rules.Identifier, list[Record]] = defaultdict(list)
+            for one in fitting:
+                for value in one.identifiers:
+                    holders[value].append(one)
+            crowded = {point.rule for point in points if point.key in self._crowded}
+            near = affected(
+                [_record(record, points, scope)], lambda value: None if value in crowded else holders.get(value, ())
+            )
+            answer = partition(near.records, others=near.others, crowded=near.crowded)
             for pair in answer.joins:
                 if _NEW in {pair.a, pair.b}:
                     return int(pair.b if pair.a == _NEW else pair.a)
