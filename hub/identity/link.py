@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Table, bindparam, delete, exists, or_, select, true, update
+from sqlalchemy import Table, delete, exists, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import RecordError
@@ -32,7 +32,6 @@ from hub.outbound.models import Outbox
 from hub.records.party import Party as Record
 from hub.security import suppression
 from hub.store import bulk
-from hub.store.among import among
 from hub.store.base import now
 from hub.store.turn import in_turn
 
@@ -82,11 +81,8 @@ class _Card:
     erased: bool = False  # it speaks of somebody who was erased
 
 
-_LINKS = select(Link).where(
-    Link.account_id == bindparam("account"),
-    Link.stream == bindparam("stream"),
-    among(Link.remote_id, "remote_ids"),
-)
+_LINKS = select(Link).where(receive.of_source(Link))
+_WHOSE = select(Link.remote_id, Link.party_id).where(receive.of_source(Link))
 
 # An address book brings thousands, and of most of them nothing is asked again on their page: of these only rows are written.
 
@@ -179,6 +175,12 @@ def take(  # noqa: PLR0913 - how a source is to be read
     if taken:
         _take(session, account, taken, _Step(region, frozenset(both_ways), writing, first, apart, more))
     return [state or RawState.APPLIED for state in states]
+
+
+def whose(session: Session, account_id: int, stream: str, remote_ids: Collection[str]) -> dict[str, int]:
+    """Return the parties that records of a source are linked to, by remote ids."""
+    asked_for = {"account": account_id, "stream": stream, "remote_ids": sorted(remote_ids)}
+    return {row.remote_id: row.party_id for row in session.execute(_WHOSE, asked_for)} if remote_ids else {}
 
 
 def lose(session: Session, account: Account, raws: Sequence[RawRecord]) -> None:

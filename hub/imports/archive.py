@@ -12,6 +12,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from lzma import LZMAError
@@ -92,11 +93,10 @@ class Archive:
             raise UserError(
                 "The archive is damaged, or no ZIP. Pack the files anew.", error_id="bad_archive", field="file"
             ) from error
-        try:
+        with ExitStack() as unless_read:
+            unless_read.callback(self.close)
             self._read(path.stat().st_size)
-        except BaseException:
-            self.close()
-            raise
+            unless_read.pop_all()
 
     def _read(self, size: int) -> None:
         infos = [one for one in self._zip.infolist() if not one.is_dir()]

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub import flow as flows
 from hub.connector.contract import Delivered
 from hub.flow import Flow
 from hub.identity import link, search
-from hub.identity.models import Claim, Identifier, Link, Party, PartyKind
+from hub.identity.models import Claim, Identifier, Party, PartyKind
 from hub.imports.models import Fate, ImportRow, What
 from hub.imports.reading import Row
 from hub.imports.rows import CALL, HARMLESS, Reason, Shaped, refs
@@ -25,7 +25,6 @@ from hub.imports.users import Users
 from hub.intake import receive
 from hub.intake.models import Account, RawRecord, RawState
 from hub.store import bulk
-from hub.store.among import among
 from hub.store.turn import in_turn
 from hub.timeline import history
 
@@ -35,16 +34,7 @@ _PAST = frozenset({What.INTERACTIONS, What.FILES})
 _FILTERED = {link.COLLEAGUE: Reason.COLLEAGUE, link.ERASED: Reason.ERASED, link.EMPTY: Reason.NOBODY}
 
 
-_KNOWN = select(RawRecord.id, RawRecord.remote_id, RawRecord.payload).where(
-    RawRecord.account_id == bindparam("account"),
-    RawRecord.stream == bindparam("stream"),
-    among(RawRecord.remote_id, "remote_ids"),
-)
-_WHOSE = select(Link.remote_id, Link.party_id).where(
-    Link.account_id == bindparam("account"),
-    Link.stream == bindparam("stream"),
-    among(Link.remote_id, "remote_ids"),
-)
+_KNOWN = select(RawRecord.id, RawRecord.remote_id, RawRecord.payload).where(receive.of_source(RawRecord))
 
 
 @dataclass(slots=True)
@@ -237,11 +227,10 @@ class Pages:
     def _whose(self, session: Session, account: Account, some: Sequence[Outcome], last: int) -> None:
         """Say whose the records are; give people the companies and the colleagues that the old system gave them."""
         by_id = {one.shaped.remote_id: one for one in some if one.fate in {Fate.NEW, Fate.UPDATE}}
-        asked = {"account": account.id, "stream": self._what, "remote_ids": list(by_id)}
-        for row in session.execute(_WHOSE, asked) if by_id else ():
-            one = by_id[row.remote_id]
-            one.party_id = row.party_id
-            if one.fate is Fate.NEW and row.party_id <= last:
+        for remote_id, party_id in link.whose(session, account.id, self._what, by_id.keys()).items():
+            one = by_id[remote_id]
+            one.party_id = party_id
+            if one.fate is Fate.NEW and party_id <= last:
                 one.fate, one.joined = Fate.UPDATE, True
         wanted = [one for one in by_id.values() if one.party_id and {"company_id", "user"} & one.shaped.payload.keys()]
         if wanted:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -70,14 +70,21 @@ class Shown:
 NOWHERE = Shown()
 TOMBSTONE = "erased:"  # begins the remote id of a record of which nothing may be kept
 _RAW = cast("Table", RawRecord.__table__)
+
+
+def of_source(table: Any) -> ColumnElement[bool]:
+    """Say which rows are about some records of a source; the statement is given `account`, `stream` and `remote_ids`."""
+    return and_(
+        table.account_id == bindparam("account"),
+        table.stream == bindparam("stream"),
+        among(table.remote_id, "remote_ids"),
+    )
+
+
 # Without the payload: of most records only the hash is needed to see that nothing changed.
 _KNOWN: Select[int, str, str, str, datetime | None] = (
     select(RawRecord.id, RawRecord.remote_id, RawRecord.hash, RawRecord.state, RawRecord.gone_at)
-    .where(
-        RawRecord.account_id == bindparam("account"),
-        RawRecord.stream == bindparam("stream"),
-        among(RawRecord.remote_id, "remote_ids"),
-    )
+    .where(of_source(RawRecord))
     .with_for_update()
 )
 # Without the payload: it is in our hands already, and reading it again would cost as much as writing it did. The others

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from hub.fields.incoming import Incoming, merged, of_parties
 from hub.fields.models import Of
 from hub.identity import link
-from hub.identity.models import Link
 from hub.identity.points import Ours, Point, ours, points
 from hub.identity.said import said as said_of_party
 from hub.intake.models import Account, RawRecord, RawState
@@ -49,11 +48,6 @@ _LEADS = select(
     *(_LEAD.c[name] for name in ("id", "public_id", "remote_id", "interaction_id", "fields", "fields_here")),
     *(_LEAD.c[name] for name in _SAYS),
 ).where(_LEAD.c.account_id == bindparam("account"), among(_LEAD.c.remote_id, "remote_ids"))
-_LINK = cast("Table", Link.__table__)
-_PARTIES = select(_LINK.c.remote_id, _LINK.c.party_id).where(
-    _LINK.c.account_id == bindparam("account"), _LINK.c.stream == bindparam("stream"),
-    among(_LINK.c.remote_id, "remote_ids"),
-)  # fmt: skip
 _OF_ANSWER = ("lead_id", "place", "key", "type", "label", "sent", "shown", "options", "field", "by")
 _ANSWERS = (
     select(*(_ANSWER.c[name] for name in _OF_ANSWER))
@@ -147,8 +141,7 @@ def _link(
     erased = {one.raw.id for one in real if one.raw.error == ERASED}
     by_remote = {one.raw.remote_id: one for one in real}
     session.flush()
-    those = {"account": account.id, "stream": real[0].raw.stream, "remote_ids": list(by_remote)}
-    for remote_id, party_id in session.execute(_PARTIES, those):
+    for remote_id, party_id in link.whose(session, account.id, real[0].raw.stream, by_remote.keys()).items():
         by_remote[remote_id].party_id = party_id
     for one in real:
         if one.raw.error and one.raw.id not in erased:

@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
 from hub.errors import RecordError
+from hub.identity import link
 from hub.identity.callers import PHONE
 from hub.identity.email import read_email
-from hub.identity.models import Link, Party, PartyStatus
+from hub.identity.models import Party, PartyStatus
 from hub.identity.parties import EMAIL, holders_of
 from hub.identity.phone import PhoneContext, read
 from hub.identity.said import LONGEST_TEXT, line
@@ -292,13 +293,7 @@ def touched(session: Session, raw_ids: Sequence[int]) -> set[int]:
 
 def linked(session: Session, account_id: int, stream: str, remote_ids: Iterable[str]) -> dict[str, int]:
     """Return the parties, as they are now after all merges, of records that came from an account."""
-    wanted = sorted(set(remote_ids))
-    found: dict[str, int] = {}
-    for begin in range(0, len(wanted), _SOME):
-        query = select(Link.remote_id, Link.party_id).where(
-            Link.account_id == account_id, Link.stream == stream, Link.remote_id.in_(wanted[begin : begin + _SOME])
-        )
-        found |= {row.remote_id: row.party_id for row in session.execute(query)}
+    found = link.whose(session, account_id, stream, set(remote_ids))
     present = _present(session, set(found.values()))
     return {remote_id: present[party] for remote_id, party in found.items() if party in present}
 

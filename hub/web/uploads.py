@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -21,12 +22,11 @@ def take(here: Request, folder: Path, *, largest: int) -> None:
     Raises:
         RequestEntityTooLarge: it has more.
     """
-    opened: list[IO[bytes]] = []
+    opened = ExitStack()
 
     def unnamed(*_: object, **__: object) -> IO[bytes]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        opened.append(cast("IO[bytes]", tempfile.TemporaryFile(dir=folder)))  # noqa: SIM115 - it goes with the request
-        return opened[-1]
+        return cast("IO[bytes]", opened.enter_context(tempfile.TemporaryFile(dir=folder)))
 
     class ToDisk(FormDataParser):
         def __init__(self, *args: Any, **named: Any) -> None:
@@ -35,12 +35,9 @@ def take(here: Request, folder: Path, *, largest: int) -> None:
 
     here.max_content_length = largest
     here.form_data_parser_class = ToDisk
-    try:
+    with opened:  # of a form that was not read to its end nobody else knows them
         current_app.extensions["csrf"].protect()
-    except BaseException:
-        for file in opened:  # of a form that was not read to its end nobody else knows them
-            file.close()
-        raise
+        opened.pop_all()  # these go with the request
 
 
 def blocks(stream: IO[bytes]) -> Iterator[bytes]:

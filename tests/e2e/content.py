@@ -84,3 +84,10 @@ class Content:
         if isinstance(value, UUID):
             return value if str(value) in self.before.ids else "made"
         return "made" if isinstance(value, str) and _ID.fullmatch(value) and value not in self.before.ids else value
+
+
+def must_equal(url: str, other: str, before: Content, since: datetime) -> None:
+    """Fail where two databases that were one before differ in what was made since."""
+    ours, theirs = Content(url, before).told(since), Content(other, before).told(since)
+    for table in ours:
+        assert ours[table] == theirs[table], table

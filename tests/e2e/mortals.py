@@ -9,6 +9,8 @@ from typing import Any
 
 from tests.e2e.processes import ROOT
 
+MOST_PLACES = 300  # no life has more
+
 
 class Mortals:
     """The program from which workers are forked."""
@@ -31,6 +33,22 @@ class Mortals:
         assert answer, self.said
         told: dict[str, Any] = json.loads(answer)
         return told
+
+    def die_everywhere(self, home: Path, url: str, clean: str) -> list[str]:
+        """Let workers die, each at a place where nobody died before, until one has nothing left to do; returns the places.
+
+        Args:
+            clean: a copy of the database, in which the same is done and nobody dies.
+        """
+        named = "" if url.startswith("sqlite") else "?application_name=worker"
+        self.tell(open={"HUB_HOME": str(home), "HUB_DATABASE__URL": f"{url}{named}"}, remote="http://127.0.0.1:9")
+        self.tell(rehearse=clean)
+        places: list[str] = []
+        while (told := self.tell(live=True))["place"]:
+            places.append(told["place"])
+            assert len(places) < MOST_PLACES
+        assert told["code"] == 0, self.said
+        return places
 
     @property
     def said(self) -> str:

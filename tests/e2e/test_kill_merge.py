@@ -19,7 +19,7 @@ from hub.store.base import now
 from hub.store.session import Database, open_engine
 from hub.timeline.models import Interaction, Participant
 from tests.e2e import kill_merge
-from tests.e2e.content import Content, copied
+from tests.e2e.content import Content, copied, must_equal
 from tests.e2e.mortals import Mortals
 from tests.fakes.merging import Desk, whole
 from tests.fakes.servers import Postgres
@@ -83,24 +83,12 @@ def test_killed_at_every_place_nothing_is_lost_or_doubled(
     hub_app.close_hub(hub)
     began, before = now(), Content(database_url)
     clean = copied(database_url, tmp_path, postgres_server)
-    named = "" if database_url.startswith("sqlite") else "?application_name=worker"
-
-    program.tell(
-        open={"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": f"{database_url}{named}"}, remote="http://127.0.0.1:9"
-    )
-    program.tell(rehearse=clean)
-    places = []
-    while (told := program.tell(live=True))["place"]:
-        places.append(told["place"])
-        assert len(places) < 300
-    assert told["code"] == 0, program.said
+    places = program.die_everywhere(tmp_path, database_url, clean)
     for what in ("before COMMIT < hub/identity/merging/background.py", "after COMMIT", "before UPDATE"):
         assert any(one.startswith(what) for one in places), (what, places)
     assert any("second_look.py" in one for one in places), places
 
-    ours, theirs = Content(database_url, before).told(began), Content(clean, before).told(began)
-    for table in ours:
-        assert ours[table] == theirs[table], table
+    must_equal(database_url, clean, before, began)
     database = Database(open_engine(database_url))
     with database.read() as session:
         whole(session)

@@ -31,7 +31,7 @@ from hub.timeline.models import Interaction
 from hub.work.lease import Lease, claim, new_owner
 from hub.work.worker import Job
 from tests.e2e import kill_replay
-from tests.e2e.content import Content, copied
+from tests.e2e.content import Content, copied, must_equal
 from tests.e2e.mortals import Mortals
 from tests.fakes.browser import Browser, someone
 from tests.fakes.leads import Forms
@@ -383,25 +383,13 @@ def test_killed_at_every_place_it_ends_like_a_clean_run(
     hub_app.close_hub(hub)
     began, before = now(), Content(database_url)
     clean = copied(database_url, tmp_path, postgres_server)
-    named = "" if database_url.startswith("sqlite") else "?application_name=worker"
-
-    program.tell(
-        open={"HUB_HOME": str(tmp_path), "HUB_DATABASE__URL": f"{database_url}{named}"}, remote="http://127.0.0.1:9"
-    )
-    program.tell(rehearse=clean)
-    places = []
-    while (told := program.tell(live=True))["place"]:
-        places.append(told["place"])
-        assert len(places) < 300
-    assert told["code"] == 0, program.said
+    places = program.die_everywhere(tmp_path, database_url, clean)
     assert desk.counts(number) == (ReplayStatus.DONE, 8, 1)
     assert len(places) > 30, places
     for what in ("before COMMIT < hub/replays.py:Replayer._page", "after COMMIT < hub/replays.py:Replayer._page"):
         assert any(one.startswith(what) for one in places), (what, places)
 
-    ours, theirs = Content(database_url, before).told(began), Content(clean, before).told(began)
-    for table in ours:
-        assert ours[table] == theirs[table], table
+    must_equal(database_url, clean, before, began)
     changed = {name for name, rows in Content(clean, before).tables.items() if rows != before.tables[name]}
     assert {"raw_record", "interaction", "replay"} <= changed
 

@@ -193,12 +193,11 @@ def test_the_newest_are_found_however_many_there_are_and_wherever(
                 assert found == expected(held, asked, exact=exact), (asked, exact)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(("table", "marks"), [(search.TEXTS, ()), (ENTRIES, (["knote"], ["all", "u1"]))])
 def test_postgres_looks_into_blocks_by_its_index(
     database: Database, table: TextTable, marks: tuple[list[str], ...]
 ) -> None:
-    if database.is_sqlite:
-        pytest.skip("its index is in the order of the rows")
     said: list[tuple[str, dict[str, object]]] = []
 
     def listen(_: object, __: object, sql: str, values: dict[str, object], *___: object) -> None:

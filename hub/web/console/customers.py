@@ -1,7 +1,8 @@
 """Customers: the list, the form for a new one, and everything about one of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -233,97 +234,96 @@ def remove_identifier(public_id: UUID, number: int) -> ResponseReturnValue:
     return _details_again(public_id)
 
 
+def _on_timeline(change: Callable[..., None]) -> Callable[..., ResponseReturnValue]:
+    """Show the timeline after something on it was changed, or why it was not."""
+
+    @wraps(change)
+    def changed(public_id: UUID, **named: Any) -> ResponseReturnValue:
+        try:
+            change(public_id, **named)
+        except UserError as error:
+            return _timeline_again(public_id, error)
+        return _timeline_again(public_id)
+
+    return changed
+
+
 @blueprint.post("/customers/<uuid:public_id>/notes")
 @needs(Right.EDIT_PARTIES)
-def add_note(public_id: UUID) -> ResponseReturnValue:
+@_on_timeline
+def add_note(public_id: UUID) -> None:
     """Write a note, maybe with files."""
     hub, person = current_hub(), current_person()
-    try:
-        with note_files.brought() as files, hub.db.write() as session:
-            party, form = parties.get(session, public_id), request.form
-            first = files[0].name if files else ""
-            note = notes.add(
-                session, person, party_id=party.id, text=form.get("note", ""), pinned=form.get("pinned") == "yes",
-                file_name=first,
-            )  # fmt: skip
-            stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
-    except UserError as error:
-        return _timeline_again(public_id, error)
-    return _timeline_again(public_id)
+    with note_files.brought() as files, hub.db.write() as session:
+        party, form = parties.get(session, public_id), request.form
+        first = files[0].name if files else ""
+        note = notes.add(
+            session, person, party_id=party.id, text=form.get("note", ""), pinned=form.get("pinned") == "yes",
+            file_name=first,
+        )  # fmt: skip
+        stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
 
 
 @blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/edit")
 @needs(Right.EDIT_PARTIES)
-def edit_note(public_id: UUID, note_id: UUID) -> ResponseReturnValue:
+@_on_timeline
+def edit_note(public_id: UUID, note_id: UUID) -> None:
     """Change one's own note, or put more files with it."""
     hub, person = current_hub(), current_person()
-    try:
-        with note_files.brought() as files, hub.db.write() as session:
-            note = _note(session, public_id, note_id)
-            stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
-            notes.edit(session, person, note, request.form.get("note", ""))
-    except UserError as error:
-        return _timeline_again(public_id, error)
-    return _timeline_again(public_id)
+    with note_files.brought() as files, hub.db.write() as session:
+        note = _note(session, public_id, note_id)
+        stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
+        notes.edit(session, person, note, request.form.get("note", ""))
 
 
 @blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/<any(pin, unpin, remove):what>")
 @needs(Right.EDIT_PARTIES)
-def change_note(public_id: UUID, note_id: UUID, what: str) -> ResponseReturnValue:
+@_on_timeline
+def change_note(public_id: UUID, note_id: UUID, what: str) -> None:
     """Pin a note, or delete one's own."""
     person = current_person()
-    try:
-        with current_hub().db.write() as session:
-            note = _note(session, public_id, note_id)
-            if what == "remove":
-                notes.remove(session, person, note)
-            else:
-                notes.pin(session, person, note, pinned=what == "pin")
-    except UserError as error:
-        return _timeline_again(public_id, error)
-    return _timeline_again(public_id)
+    with current_hub().db.write() as session:
+        note = _note(session, public_id, note_id)
+        if what == "remove":
+            notes.remove(session, person, note)
+        else:
+            notes.pin(session, person, note, pinned=what == "pin")
 
 
 @blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/files/<uuid:file_id>/remove")
 @needs(Right.EDIT_PARTIES)
-def remove_file(public_id: UUID, note_id: UUID, file_id: UUID) -> ResponseReturnValue:
+@_on_timeline
+def remove_file(public_id: UUID, note_id: UUID, file_id: UUID) -> None:
     """Take a file away from one's own note."""
     person = current_person()
-    try:
-        with current_hub().db.write() as session:
-            note = _note(session, public_id, note_id)
-            stored_files.remove(session, person, note, stored_files.get(session, person, note, file_id))
-    except UserError as error:
-        return _timeline_again(public_id, error)
-    return _timeline_again(public_id)
+    with current_hub().db.write() as session:
+        note = _note(session, public_id, note_id)
+        stored_files.remove(session, person, note, stored_files.get(session, person, note, file_id))
 
 
 @blueprint.post("/customers/<uuid:public_id>/call-back")
 @needs(Right.USE)
-def call_back(public_id: UUID) -> ResponseReturnValue:
+@_on_timeline
+def call_back(public_id: UUID) -> None:
     """Promise a call back."""
     form, person = request.form, current_person()
-    try:
-        at = moments.call_back(form.get("call_back", ""), form.get("call_back_at", ""), at=now())
-        if at is None:
-            raise UserError("Choose a date and a time in the future.", error_id="bad_time", field="call_back")
-        with current_hub().db.write() as session:
-            party = parties.get(session, public_id)
-            title = form.get("title", "")[: tasks.LONGEST_TITLE]
-            phones = [row.value for row in parties.identifiers(session, party) if row.kind == PHONE]
-            tasks.add(
-                session,
-                person,
-                kind=TaskKind.CALL_BACK,
-                title=title,
-                due_at=at,
-                party_id=party.id,
-                number=phones[0] if phones else "",
-                owner_id=person.id,
-            )
-    except UserError as error:
-        return _timeline_again(public_id, error)
-    return _timeline_again(public_id)
+    at = moments.call_back(form.get("call_back", ""), form.get("call_back_at", ""), at=now())
+    if at is None:
+        raise UserError("Choose a date and a time in the future.", error_id="bad_time", field="call_back")
+    with current_hub().db.write() as session:
+        party = parties.get(session, public_id)
+        title = form.get("title", "")[: tasks.LONGEST_TITLE]
+        phones = [row.value for row in parties.identifiers(session, party) if row.kind == PHONE]
+        tasks.add(
+            session,
+            person,
+            kind=TaskKind.CALL_BACK,
+            title=title,
+            due_at=at,
+            party_id=party.id,
+            number=phones[0] if phones else "",
+            owner_id=person.id,
+        )
 
 
 # --- what the pages show ------------------------------------------------------------------------------------------
