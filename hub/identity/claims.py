@@ -95,10 +95,15 @@ def speakers(said: Iterable[Said]) -> dict[Key, int]:
 
 def golden(said: Iterable[Said], field: str) -> Any:
     """Return what counts of everything that is said of a field; None where nothing is."""
-    ranked = sorted((one for one in said if one.field == field), key=_rank, reverse=True)
-    if not ranked:
+    first = ranked(said, field)
+    if not first:
         return None
-    return ranked[0].value.get("value") if field not in LISTS else _union(ranked)
+    return first[0].value.get("value") if field not in LISTS else _union(first)
+
+
+def ranked(said: Iterable[Said], field: str) -> list[Said]:
+    """Return what is said of a field, what counts first; of lists all counts."""
+    return sorted((one for one in said if one.field == field), key=_rank, reverse=True)
 
 
 def fields(before: Mapping[str, Any], said: Sequence[Said], changed: Iterable[str]) -> dict[str, Any]:

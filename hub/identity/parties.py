@@ -113,7 +113,7 @@ def create(  # noqa: PLR0913 - the fields of a new customer
     party = Party(kind=kind, name=_name(name), fields=dict(begun))
     session.add(party)
     session.flush()
-    _claim(session, person, party, "name", party.name)
+    keep_word(session, person, party, "name", party.name)
     for given in identifiers:
         _add(session, party, given, region)
     _set_company(session, person, party, company)
@@ -223,7 +223,7 @@ def add_identifier(session: Session, person: Person | None, party: Party, given:
         UserError: it is none, or a number of our own.
     """
     row = _add(session, party, given, region)
-    _touched(session, person, party, "party.identifier_added", kind=row.kind)
+    touched(session, person, party, "party.identifier_added", kind=row.kind)
     return row
 
 
@@ -240,7 +240,7 @@ def remove_identifier(session: Session, person: Person | None, party: Party, ide
     session.delete(row)
     session.flush()
     judge_shared(session, [(kind, value)])
-    _touched(session, person, party, "party.identifier_removed", kind=kind)
+    touched(session, person, party, "party.identifier_removed", kind=kind)
 
 
 def edit(
@@ -261,7 +261,7 @@ def edit(
     changed = []
     if not isinstance(name, Keep) and _name(name) != party.name:
         party.name = _name(name)
-        _claim(session, person, party, "name", party.name)
+        keep_word(session, person, party, "name", party.name)
         changed.append("name")
     if not isinstance(company, Keep) and (company.id if company else None) != party.company_id:
         _set_company(session, person, party, company)
@@ -273,7 +273,7 @@ def edit(
         _set_job_title(session, person, party, job_title.strip())
         changed.append("job_title")
     if changed:
-        _touched(session, person, party, "party.changed", fields=changed)
+        touched(session, person, party, "party.changed", fields=changed)
 
 
 def say(session: Session, person: Person | None, party: Party, values: Mapping[str, Any]) -> None:
@@ -284,12 +284,12 @@ def say(session: Session, person: Person | None, party: Party, values: Mapping[s
     """
     after = dict(party.fields)
     for name, value in values.items():
-        _claim(session, person, party, name, value)
+        keep_word(session, person, party, name, value)
         after.pop(name, None)
         if value is not None:
             after[name] = value
     party.fields = after
-    _touched(session, person, party, "party.changed", fields=sorted(values))
+    touched(session, person, party, "party.changed", fields=sorted(values))
 
 
 def company_named(
@@ -504,7 +504,7 @@ def _set_company(session: Session, person: Person | None, party: Party, company:
     if company is not None and (company.kind != PartyKind.COMPANY or company.id == party.id):
         raise UserError("This is not a company.", error_id="bad_company", field="company")
     party.company_id = company.id if company else None
-    _claim(session, person, party, "company", company.name if company else "")
+    keep_word(session, person, party, "company", company.name if company else "")
 
 
 def _set_owner(session: Session, person: Person | None, party: Party, owner_id: int | None) -> None:
@@ -514,7 +514,7 @@ def _set_owner(session: Session, person: Person | None, party: Party, owner_id: 
     if owner_id is not None and owner is None:
         raise UserError("There is no such colleague.", error_id="bad_owner", field="owner")
     party.owner_id = owner_id
-    _claim(session, person, party, "owner", owner.email if owner else "")
+    keep_word(session, person, party, "owner", owner.email if owner else "")
 
 
 def _set_job_title(session: Session, person: Person | None, party: Party, title: str) -> None:
@@ -523,10 +523,10 @@ def _set_job_title(session: Session, person: Person | None, party: Party, title:
     party.fields = {name: value for name, value in party.fields.items() if name != "job_title"}
     if title:
         party.fields = {**party.fields, "job_title": title}
-    _claim(session, person, party, "job_title", title)
+    keep_word(session, person, party, "job_title", title)
 
 
-def _claim(session: Session, person: Person | None, party: Party, field: str, value: Any) -> None:
+def keep_word(session: Session, person: Person | None, party: Party, field: str, value: Any) -> None:
     """Keep one row per field for what people said; the last word counts and is locked by who said it."""
     claim = session.scalars(
         select(Claim).where(Claim.party_id == party.id, Claim.field == field, Claim.link_id.is_(None))
@@ -538,7 +538,8 @@ def _claim(session: Session, person: Person | None, party: Party, field: str, va
     claim.locked_by = person.id if person and person.id else None
 
 
-def _touched(session: Session, person: Person | None, party: Party, action: str, **detail: Any) -> None:
+def touched(session: Session, person: Person | None, party: Party, action: str, **detail: Any) -> None:
+    """Count a change, and tell the search, the address books and the audit of it; `fields` are those that changed."""
     party.version += 1
     party.changed_at = now()
     session.flush()

@@ -92,11 +92,10 @@ class ApiClient:
 
     def operation(self, method: str, path: str) -> Any:
         """Find the description of an operation; None where there is none."""
-        for template, operations in self.document["paths"].items():
-            pattern = re.sub(r"\\{\w+\\}", "[0-9a-f-]{36}", re.escape(template))
-            if re.fullmatch(pattern, path):
-                return operations.get(method.lower())
-        return None
+        paths: dict[str, Any] = self.document["paths"]
+        matching = [one for one in paths if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(one)), path)]
+        found = min(matching, key=lambda template: template.count("{"), default=None)  # what is written out goes before
+        return paths[found].get(method.lower()) if found is not None else None
 
 
 def wired(hub: Hub, exchange: FakeExchange) -> Hub:

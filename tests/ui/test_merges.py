@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from hub.identity import parties
-from hub.identity.models import Link, Party, PartyKind
+from hub.identity.models import Claim, Link, Party, PartyKind
 from hub.intake.models import Account
 from tests.ui.harness import LOOKS, Profile, Site, shot, violations
 
@@ -30,6 +30,15 @@ def customers(site: Site) -> tuple[str, str]:
                 party_id=made[0].id, origin_party_id=made[0].id, account_id=account.id, stream="c", remote_id="7"
             )
             session.add(one)
+            session.flush()
+            said = {
+                "name": "Ronit Bar-On",
+                "job_title": "Head of buying" if account.name == "Address book" else "קניינית",
+            }
+            session.add_all(
+                Claim(party_id=made[0].id, link_id=one.id, field=field, value={"value": value})
+                for field, value in {**said, "addresses": [{"value": "הרצל 1, תל אביב", "label": "home"}]}.items()
+            )
         return str(made[0].public_id), str(made[1].public_id)
 
 
@@ -40,7 +49,12 @@ def test_no_page_breaks_a_rule_of_accessibility_and_each_fits_a_telephone(
     site.language("noa", language)
     first, other = customers
     noa = profile("noa", color_scheme=scheme)
-    for name, path in (("merge", f"{first}/merge?q=Ronit"), ("merge-preview", f"{first}/merge/{other}")):
+    for name, path in (
+        ("merge", f"{first}/merge?q=Ronit"),
+        ("merge-preview", f"{first}/merge/{other}"),
+        ("sources", f"{first}/sources"),
+        ("customer-sources", first),
+    ):
         page = noa.open(f"/customers/{path}")
         assert violations(page) == []
         shot(page, f"{name}-{language}-{scheme}")
@@ -73,3 +87,14 @@ def test_two_are_compared_merged_and_taken_back_and_a_record_is_taken_out(
     page.wait_for_url(lambda url: "/merge" not in url and first not in url)
     with site.hub.db.read() as session:
         assert session.query(Party).where(Party.status == "merged").count() == 0
+
+
+def test_a_word_is_pinned_and_left_to_the_sources_again(profile: Make, site: Site, customers: tuple[str, str]) -> None:
+    page = profile("noa").open(f"/customers/{customers[0]}")
+    page.get_by_role("link", name="What each source says").click()
+    page.get_by_role("button", name="Pin Job title: Address book").press("Enter")
+    page.get_by_text("said here by").wait_for()
+    counts = page.locator("tr", has_text="counts")
+    assert "Head of buying" in counts.filter(has_text="Job title").inner_text()
+    page.get_by_role("button", name="Let the sources decide Job title").press("Enter")
+    page.get_by_text("said here by").wait_for(state="detached")

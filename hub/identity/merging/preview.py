@@ -7,16 +7,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from hub.identity import claims
 from hub.identity import parties as store
-from hub.identity.merging import part
+from hub.identity import pins
 from hub.identity.merging.merge import merge
-from hub.identity.models import Claim, Link, Party
-from hub.intake.models import Account
+from hub.identity.models import Party
+from hub.identity.pins import Word
 from hub.security.models import User
 from hub.security.policy import Person
-
-HERE = ""  # somebody said it in the hub itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Look:
     """A customer as a preview shows it.
 
     Attributes:
-        sources: by field, the name of the account whose word counts; `HERE`; a field that nobody said has none.
+        sources: by field the word that counts; a field that nobody said, or a list, has none.
     """
 
     name: str
@@ -32,7 +29,7 @@ class Look:
     owner: str
     identifiers: tuple[tuple[str, str], ...]  # kind and value
     fields: Mapping[str, Any]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Word]
 
 
 def preview(session: Session, person: Person | None, one: Party, other: Party, *, winner: Party | None = None) -> Look:
@@ -60,27 +57,5 @@ def look(session: Session, party: Party) -> Look:
         owner=owner or "",
         identifiers=tuple((one.kind, one.value) for one in held),
         fields=dict(party.fields),
-        sources=_sources(session, party),
+        sources=pins.counting(pins.words(session, party)),
     )
-
-
-def _sources(session: Session, party: Party) -> dict[str, str]:
-    rows = session.execute(
-        select(Claim, Account.name)
-        .outerjoin(Link, Link.id == Claim.link_id)
-        .outerjoin(Account, Account.id == Link.account_id)
-        .where(Claim.party_id == party.id)
-        .order_by(Claim.observed_at.desc(), Claim.id)
-    ).all()
-    said = part.as_said([row[0] for row in rows])
-    found: dict[str, str] = {}
-    for field in {one.field for one in said}:
-        counts = claims.golden(said, field)
-        names = [
-            account or HERE
-            for claim, account in rows
-            if claim.field == field and (claim.link_id is None or claim.value.get("value") == counts)
-        ]
-        if names:  # lists are of several
-            found[field] = HERE if claims.is_said_here(said, field) else names[0]
-    return found

@@ -20,12 +20,13 @@ REF = "#/components/schemas/{model}"
 _INTRODUCTION = """\
 Everything the hub knows, for programs. Send `Authorization: Bearer <token>`; make one with `hub token add NAME --role ROLE`.
 Lists come in pages: follow `next` with `after`. A repeated POST with the same `Idempotency-Key` has its effect once.
-Errors are problem+json (RFC 9457) with a stable `error_id`. Times have a zone; ids are UUIDs.
+Errors are problem+json (RFC 9457) with a stable `error_id`. Times have a zone; ids are UUIDs, those of claims numbers.
 """
 FILE = "application/octet-stream"
 _FILE = {"type": "string", "format": "binary"}
 _USUAL = (400, 401, 403, 429, 500, 503)
 _PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
+_PARAMETER_SCHEMAS = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
 
 
 @lru_cache(maxsize=8)
@@ -68,7 +69,7 @@ def _schemas() -> dict[str, Any]:
 def _path(rule: str) -> tuple[str, list[dict[str, Any]]]:
     """Write Flask's `/calls/<uuid:id>` as `/calls/{id}`, with its parameters."""
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": kind or "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _PARAMETER_SCHEMAS.get(kind, {"type": "string"})}
         for kind, name in _PARAMETER.findall(rule)
     ]
     return _PARAMETER.sub(r"{\2}", rule), parameters

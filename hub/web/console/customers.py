@@ -15,7 +15,7 @@ from hub.accounting.queries import Document, Payment
 from hub.cti import history
 from hub.errors import NotFoundError, UserError
 from hub.fields import change as field_change
-from hub.fields import definitions, incoming, seen
+from hub.fields import definitions, incoming, pins, seen
 from hub.fields.change import FieldsError
 from hub.fields.definitions import Field, Fields
 from hub.fields.models import Of
@@ -40,6 +40,7 @@ from hub.web.auth import needs
 from hub.web.console import (
     address_books,
     card,
+    claims_page,
     duplicates,
     field_values,
     imports_beside,
@@ -447,15 +448,20 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
     ids = ids or parties.with_merged(session, party)
     held = parties.identifiers(session, party)
     numbers = [row.value for row in held if row.kind == PHONE]
-    shown = _fields(definitions.load(session), party)
+    known = definitions.load(session)
+    shown, said = _fields(known, party), pins.words(session, current_person(), known, party)
     return {
-        "known": field_values.lines(shown, party.fields, party=party.public_id),
+        "known": [
+            *claims_page.lines(party.fields),
+            *field_values.lines(shown, party.fields, party=party.public_id),
+        ],
         "party": party,
         "identifiers": held,
         "company": session.execute(_COMPANY, {"id": party.company_id}).first() if party.company_id else None,
         "staff": session.scalars(_STAFF, {"company": party.id}).all() if party.kind == PartyKind.COMPANY else [],
         "owner": session.execute(_OWNER, {"id": party.owner_id}).first() if party.owner_id else None,
         "merged": len(ids) - 1,
+        "said_by": claims_page.beside(said, held),
         "sources": session.execute(_SOURCES, {"parties": list(ids)}).all(),
         "number": numbers[0] if numbers else "",
         "people": _people(session),

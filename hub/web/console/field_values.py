@@ -113,7 +113,8 @@ def _written(field: Field, kept: Any, party: object) -> Markup:
     return write(field, kept) if write is not None else bidi(value.text(field, kept, language()))
 
 
-def _text_html(_field: Field, kept: Any) -> Markup:
+def text_html(kept: str) -> Markup:
+    """Write a text; of several lines as such."""
     if _SEVERAL_LINES not in kept:
         return bidi(kept)
     return Markup('<span class="text" dir="auto">{}</span>').format(inert(kept))
@@ -137,7 +138,8 @@ def _email(_field: Field, kept: Any) -> Markup:
     return Markup('<a href="mailto:{}">{}</a>').format(kept, bidi(kept, ltr=True))
 
 
-def _link(_field: Field, kept: Any) -> Markup:
+def link_html(kept: str) -> Markup:
+    """Write an address of the web so that it can be opened."""
     # A text may have stood here before the field did: only this makes an address that runs nothing.
     if not kept.startswith(("https://", "http://")):
         return bidi(kept)
@@ -147,7 +149,7 @@ def _link(_field: Field, kept: Any) -> Markup:
 
 _WRITERS: Mapping[str, Callable[[Field, Any], Markup]] = MappingProxyType(
     {
-        Type.TEXT: _text_html,
+        Type.TEXT: lambda _field, kept: text_html(kept),
         Type.NUMBER: _number,
         Type.MONEY: lambda _field, kept: money(Decimal(kept["amount"]), kept["currency"]),
         Type.DATE: lambda _field, kept: day(date.fromisoformat(kept)),
@@ -155,7 +157,7 @@ _WRITERS: Mapping[str, Callable[[Field, Any], Markup]] = MappingProxyType(
         Type.CHOICE: lambda field, kept: bidi(_called(field, kept)),
         Type.CHOICES: _choices,
         Type.EMAIL: _email,
-        Type.LINK: _link,
+        Type.LINK: lambda _field, kept: link_html(kept),
     }
 )
 

@@ -18,14 +18,14 @@ from hub.identity import parties, search
 from hub.identity.callers import PHONE
 from hub.identity.merging import undo as undoing
 from hub.identity.merging.merge import merge
-from hub.identity.merging.preview import HERE, Look, look, preview
+from hub.identity.merging.preview import Look, look, preview
 from hub.identity.merging.split import split
 from hub.identity.models import Link, Merge, Party
 from hub.intake.models import Account
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.web.auth import needs
-from hub.web.console import duplicate_words, field_values, wording
+from hub.web.console import claims_page, duplicate_words, field_values, wording
 from hub.web.frame import current_hub, current_person
 from hub.web.jinja import bidi
 
@@ -198,9 +198,8 @@ def _compared(session: Session, one: Party, other: Party, looks: tuple[Look, Loo
 
 
 def _line(looks: tuple[Look, Look, Look], field: str, label: str, cells: Sequence[Markup]) -> Line:
-    said = looks[2].sources.get(field)
-    source = "" if said is None else gettext("said here") if said == HERE else said
-    return Line(label, cells[0], cells[1], cells[2], source if cells[2] else "")
+    word = looks[2].sources.get(field) if cells[2] else None
+    return Line(label, cells[0], cells[1], cells[2], claims_page.source(word) if word is not None else "")
 
 
 def _text(value: str) -> Markup:

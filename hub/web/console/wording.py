@@ -153,6 +153,8 @@ _FAULTS: Mapping[str, LazyString] = MappingProxyType(
         "too_many_records": lazy_gettext("Together they have more than 50 source records: too many for one customer."),
         "still_moving": lazy_gettext("The history of this customer is still being moved; try again in a few seconds."),
         "nothing_left": lazy_gettext("Nothing would be left of this customer; leave at least one record."),
+        "no_pin": lazy_gettext("Nobody chooses a source for this."),
+        "no_source": lazy_gettext("No source says anything of this. Change it instead."),
         "merged_on_top": lazy_gettext(
             "Something was merged on top of this since. Undo that first: it is above in the list."
         ),

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import UserError
-from hub.identity import link, parties
+from hub.identity import link, parties, pins
 from hub.identity.merging import history
 from hub.identity.merging.merge import merge
 from hub.identity.merging.split import split
@@ -138,6 +138,19 @@ class Storm(RuleBasedStateMachine):
         party = self.someone(number)
         parties.edit(self.session, None, party, name=name, job_title=title)
         parties.say(self.session, None, party, {"colour": colour})
+
+    @rule(number=whom, which=whom, off=st.booleans())
+    def pin(self, number: int, which: int, off: bool) -> None:
+        party = self.someone(number)
+        said = [one for several in pins.words(self.session, party).values() for one in several]
+        said = [one for one in said if pins.may_pin(one.field) and not one.is_here]
+        if said:
+            word = said[which % len(said)]
+            pins.pin(self.session, None, party, word, begun={})
+            assert pins.words(self.session, party)[word.field][0].value == word.value
+            if off:
+                pins.unpin(self.session, None, party, word.field)
+                assert not any(one.is_here for one in pins.words(self.session, party)[word.field])
 
     @rule(number=whom, phone=st.sampled_from(PHONES), off=st.booleans())
     def number(self, number: int, phone: str, off: bool) -> None:
