@@ -63,7 +63,7 @@ def _target(name: str, headings: str, form: Form = Form.TEXT, *, many: bool = Fa
 _ID = _target(
     "id",
     "id, uid, key, number, no, nr, code, guid, external id, record id, contact id, customer id, client id, account id, "
-    "customer number, client number, lead id, user id, card code, מזהה, מספר, קוד, מספר לקוח, קוד לקוח, מס לקוח, "
+    "customer number, client number, customer no, client no, lead id, user id, card code, מזהה, מספר, קוד, מספר לקוח, קוד לקוח, מס לקוח, "
     "מפתח, رقم, معرف, الرقم, رقم العميل, identyfikator, numer, kod, numer klienta, id klienta, ид, номер, код, "
     "код клиента, номер клиента, идентификатор",
     Form.ID,
