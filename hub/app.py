@@ -26,6 +26,7 @@ from hub.cti.models import Recording, RecordingState
 from hub.cti.switchboard import Switchboard
 from hub.cti.telephone import Telephone
 from hub.errors import ConfigError, ConnectorError
+from hub.events import tell
 from hub.exports.write import Source
 from hub.flow import Flow, open_flow, take_calls
 from hub.identity import in_step, photos
@@ -62,6 +63,7 @@ from hub.messages.deliver import MessageKind
 from hub.messages.models import MessageMedia
 from hub.notice import follow as notices
 from hub.notice.carrier import Carrier
+from hub.notice.endpoints import Letters
 from hub.notice.mailbox import open_mailboxes
 from hub.notice.models import Notice
 from hub.notice.send import open_smtp
@@ -78,7 +80,7 @@ from hub.records.mail import Attachment
 from hub.remotes import Remotes
 from hub.replays import Replayer
 from hub.search import backfill as texts
-from hub.security import sessions, suppression
+from hub.security import embedding, sessions, suppression
 from hub.security.limits import open_limiter
 from hub.security.vault import open_vault
 from hub.settings import Settings
@@ -89,15 +91,21 @@ from hub.store.session import Database, open_engine
 from hub.timeline import note_files
 from hub.web import assets, i18n
 from hub.web.api import idempotency
-from hub.web.auth import in_force, session_of
+from hub.web.auth import in_force, session_of, session_of_frame
 from hub.web.factory import make_flask
 from hub.web.short import Short
+from hub.webhooks import endpoints as webhook_endpoints
+from hub.webhooks import plan as webhook_plan
+from hub.webhooks.models import WebhookEndpoint
+from hub.webhooks.send import Sender
 from hub.work import schedule
 from hub.work.lease import Lease, LeaseLostError, release
+from hub.work.trigger import Carrier as TriggerCarrier
 from hub.work.trigger import open_trigger
-from hub.work.worker import Job, Sweep, Turn, Workers
+from hub.work.worker import Job, Sweep, Trigger, Turn, Workers
 
 HEARD_DAYS = 7  # how long what a webhook said is kept after it was understood
+EVENTS = "events"  # there is something for those who send webhooks
 PULLERS = 2  # queues that are waited at together; most hubs have one
 SESSION_DAYS = 90  # how long ended sign-ins are kept
 _log = log.get(__name__)
@@ -114,8 +122,11 @@ class Running:
     workers: Workers | None
     switchboard: Switchboard | None
     pullers: Workers | None = None
+    senders: Workers | None = None
 
     def close(self) -> None:
+        if self.senders is not None:
+            self.senders.close()
         if self.pullers is not None:
             self.pullers.close()
         if self.switchboard is not None:
@@ -139,6 +150,8 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
     connectors = load_connectors(settings)
     limiter = open_limiter(settings)
     remotes = Remotes(settings, db, vault, connectors)
+    trigger = open_trigger(settings)
+    db.when_written(partial(_say_events, trigger))
     adopt.watch()
     message_adopt.watch()
     return Hub(
@@ -155,8 +168,14 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
             connectors=connectors,
         ),
         remotes=remotes,
-        trigger=open_trigger(settings),
+        trigger=trigger,
     )
+
+
+def _say_events(trigger: TriggerCarrier, session: Session) -> None:
+    """Say that something happened that somebody listens to, once it is in the database."""
+    if session.info.get(tell.TOLD):
+        trigger.notify(EVENTS)
 
 
 def close_hub(hub: Hub) -> None:
@@ -194,6 +213,7 @@ def create_asgi(hub: Hub, *, web: bool = True) -> AsgiApp:
         partial(in_force, hub),
         otherwise,
         ping_s=hub.settings.live.ping_s,
+        session_of_frame=partial(session_of_frame, hub),
         version=assets.version(),
     )
 
@@ -216,15 +236,28 @@ def start(hub: Hub, *, work: bool = True, listen: bool = True) -> Running:
     """Start the background parts."""
     workers = _workers(hub) if work else None
     pullers = _pullers(hub) if work else None
+    senders = _senders(hub) if work else None
     switchboard = _switchboard(hub) if listen else None
     if pullers is not None:
         pullers.start()
-    if workers is not None:
+    if workers is not None and senders is not None:
         workers.start()
-        hub.trigger.deliver_to(workers)
+        senders.start()
+        hub.trigger.deliver_to(_Several(workers, senders))
     if switchboard is not None:
         switchboard.start()
-    return Running(hub, workers, switchboard, pullers)
+    return Running(hub, workers, switchboard, pullers, senders)
+
+
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """Passes on what is due to those whose work it is."""
+
+    workers: Trigger
+    senders: Trigger
+
+    def notify(self, kind: str) -> None:
+        (self.senders if kind == EVENTS else self.workers).notify(kind)
 
 
 def settled_of(flow: Flow) -> Settled:
@@ -251,6 +284,7 @@ def _workers(hub: Hub) -> Workers:
         schedule.forget(session, now())
         idempotency.forget(session)
         sessions.purge(session, now() - timedelta(days=SESSION_DAYS))
+        embedding.forget(session)
         recordings.purge(session, days=calls.recording_days)
         old = now() - timedelta(days=HEARD_DAYS)
         read.forget(session)
@@ -258,6 +292,8 @@ def _workers(hub: Hub) -> Workers:
         deliver.forget(session)
         notices.forget(session)
         check.forget(session, now())
+        tell.forget(session)
+        webhook_endpoints.forget(session)
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
@@ -272,6 +308,7 @@ def _workers(hub: Hub) -> Workers:
 
     outgoing = deliverer(hub)
     told = teller(hub)
+    letters = webhook_letters(hub)
     answer_within = timedelta(minutes=hub.settings.leads.answer_within_min)
 
     return Workers(
@@ -311,6 +348,7 @@ def _workers(hub: Hub) -> Workers:
             Turn("leads", timedelta(seconds=10), _advance_leads),
             Turn("attachments", timedelta(minutes=2), then=partial(_take_attachments, hub)),
             Turn("sources", timedelta(minutes=2), then=Watcher(hub.db, hub.flow).turn),
+            *([Turn("webhook letters", timedelta(minutes=1), then=letters.turn)] if letters else []),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
         ],
         [
@@ -339,6 +377,26 @@ def _pullers(hub: Hub) -> Workers:
         hub.db, [job], threads=min(PULLERS, work.threads), lease_s=work.lease_s, heartbeat_s=work.heartbeat_s,
         look_s=work.reconcile_s,
     )  # fmt: skip
+
+
+def _senders(hub: Hub) -> Workers:
+    """Return who hands events on and sends webhooks: threads of their own, so that receivers that hang harm nobody else."""
+    work, one = hub.settings.work, sender(hub)
+    job = Job("webhooks", WebhookEndpoint, one.due, one.run, first=one.first)
+    return Workers(
+        hub.db, [job], sweeps=[Sweep("events", tell.waits, hand_on_events)], threads=hub.settings.webhooks.threads,
+        lease_s=work.lease_s, heartbeat_s=work.heartbeat_s, look_s=work.reconcile_s, one_by_one=True,
+    )  # fmt: skip
+
+
+def sender(hub: Hub) -> Sender:
+    """Return what sends webhooks."""
+    return Sender(hub.db, hub.vault, hub.settings.webhooks)
+
+
+def hand_on_events(session: Session) -> None:
+    """Let everybody who listens plan what they do about what happened."""
+    tell.hand_on(session, [webhook_plan.take])
 
 
 def push_channels(hub: Hub) -> Channels:
@@ -400,9 +458,23 @@ def follow_incidents(hub: Hub, session: Session, *, can_tell: bool) -> None:
     notices.follow(session, patience=timedelta(minutes=hub.settings.smtp.tell_after_min), can_tell=can_tell)
 
 
+def _carrier(hub: Hub) -> Carrier | None:
+    return open_smtp(hub.settings) or open_mailboxes(hub.settings, hub.db, hub.remotes.open)
+
+
+def webhook_letters(hub: Hub) -> Letters | None:
+    """Return what tells administrators that a webhook endpoint is off; None: there is no way to."""
+    carrier = _carrier(hub)
+
+    def page(endpoint: UUID) -> str:
+        return f"{hub.settings.public_url}/admin/webhooks/{endpoint}"
+
+    return Letters(hub.db, carrier, hub.settings, _catalog, page) if carrier else None
+
+
 def teller(hub: Hub) -> Teller | None:
     """Return what tells people that an account needs them; None: there is no way to."""
-    carrier: Carrier | None = open_smtp(hub.settings) or open_mailboxes(hub.settings, hub.db, hub.remotes.open)
+    carrier = _carrier(hub)
 
     def page(account: UUID) -> str:
         return f"{hub.settings.public_url}/connections/{account}"

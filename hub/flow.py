@@ -64,6 +64,8 @@ from hub.settings import Settings
 from hub.store.among import among
 from hub.store.base import now
 from hub.store.turn import alongside, in_turn
+from hub.tickets import said as tickets_said
+from hub.tickets import take as tickets
 from hub.timeline import history, notes
 from hub.timeline.add import Entry, Part, Placed, add
 from hub.timeline.models import Interaction, Kind, Note, Participant, Task
@@ -702,6 +704,20 @@ def _contacts_of(flow: Flow, session: Session, account: Account) -> whose.Contac
     return whose.Contacts(flow.contact_streams(account.connector), take)
 
 
+# --- Tickets ------------------------------------------------------------------------------------------------------
+
+
+def _tickets(flow: Flow, session: Session, account: Account, batch: Sequence[Mapped]) -> list[RawState]:
+    """Put tickets on the timelines of whoever asked."""
+    given = [tickets.Given(one.raw, one.values) for one in batch]
+    return tickets.take(session, account, given, contacts=_contacts_of(flow, session, account))
+
+
+def _lose_tickets(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow
+    tickets.lose(session, account, raws)
+
+
 # --- People and companies -----------------------------------------------------------------------------------------
 
 
@@ -715,7 +731,9 @@ def _parties(flow: Flow, session: Session, account: Account, batch: Sequence[Map
         apart=_are_apart(account, batch), more=incoming.of_parties(batch[0].defined),
     )  # fmt: skip
     streams = flow.contact_streams(account.connector)
-    whose.adopt(session, account, [one.raw.remote_id for one in batch], streams)
+    remote_ids = [one.raw.remote_id for one in batch]
+    whose.adopt(session, account, remote_ids, streams)
+    tickets.adopt(session, account, remote_ids, streams)
     return states
 
 
@@ -872,6 +890,7 @@ KINDS = {
         read=accounting_said.payment, model=accounting_said.PaymentFields,
     ),
     "task": Steps(_tasks, withdraw=_withdraw_tasks, read=history.said_task, model=history.TaskFields),
+    "ticket": Steps(_tickets, _lose_tickets, read=tickets_said.said, model=tickets_said.TicketFields),
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import structlog
 
 SECRET_KEYS = re.compile(r"secret|password|token|authorization|cookie|api_?key|private_?key", re.IGNORECASE)
 HOOK_TOKEN = re.compile(r"(/api/cti/v1/|/hooks/(?=[^/?\s\"]{30,}))[^/?\s\"]+")
+TICKET = re.compile(r"(/embed/[^\s\"?]*\?(?:[^\s\"#]*&)?ticket=)[^&\s\"#]+")
 URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 
 
@@ -87,5 +88,5 @@ def _masked(key: str, value: Any) -> Any:
 
 
 def mask(text: str) -> str:
-    """Return `text` without the token of a hook's address and without a password in a URL."""
-    return URL_PASSWORD.sub(r"\1***@", HOOK_TOKEN.sub(r"\1***", text))
+    """Return `text` without the token of a hook's address, the ticket of a frame's, and without a password in a URL."""
+    return URL_PASSWORD.sub(r"\1***@", TICKET.sub(r"\1***", HOOK_TOKEN.sub(r"\1***", text)))

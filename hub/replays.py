@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session, aliased
 from hub import flow as flows
 from hub import log
 from hub.errors import HubError, NotFoundError
+from hub.events.tell import quiet
 from hub.fields import incoming
 from hub.flow import Flow
 from hub.intake import receive
@@ -313,7 +314,8 @@ class Replayer:
             elif is_asked_anew or fingerprint(self._flow, session, account) != under:
                 pass  # since the page was looked for: it must be looked for again
             elif ids:
-                applied, set_aside = flows.take_again(self._flow, session, account, ids)
+                with quiet(session):  # nothing happened but that it is read another way
+                    applied, set_aside = flows.take_again(self._flow, session, account, ids)
                 row.after, row.error = ids[-1], ""
                 row.counts = _added(row.counts, applied, set_aside, time.monotonic() - began)
             else:

@@ -110,6 +110,15 @@ class Notes(Section):
     largest_file_mb: int = Field(ge=1, le=2000)
 
 
+class Webhooks(Section):
+    """Outgoing webhooks."""
+
+    threads: int = Field(ge=1, le=200)
+    timeout_s: float = Field(gt=0, le=60)
+    allow_private: bool
+    ca_file: str
+
+
 class Smtp(Section):
     """The mail server through which the hub tells people what needs them; what must go together, notice.send checks."""
 
@@ -210,6 +219,7 @@ class Settings(Section):
     work: Work
     mail: Mail
     notes: Notes
+    webhooks: Webhooks
     smtp: Smtp
     notices: Notices
     security: Security

@@ -2,6 +2,7 @@
 
 from hub.accounting import models as accounting
 from hub.cti import models as cti
+from hub.events import models as events
 from hub.fields import models as fields
 from hub.identity import models as identity
 from hub.identity.resolving import models as resolving
@@ -18,12 +19,15 @@ from hub.outbound import models as outbound
 from hub.privacy import models as privacy
 from hub.security import models as security
 from hub.store import full_text
+from hub.tickets import models as tickets
 from hub.timeline import models as timeline
+from hub.webhooks import models as webhooks
 from hub.work import models as work
 
 __all__ = [
     "accounting",
     "cti",
+    "events",
     "fields",
     "full_text",
     "identity",
@@ -40,6 +44,8 @@ __all__ = [
     "resolving",
     "reviewing",
     "security",
+    "tickets",
     "timeline",
+    "webhooks",
     "work",
 ]

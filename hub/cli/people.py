@@ -6,8 +6,10 @@ from sqlalchemy import select
 from hub.cli.output import as_json, asked, opened, show
 from hub.security import audit, links, tokens, users
 from hub.security.models import ApiToken, Role
+from hub.web.api import v1
 
 ASK = "-"
+SCOPES = click.Choice(v1.scopes())
 ROLES = click.Choice([role.value for role in Role])
 
 
@@ -95,12 +97,21 @@ def token() -> None:
 @click.argument("name")
 @click.option("--role", type=ROLES, required=True)
 @click.option("--user", "email", default="", help="The program acts as this person.")
-def add_token(name: str, role: str, email: str) -> None:
+@click.option(
+    "--scope",
+    "scopes",
+    type=SCOPES,
+    multiple=True,
+    metavar="SUBJECT:WAY",
+    help=f"Limits it; may be given several times. Without: all that the role may. One of {', '.join(v1.scopes())}.",
+)
+@click.option("--rate", default="", help="How often it may ask, such as 100/minute. Without: security.api_limit.")
+def add_token(name: str, role: str, email: str, scopes: tuple[str, ...], rate: str) -> None:
     """Make a token and print it, for the only time."""
     with opened() as hub, hub.db.write() as session:
         owner = users.get(session, email) if email else None
-        secret = tokens.add(session, name, role, owner)
-        audit.record(session, None, "token.added", "token", name, role=role)
+        secret = tokens.add(session, name, role, owner, scopes=scopes, rate=rate)
+        audit.record(session, None, "token.added", "token", name, role=role, scopes=sorted(set(scopes)), rate=rate)
     click.echo(secret)
 
 
@@ -120,9 +131,12 @@ def list_tokens(*, json_: bool) -> None:
     """List all tokens; never their secrets."""
     with opened() as hub, hub.db.read() as session:
         rows = [
-            {"name": t.name, "role": t.role, "created": t.created_at, "used": t.used_at, "revoked": t.revoked_at}
+            {
+                "name": t.name, "role": t.role, "scopes": t.scopes, "rate": t.rate, "created": t.created_at,
+                "used": t.used_at, "revoked": t.revoked_at,
+            }
             for t in session.scalars(select(ApiToken).order_by(ApiToken.name))
-        ]
+        ]  # fmt: skip
     show(rows, json_=json_, empty="No tokens. Make one: hub token add NAME --role agent")
 
 

@@ -18,7 +18,8 @@ from hub.messages.models import Conversation, ConversationPeer, MessageMedia, Me
 from hub.outbound.models import Outbox
 from hub.privacy.models import LegalHold
 from hub.security.models import Audit, Business, User
-from hub.timeline.models import Interaction, Note, NoteFile, Participant, Task
+from hub.tickets.models import TicketRow
+from hub.timeline.models import Interaction, Note, NoteFile, Participant, Question, Task
 
 WORK = frozenset(
     {"owner", "attempt", "finished", "lease_until", "due_at"}
@@ -166,6 +167,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("participants", "who has a part in what of the timeline", Participant, _party(Participant)),
     Kind("notes", "what people wrote", Note, _is_noted),
     Kind("note_files", "files of notes; they are in files/notes", NoteFile, _within(NoteFile.note_id, notes)),
+    Kind("questions", "which notes are questions, and since when they are answered", Question, _within(Question.note_id, notes)),
+    Kind("tickets", "tickets of help desks", TicketRow, _within(TicketRow.interaction_id, _entries)),
     Kind("tasks", "what is to be done, and what was", Task, _party(Task)),
     Kind("calls", "calls", CallRow, _within(CallRow.id, calls), without=frozenset({"state", "candidates"})),
     Kind("call_legs", "who rang and who spoke", LegRow, _within(LegRow.call_id, calls)),

@@ -16,7 +16,7 @@ from sqlalchemy import Table, delete, exists, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import RecordError
-from hub.identity import claims, in_step, new_owners, photos, search
+from hub.identity import claims, in_step, new_owners, photos, search, told
 from hub.identity.claims import Said
 from hub.identity.in_step import Book
 from hub.identity.models import Claim, Identifier, Link, Party, PartyKind, PartyStatus, SharedRecord
@@ -896,6 +896,7 @@ def _finish(session: Session, works: Iterable[_Work], touched: Iterable[Key]) ->
     ]
     search.begin(session, new)
     search.refresh_all(session, found_otherwise - {one.party_id for one in new})
+    told.linked(session, [one.party_id for one in new], {work.party.id: work.changed for work in changed})
     return numbers
 
 

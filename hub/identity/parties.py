@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Row, bindparam, case, func, literal, or_, 
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
-from hub.identity import in_step, rules, search, tax_id
+from hub.events import types
+from hub.identity import in_step, rules, search, tax_id, told
 from hub.identity.callers import PHONE, TAIL, is_line
 from hub.identity.email import KIND as EMAIL_KIND
 from hub.identity.email import read_email
@@ -120,6 +121,7 @@ def create(  # noqa: PLR0913 - the fields of a new customer
     _set_owner(session, person, party, owner_id)
     search.refresh(session, party.id)
     audit.record(session, person, "party.created", "party", party.public_id)
+    told.parties(session, types.PARTY_CREATED, [party])
     return party
 
 
@@ -549,4 +551,5 @@ def touched(session: Session, person: Person | None, party: Party, action: str, 
     for one in concerned:
         search.refresh(session, one)
     in_step.tell(session, concerned)
+    told.parties(session, types.PARTY_CHANGED, [party], changed=detail.get("fields", (detail.get("kind", ""),)))
     audit.record(session, person, action, "party", party.public_id, **detail)

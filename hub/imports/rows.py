@@ -92,6 +92,7 @@ _KINDS: Mapping[PastKind, str] = {
     PastKind.MEETING: "meeting, appointment, visit, event, פגישה, ביקור, אירוע, اجتماع, زياره, موعد, spotkanie, wizyta, встреча, визит, событие",
     PastKind.MESSAGE: "message, sms, whatsapp, chat, text, הודעה, וואטסאפ, סמס, رساله, محادثه, واتساب, wiadomosc, czat, сообщение, чат",
     PastKind.NOTE: "note, comment, remark, הערה, ملاحظه, notatka, uwaga, заметка, комментарий, примечание",
+    PastKind.QUESTION: "question, open question, inquiry, enquiry, ticket, שאלה, פנייה, קריאה, سؤال, استفسار, تذكره, pytanie, zgloszenie, вопрос, обращение",
 }
 _INBOUND = "inbound, in, incoming, received, נכנס, נכנסת, وارد, وارده, przychodzace, przychodzacy, przychodzaca, входящий, входящее, входящая"
 _OUTBOUND = "outbound, out, outgoing, sent, יוצא, יוצאת, صادر, صادره, wychodzace, wychodzacy, wychodzaca, исходящий, исходящее, исходящая"

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from hub import log
 from hub.errors import UserError
+from hub.events.tell import quiet
 from hub.flow import Flow
 from hub.imports import batches
 from hub.imports.batches import Progress, file_of
@@ -278,6 +279,10 @@ class _Rows:
         return self.files.fetched(rows) if self.files is not None else nullcontext()
 
     def take(self, session: Session, account: Account, rows: Sequence[Row]) -> Taken:
+        with quiet(session):  # what an old system knew is no news
+            return self._take(session, account, rows)
+
+    def _take(self, session: Session, account: Account, rows: Sequence[Row]) -> Taken:
         if self.files is None:
             return self.taker.take(session, account, rows)
         self.files.begin(session)

@@ -6,6 +6,7 @@ Everything is counted when somebody looks; nothing is kept, so no number is olde
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from hub.fields.models import Of
 from hub.insights import targets
-from hub.insights.kinds import KINDS, Eyes, Kind
+from hub.insights.kinds import KINDS, Eyes, Kind, between
 from hub.insights.measures import NUMBERS, Measure, State, measures
 from hub.insights.splits import By, Key, Split, split
 from hub.insights.targets import Target
@@ -90,9 +91,15 @@ def one_moment(session: Session) -> None:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
-def report(session: Session, eye: Eyes, of: Of, by: By | None = None) -> Report:
-    """Count the records of a kind, after `one_moment`; the caller has made sure that the person sees them."""
-    kind, found = KINDS[of], measures(of, eye)
+def report(
+    session: Session, eye: Eyes, of: Of, by: By | None = None, *, since: date | None = None, until: date | None = None
+) -> Report:
+    """Count the records of a kind, after `one_moment`; the caller has made sure that the person sees them.
+
+    Args:
+        since, until: the days between which they began to be, both included; None: whenever.
+    """
+    kind, found = between(KINDS[of], since, until), measures(of, eye)
     # A value stands in several parts, and parts are counted apart from all records: it is judged once all the same.
     listed = [replace(one, judge=lru_cache(_REMEMBERED)(one.judge)) if one.judge else one for one in found.values()]
     parted = split(session, kind, by, eye) if by else None

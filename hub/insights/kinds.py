@@ -1,8 +1,8 @@
 """The kinds of records that are counted: which of them, whose they are, where they came from and when."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -66,6 +66,23 @@ class Kind:
 def eyes(session: Session, person: Person, *, zone: str, at: datetime) -> Eyes:
     """Return how a person sees the records."""
     return Eyes(person, businesses.allowed(session, person), load(session), ZoneInfo(zone), at)
+
+
+def between(kind: Kind, since: date | None, until: date | None) -> Kind:
+    """Return a kind of which only what is since these days counts, both of them included, in the zone of whoever looks."""
+
+    def where(eye: Eyes) -> Sequence[ColumnElement[bool]]:
+        def edge(day: date) -> date:
+            return day if kind.is_day else datetime.combine(day, time(), eye.zone)
+
+        found = list(kind.where(eye))
+        if since is not None:
+            found.append(kind.at >= edge(since))
+        if until is not None:
+            found.append(kind.at < edge(until + timedelta(days=1)))
+        return found
+
+    return kind if since is until is None else replace(kind, where=where)
 
 
 def seen(eye: Eyes) -> list[Of]:

@@ -51,6 +51,7 @@ class Account(PublicId, Base):
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # version, counters, skew: for the health page
     hook_token_hash: Mapped[str] = mapped_column(default="", index=True)
     old_hook_token_hash: Mapped[str] = mapped_column(default="", index=True)  # good while a token is rotated
+    record_url: Mapped[str] = mapped_column(default="", server_default="")  # of a record there; see record_link.py
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

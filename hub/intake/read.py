@@ -12,6 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,6 +38,7 @@ from hub.connector.stream import (
     Upsert,
 )
 from hub.errors import CursorExpired, DisabledError, GoneError, RetryLaterError, ScopeError, said
+from hub.events.tell import quiet
 from hub.intake import health, receive
 from hub.intake.models import (
     LISTING,
@@ -272,14 +274,15 @@ class Reader:
             self._begin(run)
             return True
         run.expired = 0
+        is_first = cursor.phase is Phase.FULL and run.state.last_full_at is None  # the history of before we came
         *before, last = _chunks(changes)
         for some in before:  # a writer that waits for a large page would keep telephones waiting
             with self._db.write() as session:
                 fence(session, StreamState, run.lease)
-                self._keep(session, run, some)
+                self._keep(session, run, some, is_history=is_first)
         with self._db.write() as session:
             fence(session, StreamState, run.lease)
-            self._keep(session, run, last)
+            self._keep(session, run, last, is_history=is_first)
             following = page.next
             if not page.more and cursor.phase is Phase.FULL:
                 following = replace(following, phase=Phase.SWEEP if page.complete else Phase.PROVE)
@@ -313,8 +316,12 @@ class Reader:
             else:
                 self._keep_cursor(session, run, replace(cursor, page=""))
 
-    def _keep(self, session: Session, run: Run, changes: Sequence[Change]) -> None:
+    def _keep(self, session: Session, run: Run, changes: Sequence[Change], *, is_history: bool = False) -> None:
         """Keep what a page said, and take it on; everything here is part of one transaction."""
+        with quiet(session) if is_history else nullcontext():
+            self._take(session, run, changes)
+
+    def _take(self, session: Session, run: Run, changes: Sequence[Change]) -> None:
         account, stream = run.account, run.stream
         upserts = [one for one in changes if isinstance(one, Upsert)]
         filtered = [one for one in changes if isinstance(one, Filtered)]

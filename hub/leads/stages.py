@@ -7,6 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from hub.errors import UserError
+from hub.events import types
+from hub.events.tell import tell, wants
+from hub.identity.models import Party
 from hub.leads.models import LeadRow, LeadStage, Stage
 from hub.records.call import Direction, Outcome
 from hub.security.policy import Person
@@ -109,3 +112,14 @@ def _write(
     )
     row.stage = stage
     session.flush()
+    _tell(session, row, stage, at)
+
+
+def _tell(session: Session, row: LeadRow, stage: Stage, at: datetime) -> None:
+    """Tell whoever listens how far a lead came."""
+    if not wants(session, (types.LEAD_STAGE,)):
+        return
+    of_lead = select(Participant.party_id).where(Participant.interaction_id == row.interaction_id)
+    party = session.scalar(select(Party.public_id).where(Party.id.in_(of_lead)).order_by(Party.id).limit(1))
+    data = {"id": str(row.public_id), "stage": str(stage), "parties": [str(party)] if party else []}
+    tell(session, types.LEAD_STAGE, party or row.public_id, data, at=at)

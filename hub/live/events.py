@@ -33,6 +33,7 @@ RECHECK_S = 3.0
 RETRY_MS = 2000  # how long a browser waits before it joins again
 PING = "event: ping\ndata: {}\n\n"  # an event, since a browser's program does not see comments: it notices silence
 PATH = "/events"
+FRAME = b"hub-embed"  # the header that a page in another product's frame sends instead of a cookie
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -50,10 +51,11 @@ class Live:
             not count as a request of that person: a stream keeps no session alive.
         in_force: which of these sessions have not ended; as above.
         otherwise: answers every other request, and the lifespan messages.
+        session_of_frame: the same from the token of a page in another product's frame.
         version: of the pages' files; told at the beginning, so that an old page can offer to reload.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it stands between, and how patient it is
         self,
         bus: Bus,
         session_of: SessionOf,
@@ -61,11 +63,13 @@ class Live:
         otherwise: App,
         ping_s: float,
         *,
+        session_of_frame: SessionOf | None = None,
         version: str = "",
         recheck_s: float = RECHECK_S,
     ) -> None:
         self._bus = bus
         self._session_of = session_of
+        self._session_of_frame = session_of_frame
         self._in_force = in_force
         self._otherwise = otherwise
         self._ping_s = ping_s
@@ -83,9 +87,8 @@ class Live:
             await self._events(scope, receive, send)
 
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cookie = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
         try:
-            found = await asyncio.to_thread(self._session_of, cookie)
+            found = await asyncio.to_thread(self._found, scope)
         except Exception:
             # Without the database nobody can be known; the browser asks again.
             LOG.exception("session of a stream could not be read")
@@ -112,6 +115,12 @@ class Live:
             if not self._open and self._rechecking is not None:
                 self._rechecking.cancel()
                 self._rechecking = None
+
+    def _found(self, scope: Scope) -> Found | None:
+        tokens = [value.decode("latin-1") for name, value in scope["headers"] if name == FRAME]
+        if tokens:
+            return self._session_of_frame(tokens[0]) if self._session_of_frame else None
+        return self._session_of("; ".join(v.decode("latin-1") for name, v in scope["headers"] if name == b"cookie"))
 
     async def _pump(self, stream: Stream, send: Send) -> None:
         """Send what comes, and a sign of life when nothing does, until the stream ends."""

@@ -57,7 +57,11 @@ COLUMNS: Mapping[str, Words] = {
     "interaction": _words("kind direction summary visibility source_url detail"),
     "participant": _words("kind role identifier_kind value"),
     "note": _words("text"),
+    "question": _words(),
     "note_file": _words("name sha256", "media_type"),
+    "ticket": _words(
+        "key party_remote_id party_name party_email party_phone number title priority desk_group desk_owner url", "state"
+    ),
     "task": _words("kind title number done_reason"),
     "task_member": _words(),
     "task_source": _words(),
@@ -132,6 +136,11 @@ COLUMNS: Mapping[str, Words] = {
     # --- what goes out, and what was written down of it
     "outbox": _words("object_key payload idempotency_key trouble last_error remote_id", "mailbox kind state owner"),
     "delivery": _words("answer"),
+    "event": _words("type subject data"),
+    "listener": _words("", "kind types"),
+    "webhook_endpoint": _words("", "name url types secrets disabled_why last_error told owner"),
+    "webhook_delivery": _words("", "subject state"),
+    "webhook_attempt": _words("error answer", "headers"),
     "audit": _words("subject_id detail", "actor action subject address"),
     "idempotency": _words("body", "key request_hash"),
     "reading": _words("error", "stream phase counts trouble"),
@@ -140,15 +149,18 @@ COLUMNS: Mapping[str, Words] = {
     ),
     "account": _words(
         "health_text", "name connector settings secrets region time_zone state health facts hook_token_hash old_hook_token_hash"
+        " record_url"
     ),
     "replay": _words("error", "stream status mapping_hash counts owner"),
     "incident": _words("", "why"),
     "notice": _words("last_error", "kind state owner"),
     # --- ours
-    "api_token": _words("", "name token_hash role"),
+    "api_token": _words("", "name token_hash role scopes rate"),
     "bucket": _words("", "name"),
     "business": _words("", "name tax_id currency region time_zone"),
     "choice": _words("", "key value"),
+    "embed_origin": _words("", "origin"),
+    "embed_ticket": _words("party number", "token_hash origin page"),
     "endpoint": _words("", "pattern kind region dial_prefix"),
     "erasure": _words("known", "status counts error owner", left="sealed: what others still have to erase"),
     "extension": _words("", "number device"),
@@ -168,7 +180,7 @@ COLUMNS: Mapping[str, Words] = {
     "user": _words("", "email name role language time_zone password_hash preferences"),
     "text_index": _words("", "name"),
     "user_business": _words(),
-    "user_session": _words("", "token_hash address browser"),
+    "user_session": _words("", "token_hash address browser origin"),
 }  # fmt: skip
 
 

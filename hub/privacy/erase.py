@@ -25,6 +25,8 @@ from sqlalchemy.orm import Session
 from hub import log
 from hub.cti.models import CallRow, Recording
 from hub.errors import RetryLaterError, UserError
+from hub.events import types
+from hub.events.tell import tell
 from hub.identity import link, search
 from hub.identity.callers import PHONE
 from hub.identity.models import (
@@ -203,6 +205,8 @@ def _identity(session: Session, known: Known, on: Shelves) -> None:
     session.execute(update(Party).where(Party.company_id.in_(ids)).values(company_id=None))
     session.execute(delete(NumberRule).where(NumberRule.value.in_(known.values(PHONE))))
     link.erase(session, ids)
+    for public_id in session.scalars(select(Party.public_id).where(Party.id.in_(ids))):
+        tell(session, types.PARTY_ERASED, public_id, {"id": str(public_id)})
     session.execute(update(Party).where(Party.id.in_(ids)).values(owner_id=None, business_id=None, **emptied(Party)))
     search.refresh_all(session, staff)
     judge_shared(session, known.points)

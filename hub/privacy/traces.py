@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Text, cast, delete, func, or_, select, upd
 from sqlalchemy.orm import Session
 
 from hub.cti.models import Pop
+from hub.events.models import Event
 from hub.identity.link import ERASED
 from hub.intake import receive
 from hub.intake.models import Account, NamedRecord, RawRecord, RawState, Reading, StreamState
@@ -21,8 +22,9 @@ from hub.mapping.models import Replay
 from hub.notice.models import Notice
 from hub.outbound.models import Delivery, Outbox, OutboxState
 from hub.privacy.columns import COLUMNS, emptied
-from hub.security.models import Audit, Idempotency
+from hub.security.models import Audit, EmbedTicket, Idempotency
 from hub.store.base import Base
+from hub.webhooks.models import WebhookAttempt
 
 RANGE = 20_000  # numbers of rows that are looked through at once
 SOMEBODY, NO_ADDRESS = "(erased)", "erased@erased.invalid"
@@ -73,7 +75,9 @@ def _forget_records(session: Session, ids: Sequence[int]) -> None:
 PLACES: tuple[Place, ...] = (
     Place(Audit, _emptying(Audit), columns=("subject_id", "detail")),
     Place(Outbox, _drop_orders),
+    Place(Event, _deleting(Event)),
     Place(Delivery, _emptying(Delivery)),
+    Place(WebhookAttempt, _emptying(WebhookAttempt)),
     Place(Idempotency, _emptying(Idempotency)),
     Place(Reading, _emptying(Reading)),
     Place(StreamState, _emptying(StreamState)),
@@ -82,6 +86,7 @@ PLACES: tuple[Place, ...] = (
     Place(Notice, _emptying(Notice)),
     Place(NamedRecord, _deleting(NamedRecord)),
     Place(Pop, _emptying(Pop)),
+    Place(EmbedTicket, _emptying(EmbedTicket)),
     # What was applied is somebody's; these are nobody's: not understood, left out, gone at their source.
     Place(
         RawRecord, _forget_records, lambda: (RawRecord.state != RawState.APPLIED) | RawRecord.gone_at.is_not(None),

@@ -70,6 +70,34 @@ class UserSession(Base):
     ended_at: Mapped[datetime | None]
     address: Mapped[str] = mapped_column(default="")
     browser: Mapped[str] = mapped_column(default="")
+    origin: Mapped[str] = mapped_column(default="", server_default="")  # of the page around ours; empty: none
+
+
+class EmbedOrigin(Base):
+    """Another product whose pages may show ours in a frame: `https://crm.example`."""
+
+    __tablename__ = "embed_origin"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    origin: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class EmbedTicket(Base):
+    """What another product's server got for one of its pages: good for one load, within a minute.
+
+    Whom it shows is emptied when it is used; the rest stays a day, so that a page loaded again can say where it was.
+    """
+
+    __tablename__ = "embed_ticket"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    origin: Mapped[str]
+    page: Mapped[str]
+    party: Mapped[str] = mapped_column(default="")  # public id of the customer to show
+    number: Mapped[str] = mapped_column(default="")  # or whose number it is
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class PasswordLink(Base):
@@ -91,6 +119,8 @@ class ApiToken(Base):
     name: Mapped[str] = mapped_column(unique=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
+    scopes: Mapped[str] = mapped_column(default="", server_default="")  # with blanks between; empty: all of the role
+    rate: Mapped[str] = mapped_column(default="", server_default="")  # such as 100/minute; empty: the setting
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime | None]

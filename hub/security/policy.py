@@ -146,3 +146,8 @@ def may_change_meeting(person: Person, seen: Seen) -> bool:
 def may_attach(person: Person, author_id: int | None) -> bool:
     """Say whether a person may put files with a note: their own, or one of a program or of the past, that is nobody's."""
     return may(person.role, Right.EDIT_PARTIES) and (author_id is None or author_id == person.id)
+
+
+def may_embed_for(person: Person, user_id: int) -> bool:
+    """Say whether somebody may let a page in another product speak for a user: for themselves, or who manages users."""
+    return (person.id != 0 and person.id == user_id) or may(person.role, Right.MANAGE_USERS)

@@ -16,6 +16,8 @@ from hub.settings import Settings
 from hub.store.base import now
 
 AT_ONCE = 500  # sessions looked at in one statement
+EMBEDDED_H = 8  # the most for a page in another product's frame
+EMBEDDED_KEPT = timedelta(days=1)  # each page that is opened there has one of its own
 TOUCH_EVERY = timedelta(minutes=1)  # a row is written at most this often for "last seen"
 
 
@@ -27,21 +29,24 @@ class Found:
     person: Person
     preferences: Mapping[str, Any] = field(default_factory=dict)
     touch_due: bool = False  # "last seen" is old enough to be written anew
+    origin: str = ""  # the product whose page frames ours; empty: a browser that signed in
 
 
-def start(session: Session, user: User, address: str, browser: str, settings: Settings) -> str:
-    """Sign a user in and return the token for the cookie."""
+def start(session: Session, user: User, address: str, browser: str, settings: Settings, *, origin: str = "") -> str:
+    """Sign a user in and return the token: for the cookie, or for the page that `origin` shows in a frame."""
     token = new_secret()
     at = now()
+    hours = min(settings.security.session_h, EMBEDDED_H) if origin else settings.security.session_h
     session.add(
         UserSession(
             user_id=user.id,
             token_hash=digest(token),
             created_at=at,
             seen_at=at,
-            expires_at=at + timedelta(hours=settings.security.session_h),
+            expires_at=at + timedelta(hours=hours),
             address=address[:100],
             browser=browser[:300],
+            origin=origin,
         )
     )
     session.execute(update(User).where(User.id == user.id).values(seen_at=at))
@@ -49,26 +54,33 @@ def start(session: Session, user: User, address: str, browser: str, settings: Se
     return token
 
 
-def look(session: Session, token: str, settings: Settings, at: datetime | None = None) -> Found | None:
-    """Return the session of a token; None if it is unknown, ended, idle for too long, too old, or its user disabled."""
+def look(
+    session: Session, token: str, settings: Settings, at: datetime | None = None, *, embedded: bool = False
+) -> Found | None:
+    """Return the session of a token; None if it is unknown, ended, idle for too long, too old, or its user disabled.
+
+    A token of a frame is none of a cookie, and the other way round: `embedded` says which is asked for.
+    """
     if not token:
         return None
     row = session.execute(_OF_TOKEN, {"token": digest(token)}).one_or_none()
     if row is None:
         return None
     at = at or now()
-    number, created_at, expires_at, seen_at, preferences, *user = row
+    number, created_at, expires_at, seen_at, preferences, origin, *user = row
+    if bool(origin) is not embedded:
+        return None
     idle = timedelta(minutes=settings.security.idle_min)
     oldest = created_at + timedelta(hours=settings.security.session_h)  # a shorter setting counts at once
     if at >= min(expires_at, oldest) or at - seen_at >= idle:
         return None
-    return Found(number, Person(*user), preferences, at - seen_at >= min(TOUCH_EVERY, idle / 4))
+    return Found(number, Person(*user), preferences, at - seen_at >= min(TOUCH_EVERY, idle / 4), origin)
 
 
 # Asked at every request: made once, and of plain tables, since to build it or to make objects takes longer than to run it.
 _mine, _theirs = UserSession.__table__.c, User.__table__.c
 _OF_TOKEN = (
-    select(_mine.id, _mine.created_at, _mine.expires_at, _mine.seen_at, _theirs.preferences)
+    select(_mine.id, _mine.created_at, _mine.expires_at, _mine.seen_at, _theirs.preferences, _mine.origin)
     .add_columns(*(_theirs[one.name] for one in fields(Person)))
     .join_from(UserSession.__table__, User.__table__, _mine.user_id == _theirs.id)
     .where(_mine.token_hash == bindparam("token"), _mine.ended_at.is_(None), _theirs.disabled_at.is_(None))
@@ -147,10 +159,11 @@ def of_user(session: Session, user_id: int, settings: Settings) -> Sequence[User
 
 
 def purge(session: Session, before: datetime) -> int:
-    """Delete sessions that ended or expired before a moment; returns how many."""
+    """Delete sessions that ended or expired before a moment, those of frames a day after; returns how many."""
+    of_frame = (UserSession.origin != "") & (UserSession.expires_at < now() - EMBEDDED_KEPT)
     gone = session.execute(
         delete(UserSession)
-        .where(or_(UserSession.ended_at < before, UserSession.expires_at < before))
+        .where(or_(UserSession.ended_at < before, UserSession.expires_at < before, of_frame))
         .returning(UserSession.id)
     )
     return len(gone.all())

@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from limits import RateLimitItem, parse_many
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -29,10 +30,21 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def add(session: Session, name: str, role: str, user: User | None = None) -> str:
+def add(
+    session: Session,
+    name: str,
+    role: str,
+    user: User | None = None,
+    *,
+    scopes: Collection[str] = (),
+    rate: str = "",
+) -> str:
     """Make a token for a program and return its secret, which cannot be shown again.
 
-    With `user` the program acts as this person, and never may more than they.
+    Args:
+        user: the program acts as this person, and never may more than they.
+        scopes: what it is limited to, by the names that the API publishes; none: all that its role may.
+        rate: how often it may ask, such as 100/minute; empty: as the setting says.
     """
     name = " ".join(name.split())
     if not name or len(name) > 100:
@@ -41,10 +53,40 @@ def add(session: Session, name: str, role: str, user: User | None = None) -> str
         raise UserError(f"The role must be one of: {', '.join(Role)}.", error_id="unknown_role", field="role")
     if session.scalar(select(ApiToken.id).where(ApiToken.name == name)):
         raise UserError("There is a token of this name already.", error_id="token_exists", field="name")
+    if rate:
+        read_rate(rate)
     secret = PREFIX + new_secret()
-    session.add(ApiToken(name=name, role=role, token_hash=digest(secret), user_id=user.id if user else None))
+    kept = ApiToken(
+        name=name,
+        role=role,
+        scopes=" ".join(sorted(set(scopes))),
+        rate=rate,
+        token_hash=digest(secret),
+        user_id=user.id if user else None,
+    )
+    session.add(kept)
     session.flush()
     return secret
+
+
+def read_rate(text: str) -> RateLimitItem:
+    """Return the rate that a text says.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        [rate] = parse_many(text)
+    except ValueError:
+        rate = None
+    if rate is None or rate.amount < 1:
+        raise UserError(f"{text!r} is no rate; write one such as 100/minute.", error_id="rate", field="rate")
+    return rate
+
+
+def scopes(token: ApiToken) -> frozenset[str]:
+    """Return what a token is limited to; none: all that its role may."""
+    return frozenset(token.scopes.split())
 
 
 def find(session: Session, secret: str) -> tuple[ApiToken, Person] | None:

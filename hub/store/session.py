@@ -4,7 +4,7 @@ import json
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
@@ -153,6 +153,7 @@ class Database:
         self.engine = engine
         self._write = sessionmaker(engine, expire_on_commit=False)
         self._read = sessionmaker(engine.execution_options(hub_read_only=True), expire_on_commit=False, autoflush=False)
+        self._when_written: list[Callable[[Session], None]] = []
 
     @property
     def is_sqlite(self) -> bool:
@@ -163,6 +164,12 @@ class Database:
         """One transaction: commits at the end, rolls back on any exception."""
         with self._write.begin() as session:
             yield session
+        for call in self._when_written:
+            call(session)
+
+    def when_written(self, call: Callable[[Session], None]) -> None:
+        """Have something called behind each commit, with the session that is over: it must neither wait nor fail."""
+        self._when_written.append(call)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

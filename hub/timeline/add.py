@@ -1,7 +1,7 @@
 """Put one interaction on the timeline, or bring it up to date: the same record twice is one row."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -13,7 +13,7 @@ from hub.records.interaction import Interaction as Record
 from hub.store import rows
 from hub.store.among import among
 from hub.store.base import new_public_id
-from hub.timeline import index
+from hub.timeline import index, told
 from hub.timeline.models import Interaction, Participant
 
 _ROW = cast("Table", Interaction.__table__)
@@ -33,6 +33,7 @@ _CHANGE = (
         origin_party_id=bindparam("origin"),
     )
 )
+_TOLD = frozenset({"direction", "summary", "started_at", "ended_at", "visibility", "source_url", "detail"})
 _Known = Row[*tuple[Any, ...]]
 _Who = tuple[str, str, str]  # role, kind of identifier, its value
 
@@ -84,7 +85,19 @@ def add(session: Session, entries: Sequence[Entry], *, account_id: int | None) -
     _update(session, changes, {row.id: row for _, row in found if row is not None})
     placed = [Placed(row.id, row.public_id) if row is not None else next(new) for _, row in found]
     _participants(session, list(zip(placed, entries, strict=True)), [row.id for row in known.values()])
+    told.interactions(session, _happened(zip(placed, found, strict=True), changes))
     return placed
+
+
+def _happened(
+    placed: Iterable[tuple[Placed, tuple[Entry, _Known | None]]], changes: Mapping[int, Mapping[str, Any]]
+) -> Iterator[told.Happened]:
+    """Return what there is to tell: what is new, and what is other than it was."""
+    for row, (entry, before) in placed:
+        changed = None if before is None else [name for name in changes[row.id] if name in _TOLD]
+        if changed is None or changed:
+            parties = [part.party_id for part in entry.parts if part.party_id is not None]
+            yield told.Happened(row.public_id, entry.record, parties, entry.owner_id, changed)
 
 
 def _insert(

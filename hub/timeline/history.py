@@ -29,7 +29,7 @@ from hub.intake.models import Account, RawRecord, RawState
 from hub.records.interaction import Interaction as Record
 from hub.security.models import User
 from hub.store.base import now
-from hub.timeline import notes
+from hub.timeline import index, notes, questions
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note, NoteFile, Task, TaskKind, TaskSource
 
@@ -51,6 +51,7 @@ class PastKind(StrEnum):
     MEETING = Kind.MEETING
     NOTE = Kind.NOTE
     MESSAGE = Kind.MESSAGE
+    QUESTION = "question"  # a note that somebody has to answer; with an end it was
 
 
 class PastDirection(StrEnum):
@@ -151,7 +152,36 @@ def take(session: Session, account: Account, given: Sequence[Given], *, region: 
         Entry(_record(fields), who.parts(raw, fields), raw.id, owner_id=users.get(fields.user))
         for raw, fields in several
     ]
-    add(session, entries, account_id=account.id)
+    placed = add(session, entries, account_id=account.id)
+    asked = [
+        (row.id, fields, entry)
+        for row, (_, fields), entry in zip(placed, several, entries, strict=True)
+        if fields.kind is PastKind.QUESTION
+    ]
+    if asked:
+        _ask(session, asked)
+
+
+def _ask(session: Session, asked: Sequence[tuple[int, HistoryFields, Entry]]) -> None:
+    """Write the notes that are questions; with what somebody here went on with nothing is done."""
+    known = {note.interaction_id: note for note in _notes_on(session, [number for number, _, _ in asked])}
+    for number, fields, entry in asked:
+        note = known.get(number) or Note(interaction_id=number, text="")
+        if note.id is not None and note.changed_at != note.created_at:
+            question = questions.ask(session, note)
+            questions.show(session, note, question)  # the row was written anew without it
+            continue
+        note.party_id = note.party_id or next((part.party_id for part in entry.parts), None)
+        body = (fields.body or "").replace("\r\n", "\n").replace("\x00", "").strip()
+        note.text = (body or line(fields.summary))[:LONGEST_TEXT]
+        note.author_id, note.created_at, note.changed_at = entry.owner_id, fields.started_at, fields.started_at
+        flag_modified(note, "changed_at")  # else it would be set to now where it is the same
+        session.add(note)
+        session.flush()
+        question = questions.ask(session, note, closed_at=fields.ended_at)
+        question.closed_at = fields.ended_at
+        questions.show(session, note, question)
+    index.refresh(session, [number for number, _, _ in asked])
 
 
 def take_files(session: Session, account: Account, given: Sequence[Given], *, region: str) -> list[RawState]:
@@ -369,7 +399,7 @@ def _record(fields: HistoryFields) -> Record:
     detail: dict[str, Any] = {"by": line(fields.owner), "text": "" if body == summary else body}
     url = line(fields.source_url)
     return Record(
-        kind=fields.kind.value,
+        kind=Kind.NOTE if fields.kind is PastKind.QUESTION else fields.kind.value,
         direction=fields.direction.value if fields.direction else "",
         started_at=fields.started_at,
         ended_at=fields.ended_at,

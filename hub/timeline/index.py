@@ -31,7 +31,7 @@ MOST_ENDINGS = 15  # digits of a number in a text: any part of its end finds it
 # Rows looked at for one question, the newest; whoever gets more than these writes another word.
 LOOK = 60
 MOST_NAMED = 5  # parties of one entry
-FOUND = (Kind.NOTE, Kind.EMAIL, Kind.MEETING, Kind.MESSAGE, Kind.CALL, Kind.LEAD, Kind.PAYMENT)
+FOUND = (Kind.NOTE, Kind.EMAIL, Kind.MEETING, Kind.MESSAGE, Kind.CALL, Kind.LEAD, Kind.PAYMENT, Kind.TICKET)
 # What is read of an entry's detail, which also holds keys and states that nobody looks for.
 _READ: Mapping[str, tuple[str, ...]] = {
     Kind.EMAIL: ("snippet",),
@@ -39,9 +39,10 @@ _READ: Mapping[str, tuple[str, ...]] = {
     Kind.MESSAGE: ("text",),
     Kind.PAYMENT: ("number",),
     Kind.LEAD: ("form", "campaign"),
+    Kind.TICKET: ("number",),
 }
 # Other summaries are our own words in English, or the beginning of a text.
-_SUMMARISED = frozenset({Kind.EMAIL, Kind.MEETING})
+_SUMMARISED = frozenset({Kind.EMAIL, Kind.MEETING, Kind.TICKET})
 _ROW, _NOTE, _FILE = Interaction.__table__.c, Note.__table__.c, NoteFile.__table__.c
 _ENTRIES: Select[Any] = select(
     _ROW.id, _ROW.public_id, _ROW.kind, _ROW.direction, _ROW.started_at, _ROW.summary, _ROW.detail, _ROW.visibility,

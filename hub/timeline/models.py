@@ -20,6 +20,7 @@ class Kind(StrEnum):
     MESSAGE = "message"
     NOTE = "note"
     TASK = "task"
+    TICKET = "ticket"
 
 
 class Visibility(StrEnum):
@@ -88,6 +89,15 @@ class Note(PublicId, Base):
     pinned: Mapped[bool] = mapped_column(default=False)  # shown first, and as an alert on the card
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class Question(Base):
+    """That a note is a question which somebody has to answer: open until it is closed."""
+
+    __tablename__ = "question"
+    note_id: Mapped[int] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"), primary_key=True)
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
 
 
 class NoteFile(PublicId, Base):

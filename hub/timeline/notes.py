@@ -12,7 +12,7 @@ from hub.security import audit
 from hub.security.policy import Person, Right, may
 from hub.store.base import now
 from hub.store.public import by_public_id
-from hub.timeline import index
+from hub.timeline import index, questions, told
 from hub.timeline.models import Interaction, Kind, Note, NoteFile, Participant
 
 LONGEST = 20_000
@@ -20,12 +20,20 @@ SUMMARY = 200  # characters of the first line that stand on the timeline
 
 
 def add(
-    session: Session, person: Person, *, party_id: int, text: str, pinned: bool = False, file_name: str = ""
+    session: Session,
+    person: Person,
+    *,
+    party_id: int,
+    text: str,
+    pinned: bool = False,
+    file_name: str = "",
+    is_question: bool = False,
 ) -> Note:
     """Write a note about a party and put it on the timeline.
 
     Args:
         file_name: of the first file that is put with it next, which may say all there is to say.
+        is_question: it stays open until somebody closes it (`questions`).
 
     Raises:
         UserError: the text is empty or too long.
@@ -51,7 +59,11 @@ def add(
         created_at=at, changed_at=at,
     )  # fmt: skip
     session.add(note)
+    if is_question:
+        session.flush()
+        questions.ask(session, note)
     index.refresh(session, [interaction.id])
+    told.written(session, interaction, party_id)
     return note
 
 

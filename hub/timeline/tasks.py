@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select, up
 from sqlalchemy.orm import Session
 
 from hub.errors import ForbiddenError, UserError
+from hub.events import types
+from hub.events.tell import tell, wants
 from hub.identity.models import Party
 from hub.security.models import User
 from hub.security.policy import Person, Right, may
@@ -73,6 +75,7 @@ def add(  # noqa: PLR0913 - the facts of a task
     # What was said of it before stays where nothing new is said.
     task.title, task.due_at, task.party_id = title or task.title, due_at, party_id or task.party_id
     session.flush()
+    _tell(session, types.TASK_CREATED, task)
     return task
 
 
@@ -115,6 +118,7 @@ def done(session: Session, person: Person, task: Task) -> int:
         .values(done_at=now(), done_by=person.id or None, done_reason=BY_PERSON)
     )
     session.expire(task)
+    _tell(session, types.TASK_DONE, task)
     return int(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE has one
 
 
@@ -134,7 +138,21 @@ def undo(session: Session, person: Person, task: Task) -> int:
         .values(done_at=None, done_by=None, done_reason="")
     )
     session.expire(task)
+    _tell(session, types.TASK_REOPENED, task)
     return int(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE has one
+
+
+def _tell(session: Session, type_: str, task: Task) -> None:
+    """Tell whoever listens of a task."""
+    if not wants(session, (type_,)):
+        return
+    party = session.scalar(select(Party.public_id).where(Party.id == task.party_id)) if task.party_id else None
+    owner = session.scalar(select(User.public_id).where(User.id == task.owner_id)) if task.owner_id else None
+    data = {
+        "id": str(task.public_id), "kind": task.kind, "title": task.title, "number": task.number,
+        "due_at": task.due_at.isoformat(), "owner": str(owner) if owner else None, "parties": [str(party)] if party else [],
+    }  # fmt: skip
+    tell(session, type_, party or task.public_id, data)
 
 
 def _together(task: Task) -> ColumnElement[bool]:

@@ -22,6 +22,7 @@ from hub.errors import ForbiddenError
 from hub.security import sessions
 from hub.security.models import User
 from hub.security.policy import Person, Right, may
+from hub.web import embedded
 from hub.web.frame import current_hub
 
 SESSION_KEY = "sid"
@@ -44,6 +45,9 @@ def needs(
             person = signed_in()
             if person is None:
                 return _to_sign_in()
+            is_framed = g.found is not None and g.found.origin
+            if is_framed and request.endpoint not in embedded.ENDPOINTS:
+                raise ForbiddenError("This is not possible from within another product; open the hub itself.")
             if not may(person.role, right):
                 raise ForbiddenError("Your role does not allow this. An administrator can give you another role.")
             if not background:
@@ -59,14 +63,25 @@ def needs(
 def signed_in() -> Person | None:
     """Return who is signed in, if anybody; looked up once a request."""
     if "found" not in g:
-        token = session.get(SESSION_KEY, "")
+        is_framed = embedded.asks()
+        token = embedded.token() if is_framed else session.get(SESSION_KEY, "")
         g.found = None
         if token:
             hub = current_hub()
             with hub.db.read() as rows:
-                g.found = sessions.look(rows, token, hub.settings)
+                g.found = sessions.look(rows, token, hub.settings, embedded=is_framed)
         g.person = g.found.person if g.found else None
     return cast("Person | None", g.person)
+
+
+def nobody() -> None:
+    """Take the request for one of nobody, whatever it says: of a page that has yet to find out whose it is."""
+    g.found = g.person = None
+
+
+def in_frame(found: sessions.Found) -> None:
+    """Take the request for one of this person: a page of a frame, which was just given its session."""
+    g.found, g.person = found, found.person
 
 
 def preferences() -> dict[str, Any]:
@@ -119,6 +134,12 @@ def session_of(hub: Hub, cookie_header: str) -> sessions.Found | None:
         return sessions.look(rows, token, hub.settings)
 
 
+def session_of_frame(hub: Hub, token: str) -> sessions.Found | None:
+    """Return the session of a page in another product's frame, for what is not served by Flask."""
+    with hub.db.read() as rows:
+        return sessions.look(rows, token, hub.settings, embedded=True)
+
+
 def in_force(hub: Hub, ids: Collection[int]) -> set[int]:
     """Return those of many sessions that have not ended."""
     with hub.db.read() as rows:
@@ -148,6 +169,8 @@ def is_htmx() -> bool:
 
 
 def _to_sign_in() -> ResponseReturnValue:
+    if embedded.asks():
+        return Response(status=401)  # its page asks the product around it for a new ticket
     if is_htmx():
         # htmx follows this one instead of putting the sign-in page into the middle of another
         where = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"

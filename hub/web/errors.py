@@ -128,6 +128,13 @@ SENTENCES: Mapping[str, LazyString] = MappingProxyType(
             "or make a connection of its own for the other."
         ),
         "not_found": lazy_gettext("There is no such thing, or you may not see it."),
+        "bad_origin": lazy_gettext(
+            "Write the beginning of an address, such as https://crm.example; http is possible for localhost alone."
+        ),
+        "origin_known": lazy_gettext("This one is on the list already."),
+        "bad_record_url": lazy_gettext(
+            "Write an address that begins with https:// and has {external_id} where the record's id belongs."
+        ),
         "forbidden": lazy_gettext("Your role does not allow this. An administrator can give you another role."),
     }
 )

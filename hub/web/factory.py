@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 from flask import Blueprint, Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask.wrappers import Request, Response
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub.context import Hub
-from hub.web import assets, auth, errors, headers, health, hooks, i18n, jinja, metrics, requests_log
+from hub.web import assets, auth, embedded, errors, headers, health, hooks, i18n, jinja, metrics, requests_log
 from hub.web.api import v1
 from hub.web.console import (
     account_page,
@@ -29,6 +30,8 @@ from hub.web.console import (
     documents,
     drift,
     duplicates,
+    embed,
+    embed_origins,
     exchange_pages,
     fields_page,
     imports,
@@ -59,6 +62,7 @@ from hub.web.console import (
     sign_in,
     stream_page,
     upload_page,
+    webhooks,
     write_mail,
 )
 from hub.web.folding import Spoken
@@ -72,6 +76,21 @@ class Cookies(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return super().get_cookie_secure(app) or request.is_secure
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return self.session_class() if embedded.has_no_cookie(request) else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not embedded.has_no_cookie(request):
+            super().save_session(app, session, response)
+
+
+class Guard(CSRFProtect):  # type: ignore[misc]  # Flask-WTF ships no types
+    """The check of forms; not of what proves itself by a header that no other site can make a browser send."""
+
+    def protect(self, *, apply_exemptions: bool = False) -> None:
+        if not embedded.asks():
+            super().protect(apply_exemptions=apply_exemptions)
 
 
 class App(Flask):
@@ -106,7 +125,7 @@ def _install(app: Flask, hub: Hub) -> None:
     """Add the parts; those that look at requests first come first."""
     requests_log.install(app)
     headers.install(app, hub.settings)
-    csrf = CSRFProtect(app)
+    csrf = Guard(app)
     errors.install(app)
     auth.install(app)
     i18n.install(app)
@@ -149,6 +168,8 @@ def _pages() -> tuple[Blueprint, ...]:
         documents.blueprint,
         drift.blueprint,
         duplicates.blueprint,
+        embed.blueprint,
+        embed_origins.blueprint,
         exchange_pages.blueprint,
         fields_page.blueprint,
         imports.blueprint,
@@ -178,6 +199,7 @@ def _pages() -> tuple[Blueprint, ...]:
         sign_in.blueprint,
         stream_page.blueprint,
         upload_page.blueprint,
+        webhooks.blueprint,
         write_mail.blueprint,
     )
 

@@ -15,6 +15,7 @@ CSP = (
     "connect-src 'self'; media-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+NO_FRAME = "frame-ancestors 'none'"
 OWN_FORMS = "form-action 'self'"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:]+\]")
 YEAR_S = 365 * 24 * 3600
@@ -35,8 +36,8 @@ def install(app: Flask, settings: Settings) -> None:
     @app.after_request
     def protect(response: Response) -> Response:
         forms, frames = g.get("forms_lead_to", ()), g.get("shows_frames", False)
-        policy = g.get("own_policy", "")
-        add(response, secure=secure or request.is_secure, forms=forms, frames=frames, policy=policy)
+        policy, within = g.get("own_policy", ""), g.get("shown_within", "")
+        add(response, secure=secure or request.is_secure, forms=forms, frames=frames, policy=policy, within=within)
         return response
 
 
@@ -53,6 +54,11 @@ def let_forms_lead_to(*addresses: str) -> None:
 def let_pages_of_ours_in() -> None:
     """Let the page that is being made show others of ours in frames."""
     g.shows_frames = True
+
+
+def let_into(origin: str) -> None:
+    """Let pages of one other origin show the page that is being made in a frame."""
+    g.shown_within = origin
 
 
 def keep_apart(policy: str) -> None:
@@ -77,7 +83,13 @@ def origin_of(address: str) -> str:
 
 
 def add(
-    response: Response, *, secure: bool, forms: Collection[str] = (), frames: bool = False, policy: str = ""
+    response: Response,
+    *,
+    secure: bool,
+    forms: Collection[str] = (),
+    frames: bool = False,
+    policy: str = "",
+    within: str = "",
 ) -> None:
     """Add the headers; what a view has set itself about caching stays.
 
@@ -85,12 +97,15 @@ def add(
         forms: origins beside our own at which forms may end.
         frames: pages of ours may be shown in it.
         policy: instead of the usual one.
+        within: the only origin that may show it in a frame; its address holds a secret, so nobody is told it.
     """
     headers = response.headers
     usual = CSP.replace(OWN_FORMS, " ".join([OWN_FORMS, *forms])) + ("; frame-src 'self'" if frames else "")
+    if within:
+        usual = usual.replace(NO_FRAME, f"frame-ancestors {within}")
     headers["Content-Security-Policy"] = policy or usual
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"
+    headers["Referrer-Policy"] = "no-referrer" if within else "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"

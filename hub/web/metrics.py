@@ -105,8 +105,8 @@ def show() -> Response:
     """Answer in Prometheus' text format."""
     if not _from_this_machine():
         person = access.read_token()
-        if person is None or person.role != Role.ADMIN:
-            raise FaultError(403, "Metrics need a token with the role admin", "forbidden")
+        if person is None or person.role != Role.ADMIN or access.scopes():
+            raise FaultError(403, "Metrics need a token with the role admin that is limited to no scope", "forbidden")
     return Response(generate_latest(_metrics().registry), content_type=CONTENT_TYPE_LATEST)
 
 

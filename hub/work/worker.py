@@ -79,7 +79,13 @@ class Workers:
         lease_s: float,
         heartbeat_s: float,
         look_s: float,
+        one_by_one: bool = False,
     ) -> None:
+        """Keep the wired parts.
+
+        Args:
+            one_by_one: a call wakes one thread, which calls the next if it finds work: for many threads and many calls.
+        """
         self._db = db
         self._jobs = list(jobs)
         self._turns = list(turns)
@@ -88,6 +94,7 @@ class Workers:
         self._lease_s = lease_s
         self._heartbeat_s = heartbeat_s
         self._look_s = look_s
+        self._one_by_one = one_by_one
         self.owner = new_owner()
         self._stop = threading.Event()
         self._wake = threading.Condition()
@@ -123,7 +130,7 @@ class Workers:
         del kind
         with self._wake:
             self._hints += 1
-            self._wake.notify_all()
+            self._wake.notify(1 if self._one_by_one else len(self._threads))
 
     def _work(self) -> None:
         while not self._stop.is_set():

@@ -18,6 +18,9 @@ from tests.fakes.api import PREFIX, ApiClient, Office, office
 from tests.fakes.exchange import FakeExchange
 from tests.fakes.servers import free_port
 
+# They answer with a secret that is shown once: kept under a key, it would be shown again.
+SECRETS = {"/embed-tickets", "/webhook-endpoints", "/webhook-endpoints/{endpoint_id}/rotate-secret"}
+
 
 @pytest.fixture
 def desk(hub: Hub) -> Office:
@@ -54,8 +57,8 @@ def test_every_operation_names_its_errors_and_its_right(desk: Office) -> None:
                 continue
             assert operation["x-right"], (path, method)
             assert {"401", "403", "429"} <= operation["responses"].keys(), (path, method)
-            if method == "post":
-                assert any(p["name"] == "Idempotency-Key" for p in operation["parameters"]), path
+            has_key = any(p["name"] == "Idempotency-Key" for p in operation["parameters"])
+            assert has_key == (method == "post" and path not in SECRETS), path
 
 
 def test_without_a_token_nobody_comes_in(desk: Office) -> None:

@@ -18,7 +18,15 @@ from hub.web.auth import cookie_name
 from hub.web.headers import CSP
 from tests.fakes.browser import PASSWORD, Browser, someone
 
-PUBLIC = {"sign_in.login", "sign_in.check", "sign_in.logout", "sign_in.setup", "sign_in.password", "sign_in.language"}
+PUBLIC = {
+    "sign_in.login",
+    "sign_in.check",
+    "sign_in.logout",
+    "sign_in.setup",
+    "sign_in.password",
+    "sign_in.language",
+    "embed.show",
+}
 PROGRAMS = {"api", "hooks", "health", "metrics"}
 NOBODY = "00000000-0000-7000-8000-000000000000"
 WANTED_CSP = (

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 
@@ -28,6 +29,7 @@ STREAMS = (COMPANIES, CONTACTS, INVOICES, ORDERS, PAYMENTS, ALLOCATIONS)
 HOME, ABROAD = "Acme Israel", "Acme Polska"  # our legal entities, 1 and 2
 CEDAR = "Cedar Ltd"  # the customer, contact 7
 PDF = b"%PDF-1.7\nnothing more\n%%EOF\n"
+HERE = ZoneInfo("Asia/Jerusalem")
 
 
 class Settings(AccountSettings):
@@ -184,8 +186,8 @@ class Ledger(Books):
 
 
 def day(ago: int) -> str:
-    """A day so many days ago."""
-    return (datetime.now(UTC).date() - timedelta(days=ago)).isoformat()
+    """A day so many days ago where most of the ledger's documents are from: at night it is another one than that of UTC."""
+    return (datetime.now(HERE).date() - timedelta(days=ago)).isoformat()
 
 
 def one(remote_id: str, **values: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from hub.outbound.models import Delivery, Outbox
 from hub.privacy.shelves import shelves
 from hub.records.interaction import Interaction as Record
 from hub.security import audit
-from hub.security.models import Idempotency
+from hub.security.models import EmbedTicket, Idempotency
 from hub.security.policy import Person
 from hub.store.base import Base, now
 from hub.store.session import Database
@@ -361,6 +361,7 @@ def _rest(world: World, session: Session, her: Party, other: Party, who: Person)
         theirs := Note(party_id=other.id, text="Wants prices"),
         Task(party_id=her.id, title=f"Write to {NAME}", number=PHONE, due_at=now()),
         NamedRecord(account_id=world.books, records="leads", mailbox="", remote_id="l9", said={"phone": PHONE}),
+        EmbedTicket(user_id=who.id, token_hash="t1", origin="https://crm.example", page="card", number=PHONE, expires_at=now()),
         Reading(account_id=world.books, stream=CONTACTS, phase="full", epoch=1, began_at=now(), error=f"{EMAIL} is odd"),
     ])  # fmt: skip
     session.flush()

@@ -365,6 +365,7 @@ class ParamCursor(Part):
     param: Word
     field: Annotated[Dotted, Field(min_length=1)]
     form: MomentForm = "iso"
+    first: Text = ""  # sent by a pass from the beginning, where the remote wants the parameter always
     overlap_s: Annotated[int, Field(ge=0, le=2_678_400)] = 600
 
 

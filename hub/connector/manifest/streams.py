@@ -212,6 +212,8 @@ class ManifestStream:
         match change:
             case ParamCursor() if since:
                 return {change.param: moment.written(since, change.form, self.zone)}
+            case ParamCursor() if change.first:
+                return {change.param: change.first}
             case StopWhenOlder():
                 return dict(given(dict(change.order)))
             case FilterCursor() if not is_full:

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import UserError
+from hub.identity import told
 from hub.identity.merging import gather, history, journal, moves, pair
 from hub.identity.models import (
     Claim,
@@ -88,6 +89,7 @@ def merge(
     history.advance(session, row, AT_ONCE)
     pair.told(session, [keep, lose])
     facts = {"merge": str(row.public_id), "other": str(lose.public_id), "rule": why.rule}
+    told.merged(session, keep, lose, apart=False)
     audit.record(session, person, "party.merged", "party", keep.public_id, **facts)
     return row
 

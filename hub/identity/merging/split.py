@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
-from hub.identity import link
+from hub.identity import link, told
 from hub.identity import parties as store
 from hub.identity.merging import history, pair, part
 from hub.identity.merging.merge import AT_ONCE, BY_HAND, Why
@@ -66,5 +66,6 @@ def split(session: Session, person: Person | None, party: Party, links: Collecti
         keep_apart(session, person, keep.id, leave.id)
     pair.told(session, [keep, leave])
     facts = {"merge": str(row.public_id), "other": str(leave.public_id), "rule": why.rule}
+    told.merged(session, keep, leave, apart=True)
     audit.record(session, person, "party.split", "party", keep.public_id, records=len(leaving), **facts)
     return row

@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.errors import UserError
-from hub.identity import link
+from hub.identity import link, told
 from hub.identity import parties as store
 from hub.identity.claims import is_said_here
 from hub.identity.merging import history, journal, moves, pair, part
@@ -115,6 +115,7 @@ def undo(session: Session, person: Person | None, row: Merge) -> list[Stayed]:
     keep_apart(session, person, keep.id, leave.id)
     pair.told(session, [keep, leave])
     facts = {"merge": str(row.public_id), "other": str(leave.public_id)}
+    told.merged(session, keep, leave, apart=True)
     audit.record(session, person, "party.unmerged", "party", keep.public_id, **facts)
     return stayed
 

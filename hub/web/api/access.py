@@ -28,12 +28,13 @@ def identify() -> None:
         FaultError: no token, not a good one (401), or too many requests (429).
     """
     hub = current_hub()
-    rate = parse(hub.settings.security.api_limit)
+    usual = parse(hub.settings.security.api_limit)
     person = read_token()
     if person is None:
-        count(hub.limiter, rate, "api refused", address_key(request.remote_addr or ""))
+        count(hub.limiter, usual, "api refused", address_key(request.remote_addr or ""))
         raise _unauthorized("The token is unknown or revoked, or its user is disabled; make one with `hub token add`")
-    count(hub.limiter, rate, "api", str(current_token_id()))
+    own: str = g.api_token_rate
+    count(hub.limiter, tokens.read_rate(own) if own else usual, "api", str(current_token_id()))
     _touch()
 
 
@@ -52,6 +53,7 @@ def read_token() -> Person | None:
             return None
         token, person = found
         g.api_token_id, g.api_token_used_at = token.id, token.used_at
+        g.api_token_scopes, g.api_token_rate = tokens.scopes(token), token.rate
     g.found, g.person = None, person  # `found` is the session of a cookie, which has no say here
     return person
 
@@ -66,6 +68,22 @@ def require(right: Right) -> None:
     if not may(current_person().role, right):
         text = f"The token's role {current_person().role!r} has not the right {right.value!r}"
         raise FaultError(403, text, "forbidden")
+
+
+def scopes() -> frozenset[str]:
+    """Return what the token of this request is limited to; none: all that its role may."""
+    found: frozenset[str] = g.api_token_scopes
+    return found
+
+
+def require_scope(scope: str) -> None:
+    """Refuse a token that is limited, and not to this scope (403)."""
+    if not scope or not scopes() or scope in scopes():
+        return
+    text = f"The token is limited to {', '.join(sorted(scopes()))}; this needs the scope {scope}"
+    # Source: https://datatracker.ietf.org/doc/html/rfc6750#section-3.1
+    challenge = f'Bearer realm="hub", error="insufficient_scope", scope="{scope}"'
+    raise FaultError(403, text, "scope", WWW_Authenticate=challenge)
 
 
 def count(limiter: FixedWindowRateLimiter, rate: RateLimitItem, *who: str) -> None:

@@ -14,7 +14,7 @@ from hub.fields.definitions import Fields
 from hub.fields.models import Of, Type
 from hub.security.policy import Right
 from hub.web.api.operation import Operation, serve
-from hub.web.api.paging import FIELD, Query
+from hub.web.api.paging import FIELD, Page, Query
 from hub.web.api.problem import FaultError
 from hub.web.frame import current_hub, current_person
 
@@ -53,10 +53,8 @@ class FieldShape(BaseModel):
     options: list[OptionShape]
 
 
-class FieldList(BaseModel):
-    """Fields in their order."""
-
-    items: list[FieldShape]
+class FieldList(Page[FieldShape]):
+    """Fields in their order, all on one page."""
 
 
 class FieldQuery(Query):
@@ -70,7 +68,7 @@ def fields(session: Session, query: FieldQuery) -> FieldList:
     """List the fields that the token's role sees; archived ones are not among them."""
     known, role = definitions.load(session), current_person().role
     ofs = [query.of] if query.of is not None else list(Of)
-    return FieldList(items=[_shape(one) for of in ofs for one in seen.fields(known, of, role).values()])
+    return FieldList(items=[_shape(one) for of in ofs for one in seen.fields(known, of, role).values()], next=None)
 
 
 def _shape(one: definitions.Field) -> FieldShape:

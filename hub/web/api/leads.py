@@ -15,7 +15,7 @@ from hub.leads import change, queries, stages
 from hub.leads.models import AdName, Bucket, LeadAnswer, LeadRow, LeadStage, Stage, Touchpoint
 from hub.leads.take import masked
 from hub.security.policy import Right
-from hub.timeline.models import Participant
+from hub.timeline.models import Kind, Participant
 from hub.web.api import fields, paging, shapes
 from hub.web.api.fields import MOST_NAMES, OF_VALUES, TO_CHANGE, Values
 from hub.web.api.operation import Body, Moment, Operation, Way, serve
@@ -113,7 +113,9 @@ class LeadPage(paging.Page[LeadShape]):
 class LeadQuery(paging.FieldPaging):
     """Which leads."""
 
-    since: Moment | None = Field(None, description="Answered at or after this")
+    since: Moment | None = Field(None, description="Answered then or later")
+    until: Moment | None = Field(None, description="Answered before then")
+    party: UUID | None = None
     stage: Stage | None = None
     owner: UUID | None = Field(None, description="A user's id")
     campaign: str | None = Field(None, min_length=1, max_length=300, description="The campaign's id at its source")
@@ -183,6 +185,13 @@ def _wanted(session: Session, query: LeadQuery) -> Select[Any]:
         wanted = wanted.where(Touchpoint.bucket == query.bucket)
     if query.since is not None:
         wanted = wanted.where(LeadRow.created_at >= query.since)
+    if query.until is not None:
+        wanted = wanted.where(LeadRow.created_at < query.until)
+    if query.party is not None:
+        held = select(Participant.interaction_id).where(
+            Participant.party_id.in_(shapes.party_ids(session, query.party)), Participant.kind == Kind.LEAD
+        )
+        wanted = wanted.where(LeadRow.interaction_id.in_(held))
     if query.stage is not None:
         wanted = wanted.where(LeadRow.stage == query.stage)
     if query.owner is not None:

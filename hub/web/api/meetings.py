@@ -1,25 +1,78 @@
-"""Meetings that programs book for people, and when people are busy."""
+"""Meetings: those of the calendars, those that programs book for people, and when people are busy."""
 
-from datetime import datetime, timedelta
-from typing import Self
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, Field, model_validator
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from hub.errors import UserError
+from hub.errors import NotFoundError, UserError
 from hub.identity import parties
 from hub.meetings import book, busy
 from hub.meetings.free_busy import LONGEST_SEARCH
 from hub.meetings.plan import LONGEST_TEXT, LONGEST_TITLE, Ask, Draft
 from hub.records.meeting import Attendee, WallTime
+from hub.security import businesses
 from hub.security.models import User
-from hub.security.policy import Right
+from hub.security.policy import Right, Seen, sees, sees_business
 from hub.store.base import now
-from hub.web.api import shapes
+from hub.timeline.models import Interaction, Kind, Participant
+from hub.web.api import paging, shapes
 from hub.web.api.operation import Body, Moment, Operation, Way, serve
 from hub.web.api.paging import Query
+from hub.web.api.timeline import ParticipantShape, participants
 from hub.web.frame import current_hub, current_person
+
+LOOKS = (500, 500, 1_000)  # rows looked at for a page, where many are not for it: who is in one has no index
+
+
+class AttendeeShape(BaseModel):
+    """Somebody who is asked to come."""
+
+    address: str
+    name: str
+    response: str = Field(description="accepted, declined, tentative or waiting; empty: not known")
+
+
+class MeetingShape(BaseModel):
+    """One time of a meeting. Where only the metadata may be seen, what it says is left empty."""
+
+    id: UUID
+    title: str
+    started_at: datetime
+    ended_at: datetime | None
+    all_day: bool
+    day: date | None = Field(description="The first one, where it takes whole days")
+    zone: str = Field(description="Of its wall time; empty: whole days, or not known")
+    cancelled: bool
+    repeats: bool = Field(description="It is one time of a series; of what lies ahead only the next one is here")
+    location: str
+    join_url: str
+    description: str
+    organiser: str
+    attendees: list[AttendeeShape]
+    parties: list[ParticipantShape]
+    user: shapes.Ref | None = Field(description="In whose calendar it is; null: in nobody's")
+    account: shapes.Ref | None = Field(description="The connection it came by")
+    source_url: str
+    visibility: str = Field(description="all, metadata or owner")
+    hidden: bool = Field(description="Only the metadata may be seen")
+
+
+class MeetingPage(paging.Page[MeetingShape]):
+    """A page of meetings."""
+
+
+class MeetingQuery(paging.Paging):
+    """Which meetings."""
+
+    since: Moment | None = Field(None, description="Begins then or later")
+    until: Moment | None = Field(None, description="Begins before then")
+    party: UUID | None = None
+    user: UUID | None = Field(None, description="A user who is in it")
 
 
 class NewMeeting(Body):
@@ -81,6 +134,51 @@ class FreeBusyQuery(Query):
         if not self.since < self.until <= self.since + LONGEST_SEARCH:
             raise ValueError(f"to must be after from, at most {LONGEST_SEARCH.days} days")
         return self
+
+
+@serve(
+    Operation(
+        "GET",
+        "/meetings",
+        "Meetings, newest first",
+        Right.USE,
+        MeetingPage,
+        query=MeetingQuery,
+        errors=(404,),
+        description="A page may be short, or empty, and not the last one: follow `next` until it is null.",
+    )
+)
+def meetings(session: Session, query: MeetingQuery) -> MeetingPage:
+    """List meetings as timelines have them, as far as the reader may see them."""
+    eye = _Eye(session)
+    user_id = shapes.user_id(session, query.user) if query.user else None
+    wanted = _wanted(session, query)
+    found: list[Interaction] = []
+    after = query.after
+    for many in (query.limit + 1, *LOOKS):
+        asked = query.model_copy(update={"after": after, "limit": many - 1})
+        ordered = shapes.by_time(wanted, Interaction.started_at, Interaction.id, asked, newest_first=True)
+        rows = session.scalars(ordered).all()
+        for row in rows:
+            if len(found) == query.limit:
+                return MeetingPage(items=_shaped(session, eye, found), next=after)
+            after = paging.cursor([paging.micros(row.started_at), row.id])
+            if eye.sees(row) is not Seen.NOTHING and (user_id is None or user_id in eye.among(row)):
+                found.append(row)
+        if len(rows) < many:
+            return MeetingPage(items=_shaped(session, eye, found), next=None)
+    return MeetingPage(items=_shaped(session, eye, found), next=after)
+
+
+@serve(Operation("GET", "/meetings/<uuid:meeting_id>", "One meeting", Right.USE, MeetingShape))
+def meeting(session: Session, meeting_id: UUID) -> MeetingShape:
+    """Return one time of a meeting."""
+    eye = _Eye(session)
+    wanted = select(Interaction).where(Interaction.public_id == meeting_id, Interaction.kind == Kind.MEETING)
+    row = session.scalars(wanted).one_or_none()
+    if row is None or eye.sees(row) is Seen.NOTHING:
+        raise NotFoundError(f"There is no meeting {meeting_id}, or it is not for you")
+    return _shaped(session, eye, [row])[0]
 
 
 @serve(
@@ -163,3 +261,76 @@ def _shape(session: Session, public_id: UUID) -> BookingShape:
         why=row.why or stand.error,
         asked_at=row.asked_at,
     )
+
+
+class _Eye:
+    """What the reader sees of meetings."""
+
+    def __init__(self, session: Session) -> None:
+        self._person = current_person()
+        self._allowed = businesses.allowed(session, self._person)
+
+    def sees(self, row: Interaction) -> Seen:
+        if not sees_business(self._allowed, row.business_id):
+            return Seen.NOTHING
+        users = row.detail.get("users", ())
+        return sees(self._person, visibility=row.visibility, owner_id=row.owner_id, among=users)
+
+    def among(self, row: Interaction) -> set[int | None]:
+        """Return the users who are in it, as far as the reader may know."""
+        users = row.detail.get("users", ()) if self.sees(row) is Seen.FULL else ()
+        return {row.owner_id, *users}
+
+
+def _wanted(session: Session, query: MeetingQuery) -> Select[Any]:
+    wanted = select(Interaction).where(Interaction.kind == Kind.MEETING)
+    if query.since is not None:
+        wanted = wanted.where(Interaction.started_at >= query.since)
+    if query.until is not None:
+        wanted = wanted.where(Interaction.started_at < query.until)
+    if query.party is not None:
+        held = select(Participant.interaction_id).where(
+            Participant.party_id.in_(shapes.party_ids(session, query.party)), Participant.kind == Kind.MEETING
+        )
+        wanted = wanted.where(Interaction.id.in_(held))
+    return wanted
+
+
+def _shaped(session: Session, eye: _Eye, rows: Sequence[Interaction]) -> list[MeetingShape]:
+    people = participants(session, [row.id for row in rows])
+    users = shapes.users(session, (row.owner_id for row in rows))
+    accounts = shapes.accounts(session, (row.account_id for row in rows))
+    shaped = []
+    for row in rows:
+        is_full = eye.sees(row) is Seen.FULL
+        said = row.detail if is_full else {}
+        shaped.append(
+            MeetingShape(
+                id=row.public_id,
+                title=row.summary if is_full else "",
+                started_at=row.started_at,
+                ended_at=row.ended_at,
+                all_day=bool(row.detail.get("all_day")),
+                day=row.detail.get("day") or None,
+                zone=said.get("zone", ""),
+                cancelled=bool(row.detail.get("cancelled")),
+                repeats=bool(said.get("repeats")),
+                location=said.get("location", ""),
+                join_url=said.get("join_url", ""),
+                description=said.get("description", ""),
+                organiser=said.get("organiser", ""),
+                attendees=[
+                    AttendeeShape(
+                        address=one.get("address", ""), name=one.get("name", ""), response=one.get("response", "")
+                    )
+                    for one in said.get("attendees", ())
+                ],
+                parties=people.get(row.id, []),
+                user=users.get(row.owner_id or 0),
+                account=accounts.get(row.account_id or 0),
+                source_url=row.source_url if is_full else "",
+                visibility=row.visibility,
+                hidden=not is_full,
+            )
+        )
+    return shaped

@@ -14,7 +14,7 @@ from hub.identity.merging import undo as undoing
 from hub.identity.merging.merge import merge
 from hub.identity.models import Merge
 from hub.security.policy import Right
-from hub.web.api import shapes
+from hub.web.api import paging, shapes
 from hub.web.api.operation import Body, Operation, Way, serve
 from hub.web.frame import current_person
 
@@ -41,10 +41,8 @@ class MergeShape(BaseModel):
     undone_by: shapes.Ref | None
 
 
-class Merges(BaseModel):
-    """The merges of a customer, the newest first."""
-
-    items: list[MergeShape]
+class Merges(paging.Page[MergeShape]):
+    """The merges of a customer, the newest first: one page, with the last 200."""
 
 
 class MergeWith(Body):
@@ -102,7 +100,7 @@ def merge_parties(session: Session, party_id: UUID, body: MergeWith) -> MergeSha
 def merges_of(session: Session, party_id: UUID) -> Merges:
     """List the merges of a party, and those that were undone."""
     rows = undoing.of_party(session, store.get(session, party_id))
-    return Merges(items=_shaped(session, rows))
+    return Merges(items=_shaped(session, rows), next=None)
 
 
 @serve(Operation("GET", "/merges/<uuid:merge_id>", "One merge", Right.USE, MergeShape))

@@ -65,6 +65,7 @@ class MessageQuery(paging.Paging):
     """Which messages."""
 
     since: Moment | None = Field(None, description="Written then or later")
+    until: Moment | None = Field(None, description="Written before then")
     party: UUID | None = None
     conversation: UUID | None = None
     direction: Literal["inbound", "outbound"] | None = None
@@ -175,6 +176,8 @@ def _wanted(session: Session, query: MessageQuery) -> Select[Any]:
     wanted = select(MessageRow)
     if query.since is not None:
         wanted = wanted.where(MessageRow.at >= query.since)
+    if query.until is not None:
+        wanted = wanted.where(MessageRow.at < query.until)
     if query.direction is not None:
         wanted = wanted.where(MessageRow.direction == query.direction)
     if query.conversation is not None:

@@ -374,7 +374,7 @@ def one_payment(session: Session, payment_id: UUID) -> PaymentWhole:
 
 @serve(
     Operation(
-        "GET", "/parties/<uuid:party_id>/money", "What a customer owes and how they pay", Right.SEE_MONEY, PartyMoney,
+        "GET", "/parties/<uuid:party_id>/money", "What a customer owes and how they pay", Right.SEE_MONEY, PartyMoney, subject="money",
         description="By legal entity and currency, with the age of what is known. Where `ledgers` says that none is sure, or "
         "that none knows the customer, empty lists do not mean that nothing is owed.",
     )

@@ -1,6 +1,7 @@
 """Free text about a party or a call."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from hub.security.policy import Right
 from hub.store.shelf import MIB
 from hub.timeline import note_files as files
 from hub.timeline import notes as store
+from hub.timeline import questions
 from hub.timeline.models import Note, NoteFile
 from hub.web.api import shapes
 from hub.web.api.calls import visible_call
@@ -33,16 +35,26 @@ class NoteFileShape(BaseModel):
     size: int = Field(description="Bytes")
 
 
+class NoteKind(StrEnum):
+    """What a note is."""
+
+    NOTE = "note"
+    QUESTION = "question"
+
+
 class NoteShape(BaseModel):
     """A note."""
 
     id: UUID
+    kind: NoteKind
     text: str
     pinned: bool
     party: shapes.Match | None
     call: UUID | None
     author: shapes.Ref | None
     created_at: datetime
+    closed_at: datetime | None = Field(description="Of a question: since when it is answered; null: it is open")
+    closed_by: shapes.Ref | None
     files: list[NoteFileShape]
 
 
@@ -52,6 +64,10 @@ class NewNote(Body):
     text: str = Field(min_length=1, max_length=store.LONGEST)
     party: UUID | None = None
     call: UUID | None = Field(None, description="A second note of one person about one call replaces the first")
+    kind: NoteKind = Field(
+        NoteKind.NOTE,
+        description="A question about a party is open until somebody closes it (`/notes/{note_id}/close`)",
+    )
     pinned: bool = Field(default=False, description="Shown first, and as a warning on the card (notes about a party)")
 
     @model_validator(mode="after")
@@ -60,6 +76,8 @@ class NewNote(Body):
             raise ValueError("name either a party or a call")
         if self.call is not None and self.pinned:
             raise ValueError("only a note about a party can be pinned")
+        if self.call is not None and self.kind is NoteKind.QUESTION:
+            raise ValueError("only a note about a party can be a question")
         return self
 
 
@@ -79,19 +97,40 @@ def add_note(session: Session, body: NewNote) -> NoteShape:
         assert body.party is not None
         with shapes.within("party"):
             party_id = shapes.party_ids(session, body.party)[0]
-        note = store.add(session, person, party_id=party_id, text=body.text, pinned=body.pinned)
+        note = store.add(
+            session, person, party_id=party_id, text=body.text, pinned=body.pinned,
+            is_question=body.kind is NoteKind.QUESTION,
+        )  # fmt: skip
     return _shaped(session, note, body.call)
 
 
+@serve(
+    Operation(
+        "POST", "/notes/<uuid:note_id>/close", "Say that a question is answered", Right.EDIT_PARTIES, NoteShape,
+        way=Way.WRITE, errors=(404, 422), description="Once more changes nothing: who closed it first stays.",
+    )
+)  # fmt: skip
+def close_question(session: Session, note_id: UUID) -> NoteShape:
+    """Close a question."""
+    note = _readable(session, note_id)
+    questions.close(session, current_person(), note)
+    return _shaped(session, note, None)
+
+
 def _shaped(session: Session, note: Note, call: UUID | None) -> NoteShape:
+    question = questions.of_notes(session, [note.id]).get(note.id)
+    closed_by = question.closed_by if question else None
     return NoteShape(
         id=note.public_id,
+        kind=NoteKind.QUESTION if question else NoteKind.NOTE,
         text=note.text,
         pinned=note.pinned,
         party=shapes.parties(session, [note.party_id]).get(note.party_id or 0),
         call=call,
         author=shapes.users(session, [note.author_id]).get(note.author_id or 0),
         created_at=note.created_at,
+        closed_at=question.closed_at if question else None,
+        closed_by=shapes.users(session, [closed_by]).get(closed_by or 0),
         files=[],
     )
 

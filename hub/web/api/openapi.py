@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from hub.web.api import problem
-from hub.web.api.operation import JSON, PREFIX, SERVED, Operation, Served
+from hub.web.api.operation import JSON, PREFIX, SERVED, Operation, Served, scopes
 from hub.web.api.paging import FIELD, FieldPaging
 from hub.web.api.problem import Problem
 
@@ -19,6 +19,7 @@ VERSION = "1.0"
 REF = "#/components/schemas/{model}"
 _INTRODUCTION = """\
 Everything the hub knows, for programs. Send `Authorization: Bearer <token>`; make one with `hub token add NAME --role ROLE`.
+It may be limited to scopes (`--scope`): each operation names the one it needs, the token's description lists them all.
 Lists come in pages: follow `next` with `after`. A repeated POST with the same `Idempotency-Key` has its effect once.
 Errors are problem+json (RFC 9457) with a stable `error_id`. Times have a zone; ids are UUIDs, those of claims numbers.
 """
@@ -40,7 +41,8 @@ def document(public_url: str) -> Mapping[str, Any]:
         servers=[{"url": f"{public_url}{PREFIX}"}],
         security=[{"token": []}],
     )
-    spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    listed = f"Scopes that a token can be limited to: {', '.join(scopes())}. Without any it may what its role may."
+    spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "description": listed})
     for name, schema in _schemas().items():
         spec.components.schema(name, schema)
     for served in SERVED:
@@ -85,7 +87,14 @@ def _operation(served: Served, parameters: list[dict[str, Any]]) -> dict[str, An
         "responses": {**_success(operation), **_failures(_errors(operation, bool(parameters)))},
         "x-right": operation.right.value,
     }
-    if operation.description:
+    if operation.scope:
+        # Names of roles or scopes beside a bearer token are there since OpenAPI 3.1, to be read, not to be checked.
+        described["security"] = [{"token": [operation.scope]}]
+    if operation.deprecated:
+        described["deprecated"] = True
+        gone = f"Deprecated, and gone after {operation.deprecated.sunset}. {operation.deprecated.instead}"
+        described["description"] = " ".join(filter(None, (operation.description, gone)))
+    elif operation.description:
         described["description"] = operation.description
     if operation.body:
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}

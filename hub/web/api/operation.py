@@ -8,7 +8,8 @@ The view gets a session, its path's values, `query` and `body` as the declared m
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
+from datetime import date as day
 from enum import Enum
 from functools import wraps
 from typing import Annotated, Any, ParamSpec
@@ -17,6 +18,7 @@ from flask import Blueprint, Response, request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import http_date
 
 from hub.errors import UserError
 from hub.security.policy import Right
@@ -58,12 +60,37 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 """A time with its zone: 2026-11-22T09:30:00Z, or +02:00 (in an address: %2B02:00)."""
 
 
+_TELEPHONE = frozenset({Right.DIAL, Right.CONTROL_OWN_CALL})
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecated:
+    """That an operation is to go.
+
+    Args:
+        sunset: the last day on which it is sure to be there.
+        instead: what to use, in a sentence.
+    """
+
+    since: day
+    sunset: day
+    instead: str
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What each answer says of it. Sources: RFC 9745 (a Date of RFC 9651), RFC 8594 (an HTTP date)."""
+        began, ends = (datetime.combine(one, time(), UTC) for one in (self.since, self.sunset))
+        return {"Deprecation": f"@{int(began.timestamp())}", "Sunset": http_date(ends)}
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What is declared of one operation.
 
     Args:
         rule: below /api/v1, in Flask's form.
+        subject: what it hands out or changes, where that is not the first word of the rule.
+        for_every_token: also for one that is limited to some scopes, whichever these are.
         answer: None: nothing (204), or a file where `content_type` says so.
         errors: what it may answer beside the usual.
     """
@@ -81,11 +108,23 @@ class Operation:
     content_type: str = JSON
     description: str = ""
     takes_file: bool = False  # the body is a file, which the view reads (`file_of_body`)
+    subject: str = ""
+    for_every_token: bool = False
+    deprecated: Deprecated | None = None
+    tells_secret: bool = False  # the answer is kept for nobody who asks again
 
     @property
     def idempotent(self) -> bool:
         """Whether an Idempotency-Key counts."""
-        return self.method == "POST"
+        return self.method == "POST" and not self.tells_secret
+
+    @property
+    def scope(self) -> str:
+        """What a token must be limited to, if it is limited; empty: it need not."""
+        if self.for_every_token:
+            return ""
+        way = "read" if self.method == "GET" else "dial" if self.right in _TELEPHONE else "write"
+        return f"{self.subject or self.rule.split('/')[1]}:{way}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +139,38 @@ blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
 SERVED: list[Served] = []
 
 
+def scopes() -> list[str]:
+    """Return all scopes that a token can be limited to; `hub.web.api.v1` has put every operation there is in place."""
+    return sorted({served.operation.scope for served in SERVED} - {""})
+
+
 def serve(operation: Operation) -> Callable[[View], View]:
     """Put a view under the declared address."""
 
     def register(view: View) -> View:
         name = getattr(view, "__name__", "")
 
-        @as_problem
-        def run(**path: Any) -> Response:
-            return _run(operation, view, path)
-
-        blueprint.add_url_rule(operation.rule, name, run, methods=[operation.method])
+        blueprint.add_url_rule(operation.rule, name, answering(operation, view), methods=[operation.method])
         SERVED.append(Served(operation, name))
         return view
 
     return register
+
+
+def answering(operation: Operation, view: View) -> Callable[..., Response]:
+    """Return what answers requests with a view, and refuses those that it is not to see."""
+
+    @as_problem
+    def run(**path: Any) -> Response:
+        return _run(operation, view, path)
+
+    def answered(**path: Any) -> Response:
+        response = run(**path)
+        if operation.deprecated:
+            response.headers.extend(operation.deprecated.headers)
+        return response
+
+    return answered
 
 
 def as_problem(view: Callable[Asked, Response]) -> Callable[Asked, Response]:
@@ -132,6 +188,7 @@ def as_problem(view: Callable[Asked, Response]) -> Callable[Asked, Response]:
 
 def _run(operation: Operation, view: View, path: Mapping[str, Any]) -> Response:
     access.require(operation.right)
+    access.require_scope(operation.scope)
     given: dict[str, Any] = dict(path)
     query = read_query(operation.query or Query)
     if operation.query:

@@ -62,7 +62,7 @@ class EntryFound(BaseModel):
     """An entry of a timeline, or a lead."""
 
     id: UUID
-    kind: str = Field(description="call (its notes), email, meeting, message, note, payment or lead")
+    kind: str = Field(description="call (its notes), email, meeting, message, note, payment, lead or ticket")
     direction: str
     started_at: datetime
     title: list[PieceShape]

@@ -44,6 +44,8 @@ class TaskPage(paging.Page[TaskShape]):
 class TaskQuery(paging.Paging):
     """Which tasks."""
 
+    since: Moment | None = Field(None, description="Due then or later")
+    until: Moment | None = Field(None, description="Due before then")
     state: Literal["open", "done", "all"] = "open"
     kind: TaskKind | None = None
     party: UUID | None = None
@@ -157,6 +159,10 @@ def _wanted(session: Session, query: TaskQuery) -> Select[Any]:
     wanted = _visible(current_person())
     if query.state != "all":
         wanted = wanted.where(Task.done_at.is_(None) if query.state == "open" else Task.done_at.is_not(None))
+    if query.since is not None:
+        wanted = wanted.where(Task.due_at >= query.since)
+    if query.until is not None:
+        wanted = wanted.where(Task.due_at < query.until)
     if query.kind is not None:
         wanted = wanted.where(Task.kind == query.kind)
     if query.party is not None:

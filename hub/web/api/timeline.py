@@ -68,8 +68,8 @@ class TimelineQuery(paging.Paging):
     """Which part of a timeline."""
 
     kind: tuple[Kind, ...] = Field((), description="Several: kind=call,email")
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Moment | None = Field(None, description="Began then or later")
+    until: Moment | None = Field(None, description="Began before then")
 
 
 @serve(
@@ -80,6 +80,7 @@ class TimelineQuery(paging.Paging):
         Right.USE,
         InteractionPage,
         query=TimelineQuery,
+        subject="timeline",
     )
 )
 def timeline(session: Session, party_id: UUID, query: TimelineQuery) -> InteractionPage:
@@ -95,7 +96,7 @@ def timeline(session: Session, party_id: UUID, query: TimelineQuery) -> Interact
         limit=query.limit,
     )
     numbers = [item.number for item in page.items]
-    accounts, people = _accounts(session, numbers), _parties(session, numbers)
+    accounts, people = _accounts(session, numbers), participants(session, numbers)
     seen = fields.Seen(session)
     items = [_shape(item, accounts.get(item.number), people.get(item.number, []), seen) for item in page.items]
     following = paging.cursor([paging.micros(page.next.started_at), page.next.interaction_id]) if page.next else None
@@ -142,7 +143,8 @@ def _accounts(session: Session, numbers: Sequence[int]) -> Mapping[int, shapes.R
     return {row.id: shapes.Ref(id=row.public_id, name=row.name) for row in rows}
 
 
-def _parties(session: Session, numbers: Sequence[int]) -> Mapping[int, list[ParticipantShape]]:
+def participants(session: Session, numbers: Sequence[int]) -> Mapping[int, list[ParticipantShape]]:
+    """Return who takes part in interactions, by their inner ids."""
     rows = session.execute(
         select(Participant.interaction_id, Party.public_id, Party.kind, Party.name, Participant.role)
         .join(Party, Party.id == Participant.party_id)

@@ -9,7 +9,9 @@ from hub.web.api import (
     calls,
     claims,
     duplicates,
+    embed_tickets,
     fields,
+    insights,
     leads,
     me,
     meetings,
@@ -23,16 +25,20 @@ from hub.web.api import (
     recordings,
     search,
     tasks,
+    tickets,
     timeline,
+    users,
+    webhook_endpoints,
 )
-from hub.web.api.operation import JSON, as_problem, blueprint
+from hub.web.api.operation import JSON, as_problem, blueprint, scopes
 from hub.web.api.problem import FaultError, answer, fault_of
 from hub.web.frame import current_hub
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "scopes"]
 # Importing them put their views on the blueprint, in the order of the description.
 SUBJECTS = (
     me,
+    users,
     fields,
     search,
     parties,
@@ -44,12 +50,16 @@ SUBJECTS = (
     calls,
     recordings,
     notes,
+    tickets,
     tasks,
     meetings,
     messages,
     money,
+    insights,
     accounts,
     raw_records,
+    embed_tickets,
+    webhook_endpoints,
 )
 DOCUMENT = "openapi.json"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

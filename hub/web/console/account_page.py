@@ -17,7 +17,7 @@ from hub.cti import self_test
 from hub.cti.models import Click, Extension
 from hub.cti.self_test import Step
 from hub.errors import ConnectorError, NotFoundError, UserError
-from hub.intake import accounts, read, watch
+from hub.intake import accounts, read, record_link, watch
 from hub.intake.hook_rules import HookRuler
 from hub.intake.models import Account, AccountState, RawRecord, StreamState
 from hub.mapping import drift
@@ -34,6 +34,7 @@ from hub.web.console import failures as failed
 from hub.web.console import streams as stream_lines
 from hub.web.errors import sentence
 from hub.web.frame import current_hub, current_person
+from hub.web.typed import typed
 
 blueprint = Blueprint("account_page", __name__, url_prefix="/connections/<uuid:account_id>")
 LONGEST_CAUSE = 200  # characters of a cause in the audit
@@ -260,6 +261,22 @@ def change(account_id: UUID) -> ResponseReturnValue:
             connections.record(session, row, "account.changed", settings=sorted(values))
     except UserError as error:
         return _settings(account_id, values, wrong=error.field, error=connections.reason(error), status=422)
+    return redirect(url_for(".settings", account_id=account_id, saved=1), 303)
+
+
+@blueprint.post("/record-url")
+@auth.needs(Right.MANAGE_CONNECTIONS)
+def keep_record_url(account_id: UUID) -> ResponseReturnValue:
+    """Keep where records are looked at in the other system."""
+    given = typed(request.form, "record_url", record_link.LONGEST + 1)
+    try:
+        template = record_link.check(given)
+    except UserError as error:
+        return _settings(account_id, told={"record_url": given, "record_url_error": sentence(error)}, status=422)
+    with current_hub().db.write() as session:
+        row = account_of(session, account_id)
+        row.record_url = template
+        connections.record(session, row, "account.record_url", template=template)
     return redirect(url_for(".settings", account_id=account_id, saved=1), 303)
 
 

@@ -21,8 +21,8 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline import queries, tasks
 from hub.timeline.models import TaskKind
+from hub.web.console import elsewhere, money_words, open_questions, wording
 from hub.web.console import money as moneys
-from hub.web.console import money_words, wording
 from hub.web.console.money import Money
 
 MOST_ALERTS = 3
@@ -82,6 +82,8 @@ def of(session: Session, person: Person, public_id: UUID) -> dict[str, Any]:
             open_tasks(session, ids, numbers or [call.number]), queries.pinned(session, ids) if ids else [], money
         ),
         "contacts": _contacts(session, person, ids, call),
+        "waiting": open_questions.of_party(session, ids, open_questions.ON_CARD),
+        "elsewhere": elsewhere.records(session, ids, with_address=True) if ids else [],
         "dispositions": wrap_up.dispositions(session),
         "form": _draft(session, person, call),
         "colleagues": _colleagues(session, person, call.row_id),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from hub.accounting.queries import Document, Payment
@@ -23,6 +23,7 @@ from hub.fields.value import FieldValueError
 from hub.identity import parties, photos, search
 from hub.identity.callers import PHONE
 from hub.identity.models import Link, Party, PartyKind
+from hub.intake import record_link
 from hub.intake.models import Account
 from hub.leads import queries as leads
 from hub.mail import queries as mail
@@ -32,7 +33,7 @@ from hub.security.models import User
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.timeline import note_files as stored_files
-from hub.timeline import notes, queries, tasks
+from hub.timeline import notes, queries, questions, tasks
 from hub.timeline.models import Kind, Note, TaskKind
 from hub.timeline.queries import Cursor, Item, Wanted
 from hub.web import auth, headers
@@ -52,6 +53,7 @@ from hub.web.console import (
     money_words,
     more_filters,
     note_files,
+    open_questions,
     wording,
 )
 from hub.web.console import money as moneys
@@ -73,11 +75,14 @@ _STAFF = (
 _party, _user = Party.__table__.c, User.__table__.c
 _COMPANY = select(_party.public_id, _party.name).where(_party.id == bindparam("id"))
 _OWNER = select(_user.name).where(_user.id == bindparam("id"))
+# Each record by itself where there is an address to look at it, and as long as it is there.
+_RECORD = case((Link.gone_at.is_not(None), ""), (Account.record_url == "", ""), else_=Link.remote_id)
 _SOURCES = (
-    select(Account.name, Account.connector, Link.stream, func.max(Link.seen_at).label("seen_at"))
+    select(Account.name, Account.connector, Link.stream, Account.record_url)
+    .add_columns(_RECORD.label("record"), func.max(Link.seen_at).label("seen_at"))
     .join(Account, Account.id == Link.account_id)
     .where(Link.party_id.in_(bindparam("parties", expanding=True)))
-    .group_by(Account.name, Account.connector, Link.stream)
+    .group_by(Account.name, Account.connector, Link.stream, Account.record_url, _RECORD)
 )
 _COLLEAGUES = select(_user.id, _user.name).where(_user.disabled_at.is_(None)).order_by(_user.name)
 
@@ -260,7 +265,7 @@ def add_note(public_id: UUID) -> None:
         first = files[0].name if files else ""
         note = notes.add(
             session, person, party_id=party.id, text=form.get("note", ""), pinned=form.get("pinned") == "yes",
-            file_name=first,
+            file_name=first, is_question=form.get("question") == "yes",
         )  # fmt: skip
         stored_files.attach(session, stored_files.shelf(hub.settings), person, note, files)
 
@@ -277,16 +282,20 @@ def edit_note(public_id: UUID, note_id: UUID) -> None:
         notes.edit(session, person, note, request.form.get("note", ""))
 
 
-@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/<any(pin, unpin, remove):what>")
+@blueprint.post("/customers/<uuid:public_id>/notes/<uuid:note_id>/<any(pin, unpin, close, reopen, remove):what>")
 @needs(Right.EDIT_PARTIES)
 @_on_timeline
 def change_note(public_id: UUID, note_id: UUID, what: str) -> None:
-    """Pin a note, or delete one's own."""
+    """Pin a note, close it or open it again where it is a question, or delete one's own."""
     person = current_person()
     with current_hub().db.write() as session:
         note = _note(session, public_id, note_id)
         if what == "remove":
             notes.remove(session, person, note)
+        elif what == "close":
+            questions.close(session, person, note)
+        elif what == "reopen":
+            questions.reopen(session, person, note)
         else:
             notes.pin(session, person, note, pinned=what == "pin")
 
@@ -421,8 +430,10 @@ def _timeline(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[s
         "pinned": queries.pinned(session, ids),
         "largest_file": note_files.largest(),
         "due": tasks.of_party(session, ids),
+        "waiting": open_questions.of_party(session, ids),
         "message_words": message_words,
         "money_words": money_words,
+        "ticket_states": open_questions.STATES,
     }
 
 
@@ -463,6 +474,7 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
         "merged": len(ids) - 1,
         "said_by": claims_page.beside(said, held),
         "sources": session.execute(_SOURCES, {"parties": list(ids)}).all(),
+        "record_at": record_link.fill,
         "number": numbers[0] if numbers else "",
         "people": _people(session),
         "books": address_books.missing(session, party),

@@ -1,5 +1,6 @@
 """Click-to-dial: the person's own phone rings first. One line says what happened."""
 
+from urllib.parse import unquote
 from uuid import UUID
 
 from flask import Blueprint, render_template, request
@@ -13,8 +14,19 @@ from hub.web import auth
 from hub.web.auth import needs
 from hub.web.console import wording
 from hub.web.frame import current_hub, current_person
+from hub.web.typed import typed
 
 blueprint = Blueprint("dial", __name__)
+LONGEST = 200  # characters of what is clicked elsewhere
+
+
+@blueprint.get("/dial")
+@needs(Right.DIAL)
+def ask() -> ResponseReturnValue:
+    """Ask before a number is dialled that was clicked on somebody else's page; the browser hands it on as `tel:…`."""
+    number = typed(request.args, "number", LONGEST).strip()
+    number = number[4:] if number[:4].lower() == "tel:" else number
+    return render_template("agent/ask_dial.html", number=unquote(number))
 
 
 @blueprint.post("/dial")

@@ -92,6 +92,7 @@ KINDS: Words = MappingProxyType({
     PastKind.MEETING: lazy_gettext("Meeting"),
     PastKind.NOTE: lazy_gettext("Note"),
     PastKind.MESSAGE: lazy_gettext("Message"),
+    PastKind.QUESTION: lazy_gettext("Open question"),
 })  # fmt: skip
 DELIMITERS: Words = MappingProxyType({
     ",": lazy_gettext("comma"),

@@ -25,6 +25,7 @@ _WORDS: Mapping[str, LazyString] = MappingProxyType(
         "history": lazy_gettext("History"),
         "file": lazy_gettext("Files"),
         "task": lazy_gettext("Tasks"),
+        "ticket": lazy_gettext("Tickets"),
     }
 )
 # The first group that one of its kinds belongs to is a connector's own.
@@ -34,6 +35,7 @@ _GROUPS: Sequence[tuple[str, LazyString, frozenset[str]]] = (
     ("leads", lazy_gettext("Leads and forms"), frozenset({"lead"})),
     ("messages", lazy_gettext("Messages"), frozenset({"message"})),
     ("money", lazy_gettext("Accounting and documents"), frozenset({"document", "payment"})),
+    ("desk", lazy_gettext("Help desk"), frozenset({"ticket"})),
     ("other", lazy_gettext("Other"), frozenset()),
 )
 

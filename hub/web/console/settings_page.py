@@ -1,5 +1,6 @@
 """A person's own settings: name, language, time zone, keys, sound, password, and where they are signed in."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from hub.errors import UserError
 from hub.security import audit, sessions, users
 from hub.security.limits import SignInLimit
-from hub.security.models import User
+from hub.security.models import User, UserSession
 from hub.security.policy import Right
 from hub.security.tokens import digest
 from hub.settings import LANGUAGES, zones
@@ -98,13 +99,19 @@ def _page(*, saved: str = "", error: str = "", field: str = "", status: int = 20
             form=request.form if status >= 400 else {},
             zones=_zones(),
             hub_zone=hub.settings.hub.time_zone,
-            sessions=sessions.of_user(session, person.id, hub.settings),
+            sessions=_folded(sessions.of_user(session, person.id, hub.settings)),
             here=digest(auth.own_token()),
             saved=saved,
             error=error,
             field=field,
         )
     return html, status
+
+
+def _folded(rows: Sequence[UserSession]) -> list[UserSession]:
+    """Leave one of each product whose pages show ours, the last used: each page that is opened there has its own."""
+    seen = {row.origin: row for row in reversed(rows) if row.origin}
+    return [row for row in rows if not row.origin or row is seen[row.origin]]
 
 
 def _record(session: Session, action: str) -> None:

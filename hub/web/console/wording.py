@@ -30,6 +30,7 @@ KINDS: Mapping[str, LazyString] = MappingProxyType(
         "money": lazy_gettext("Money"),
         Kind.LEAD: lazy_gettext("Leads"),
         Kind.NOTE: lazy_gettext("Notes"),
+        Kind.TICKET: lazy_gettext("Tickets"),
     }
 )
 # What a filter stands for, where it is not one kind.
@@ -90,6 +91,7 @@ _KIND_TITLES: Mapping[str, LazyString] = MappingProxyType(
         Kind.MESSAGE: lazy_gettext("Message"),
         Kind.NOTE: lazy_gettext("Note"),
         Kind.TASK: lazy_gettext("Task"),
+        Kind.TICKET: lazy_gettext("Ticket"),
     }
 )
 # The outcomes that a new hub begins with (hub/cti/wrap_up.py); an administrator's own are shown as written.

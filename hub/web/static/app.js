@@ -451,6 +451,7 @@ const clicks = {
     button.textContent = other;
   },
   "[data-ask-notifications]": () => "Notification" in window && Notification.requestPermission(),
+  "[data-ask-tel]": (button) => navigator.registerProtocolHandler("tel", location.origin + button.dataset.askTel),
   "[data-skip]"(button) {
     $("audio", button.closest(".player")).currentTime += Number(button.dataset.skip);
   },
@@ -483,6 +484,8 @@ document.addEventListener(
   },
   true,
 );
+
+for (const part of document.querySelectorAll("[data-dials]")) part.hidden = !navigator.registerProtocolHandler;
 
 // ------------------------------------------------------------------ click-to-dial, and what the server says to it
 function dial(element) {

@@ -59,6 +59,7 @@ class TestSources:
             "sapb1",
             "erpnext",
             "manifest",
+            "zammad",
         )
         sections = set(Settings.model_fields) - {"home"}
         written = {line.strip("[]\n") for line in (CONFIG / "default.toml").read_text().splitlines() if line[:1] == "["}

@@ -1,0 +1,1 @@
+"""What happened, kept for whoever listens: outgoing webhooks, and later rules and CRMs."""

@@ -1,0 +1,1 @@
+"""Open questions of customers that a help desk keeps: its tickets, as it has them now."""
