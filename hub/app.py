@@ -20,6 +20,9 @@ from hub.accounting import attachments, check
 from hub.connector.contract import Connector
 from hub.connector.stream import Lane, Remote
 from hub.context import Hub
+from hub.crm import plan as crm_plan
+from hub.crm.deliver import CrmKind
+from hub.crm.wish import Maker
 from hub.cti import adopt, backfill, recordings
 from hub.cti.listener import HEARD, Settled
 from hub.cti.models import Recording, RecordingState
@@ -68,7 +71,7 @@ from hub.notice.mailbox import open_mailboxes
 from hub.notice.models import Notice
 from hub.notice.send import open_smtp
 from hub.notice.tell import Teller
-from hub.outbound import deliver
+from hub.outbound import deliver, outbox
 from hub.outbound.deliver import Deliverer, Kind
 from hub.outbound.models import Outbox
 from hub.privacy import erase, retention
@@ -97,7 +100,7 @@ from hub.web.short import Short
 from hub.webhooks import endpoints as webhook_endpoints
 from hub.webhooks import plan as webhook_plan
 from hub.webhooks.models import WebhookEndpoint
-from hub.webhooks.send import Sender
+from hub.webhooks.send import Sender, judge_silent
 from hub.work import schedule
 from hub.work.lease import Lease, LeaseLostError, release
 from hub.work.trigger import Carrier as TriggerCarrier
@@ -151,7 +154,7 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
     limiter = open_limiter(settings)
     remotes = Remotes(settings, db, vault, connectors)
     trigger = open_trigger(settings)
-    db.when_written(partial(_say_events, trigger))
+    db.when_written(partial(_say_what_waits, trigger))
     adopt.watch()
     message_adopt.watch()
     return Hub(
@@ -172,10 +175,12 @@ def create_hub(settings: Settings, *, migrate: bool = True) -> Hub:
     )
 
 
-def _say_events(trigger: TriggerCarrier, session: Session) -> None:
-    """Say that something happened that somebody listens to, once it is in the database."""
+def _say_what_waits(trigger: TriggerCarrier, session: Session) -> None:
+    """Say that something happened that somebody listens to, or is to be written somewhere, once it is in the database."""
     if session.info.get(tell.TOLD):
         trigger.notify(EVENTS)
+    if session.info.get(outbox.STORED):
+        trigger.notify("outbox")
 
 
 def close_hub(hub: Hub) -> None:
@@ -348,7 +353,10 @@ def _workers(hub: Hub) -> Workers:
             Turn("leads", timedelta(seconds=10), _advance_leads),
             Turn("attachments", timedelta(minutes=2), then=partial(_take_attachments, hub)),
             Turn("sources", timedelta(minutes=2), then=Watcher(hub.db, hub.flow).turn),
+            Turn("silent webhooks", timedelta(hours=1), judge_silent),
             *([Turn("webhook letters", timedelta(minutes=1), then=letters.turn)] if letters else []),
+            Turn("crm", timedelta(minutes=2), crm_plan.again),
+            Turn("crm history", timedelta(days=1), crm_plan.look_again),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
         ],
         [
@@ -360,6 +368,7 @@ def _workers(hub: Hub) -> Workers:
             Sweep("search", texts.waits, texts.page),
             Sweep("second looks", second_look.waits, second_look.page),
             Sweep("lead news", partial(lead_news.waits, answer_within=answer_within), partial(tell_leads, hub)),
+            Sweep("crm history", crm_plan.waits, crm_plan.page),
             Sweep("message news", message_news.waits, partial(tell_messages, hub)),
         ],
         threads=work.threads,
@@ -396,7 +405,7 @@ def sender(hub: Hub) -> Sender:
 
 def hand_on_events(session: Session) -> None:
     """Let everybody who listens plan what they do about what happened."""
-    tell.hand_on(session, [webhook_plan.take])
+    tell.hand_on(session, [webhook_plan.take, crm_plan.take])
 
 
 def push_channels(hub: Hub) -> Channels:
@@ -583,8 +592,14 @@ def deliverer(hub: Hub) -> Deliverer:
         in_step.KIND: contact_kind(hub),
         message_write.KIND: MessageKind(hub.db, arrived, general.region),
         feedback.KIND: StageKind(hub.db),
+        crm_plan.KIND: CrmKind(hub.db, partial(crm_maker, hub)),
     }
     return Deliverer(hub.db, hub.remotes.open, kinds)
+
+
+def crm_maker(hub: Hub) -> Maker:
+    """Return what says what stands in CRMs."""
+    return Maker(_catalog(hub.settings.hub.language), hub.settings.public_url)
 
 
 def contact_kind(hub: Hub) -> ContactKind:

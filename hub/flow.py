@@ -630,6 +630,11 @@ def _tasks(flow: Flow, session: Session, account: Account, batch: Sequence[Mappe
     return [RawState.APPLIED] * len(batch)
 
 
+def _lose_tasks(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
+    del flow, account
+    history.lose_tasks(session, raws)
+
+
 def _withdraw_tasks(flow: Flow, session: Session, account: Account, raws: Sequence[RawRecord]) -> None:
     del flow, account
     history.withdraw_tasks(session, raws)
@@ -889,7 +894,7 @@ KINDS = {
         _payments, _lose_payments, _withdraw_payments,
         read=accounting_said.payment, model=accounting_said.PaymentFields,
     ),
-    "task": Steps(_tasks, withdraw=_withdraw_tasks, read=history.said_task, model=history.TaskFields),
+    "task": Steps(_tasks, _lose_tasks, _withdraw_tasks, read=history.said_task, model=history.TaskFields),
     "ticket": Steps(_tickets, _lose_tickets, read=tickets_said.said, model=tickets_said.TicketFields),
 }  # fmt: skip
 

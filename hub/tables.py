@@ -1,6 +1,7 @@
 """All tables in one place, so that migrations and tests see the whole database."""
 
 from hub.accounting import models as accounting
+from hub.crm import models as crm
 from hub.cti import models as cti
 from hub.events import models as events
 from hub.fields import models as fields
@@ -26,6 +27,7 @@ from hub.work import models as work
 
 __all__ = [
     "accounting",
+    "crm",
     "cti",
     "events",
     "fields",

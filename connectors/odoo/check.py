@@ -19,6 +19,8 @@ SOON = timedelta(days=30)  # a key that ends is to be replaced before
 SHOWN = 20  # companies that are named
 # What a key that should only read may not: whoever can write one of these can change the books.
 LEDGER = ("account.move", "account.payment", "res.partner")
+BOOKS = LEDGER[:2]
+WRITTEN = {"mail.message": "notes", "mail.activity": "tasks", "crm.lead": "leads", "res.partner": "new customers"}
 _KEY = "Make a key of a user with the group Accounting / Read-only and nothing more, and enter it here (README)."
 _AGAIN = "Try again in a minute."
 
@@ -144,12 +146,28 @@ def _key(client: Client) -> Iterator[Finding]:
 
 def _rights(client: Client) -> Iterator[Finding]:
     """Say whether the key may do more than it should; asking changes nothing."""
-    writable = [model for model in LEDGER if _may(client, model, "write")]
+    kept = BOOKS if client.settings.writes else LEDGER
+    writable = [model for model in kept if _may(client, model, "write")]
     if writable:
         text = f"The key may also change {', '.join(writable)}. The hub never does, but whoever gets hold of it could."
         yield Finding("rights", Level.AMBER, text, _KEY)
     else:
         yield Finding("rights", Level.GREEN, "The key may read and cannot change the books.")
+    if client.settings.writes:
+        yield from _writing(client)
+
+
+def _writing(client: Client) -> Iterator[Finding]:
+    """Say what of a CRM cannot be written."""
+    for model, what in WRITTEN.items():
+        try:
+            may = _may(client, model, "create") and _may(client, model, "write")
+        except NoModelError:
+            yield Finding("writing", Level.AMBER, f"Odoo has no {model}: {what} cannot be written.", "Install its app.")
+            continue
+        if not may:
+            text = f"The user of the key may not write {model}: {what} wait."
+            yield Finding("writing", Level.RED, text, "Give the user the rights of the README.")
 
 
 def _may(client: Client, model: str, operation: str) -> bool:

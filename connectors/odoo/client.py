@@ -1,4 +1,4 @@
-"""Questions to one Odoo: reads only, by whichever protocol it speaks, through our limit."""
+"""Questions to one Odoo, by whichever protocol it speaks, through our limit; it is written to only where the settings say so."""
 
 import hashlib
 import logging
@@ -15,11 +15,12 @@ from connectors.odoo.wire import WIRES, Answer, Door, Wire, version
 from hub.connector.stream import Grant, Limit, Tools
 from hub.errors import AuthError, LimitedError, RejectedError, ShapeError
 
-# All that is ever called. None of them writes, whatever the key may.
+# All that is ever called, and all that writes.
 READS = frozenset({
     "search", "search_count", "search_read", "read", "web_search_read", "web_read", "formatted_read_group", "read_group",
     "fields_get", "context_get", "has_access", "check_access_rights",
 })  # fmt: skip
+WRITES = frozenset({"load", "write", "unlink", "action_feedback"})
 MOST_IDS = 10_000  # of one answer of nothing but ids
 SOME = 2000  # records asked for by their ids at once
 # Archived customers still have debts. Without a language, words come as the user of the key reads them.
@@ -77,7 +78,21 @@ class Client:
             ConnectorError: as of `errors.error_of`.
         """
         if method not in READS:
-            raise RejectedError(f"{model}.{method} is not asked: Odoo is only read.")
+            raise RejectedError(f"{model}.{method} is not asked: it does not only read.")
+        return self._called(model, method, parameters)
+
+    def write(self, model: str, method: str, **parameters: Any) -> Any:
+        """Call a method that writes.
+
+        Raises:
+            RejectedError: the settings let nobody write, or it is none of these methods; nothing was sent.
+            ConnectorError: as of `errors.error_of`.
+        """
+        if method not in WRITES or not self.settings.writes:
+            raise RejectedError(f"{model}.{method} is not called: the settings of this connection let nobody write.")
+        return self._called(model, method, parameters)
+
+    def _called(self, model: str, method: str, parameters: dict[str, Any]) -> Any:
         context = {**CONTEXT, **parameters.pop("context", {})}
         self.tools.spend((self.limit,), 1)
         asked = {**parameters, "context": context}

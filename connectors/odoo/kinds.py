@@ -1,6 +1,6 @@
 """Which kinds of records are read."""
 
-from connectors.odoo import ledger, masters, sales
+from connectors.odoo import activities, ledger, masters, sales
 from connectors.odoo.listing import Kind
 from connectors.odoo.settings import OdooSettings
 
@@ -10,6 +10,7 @@ def wanted(settings: OdooSettings) -> tuple[Kind, ...]:
     listed = (
         (masters.COMPANIES, True),
         (masters.CONTACTS, settings.contacts),
+        (activities.TASKS, settings.tasks),
         (sales.ORDERS, settings.quotes or settings.orders),
         (sales.PURCHASES, settings.purchases),
         (sales.DELIVERIES, settings.deliveries),

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from connectors.odoo import documents, kinds, totals
 from connectors.odoo.check import whole
 from connectors.odoo.client import Client
+from connectors.odoo.colleagues import Colleagues, people
 from connectors.odoo.push import OdooPush
-from connectors.odoo.settings import OdooSettings
+from connectors.odoo.settings import JSONRPC, XMLRPC, OdooSettings
+from connectors.odoo.writers import WRITABLE, OdooWriter
 from hub.connector.contract import Account, Finding
+from hub.connector.crm import CONTACTS
 from hub.connector.ledger import Total
 from hub.connector.stream import Push, Stream, Tools, Writer
 from hub.errors import GoneError, RejectedError
@@ -20,6 +23,7 @@ class OdooRemote:
         self._account = account
         self._settings = account.settings
         self._client = Client(account.settings, tools)
+        self._colleagues = Colleagues(self._client)
         self._kinds = {kind.records: kind for kind in kinds.wanted(account.settings)}
 
     def streams(self) -> Sequence[Stream]:
@@ -33,9 +37,25 @@ class OdooRemote:
         return documents.stream(self._client, self._kinds[key])
 
     def writer(self, records: str, mailbox: str = "") -> Writer:
-        """Refuse: a ledger is never written to."""
+        """Return what writes interactions, leads, tasks or contacts; a ledger is never written to."""
         del mailbox
-        raise RejectedError(f"Nothing is written to Odoo's {records}.")
+        if records not in WRITABLE:
+            raise RejectedError(f"Nothing is written to Odoo's {records}.")
+        if not self._settings.writes:
+            raise RejectedError("The settings of this connection let nobody write to Odoo.")
+        return OdooWriter(self._colleagues, records, self._account.time_zone)
+
+    def people(self, emails: Sequence[str], phones: Sequence[str]) -> Sequence[str]:
+        """Return ids of partners with one of these (`hub.connector.crm.KnowsPeople`)."""
+        return people(self._client, emails, phones)
+
+    def record_url(self, records: str) -> str:
+        """Return where a partner's page is (`hub.connector.crm.HasRecordUrls`)."""
+        if records != CONTACTS:
+            return ""
+        older = self._settings.protocol in {JSONRPC, XMLRPC}
+        path = "/web#id={external_id}&model=res.partner&view_type=form" if older else "/odoo/contacts/{external_id}"
+        return f"{self._settings.links}{path}"
 
     def push(self) -> Push | None:
         """Return what Odoo's automation rules tell; None: there are none."""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, model_validator
 
 from hub.connector.contract import AccountSettings
+from hub.connector.crm import KINDS
 
 AUTO, JSON2, JSONRPC, XMLRPC = "auto", "json2", "jsonrpc", "xmlrpc"
 _ADDRESS = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$"
@@ -52,6 +53,26 @@ class OdooSettings(AccountSettings):
     deliveries: bool = Field(
         default=False, title="Deliveries", description="Delivery and return notes; needs the Inventory app."
     )
+    writes: bool = Field(
+        default=False,
+        title="Write to it, as to a CRM",
+        description="What happened becomes notes of partners, leads and activities; the key's user then needs the right.",
+    )
+    tasks: bool = Field(
+        default=False, title="Activities", description="Activities of contacts become tasks, and end on both sides."
+    )
+    as_activities: str = Field(
+        "",
+        title="Kinds that become activities",
+        description="call, email, meeting, message, note, document or payment, one in each line; all others become notes.",
+        pattern=r"^[a-z\s]{0,200}$",
+    )
+    leads_as: str = Field(
+        "lead",
+        title="Leads become",
+        description="lead or opportunity; both need the app CRM.",
+        pattern="^(lead|opportunity)$",
+    )
     hook_secret: SecretStr = Field(
         SecretStr(""),
         title="Secret of webhooks",
@@ -92,6 +113,8 @@ class OdooSettings(AccountSettings):
             raise ValueError("base_url: the key goes there, so it needs https://")
         if any(not one.isdecimal() for one in self.companies_off.split()):
             raise ValueError("companies_off: ids are numbers, one in each line")
+        if unknown := self.activity_kinds - set(KINDS):
+            raise ValueError(f"as_activities: there is no kind {min(unknown)!r}")
         if self.protocol in {JSONRPC, XMLRPC} and not (self.username and self.database):
             raise ValueError("username and database are needed for Odoo 18 and older")
         return self
@@ -110,6 +133,11 @@ class OdooSettings(AccountSettings):
     def unwanted_companies(self) -> tuple[int, ...]:
         """Ids of companies that are left out."""
         return tuple(sorted({int(one) for one in self.companies_off.split()}))
+
+    @property
+    def activity_kinds(self) -> frozenset[str]:
+        """Kinds of what happened that become activities."""
+        return frozenset(self.as_activities.split())
 
     @property
     def overlap(self) -> timedelta:

@@ -10,44 +10,38 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from connectors.quickbooks.entities import KINDS
 from connectors.quickbooks.settings import QuickBooksSettings
 from hub.connector import proof
+from hub.connector.hand_made import HandMade, reaches
 from hub.connector.hook import Hook
-from hub.connector.stream import Channel, Fetched, Hinted, Stream
+from hub.connector.stream import Channel, Hinted, Stream
 from hub.errors import HookError
 
 SIGNATURE = "intuit-signature"
 LARGEST = 2 << 20  # bytes of one post
 RECEIVED = "OK"  # Intuit wants 200, and the hub says 204 where there is no text
 _TYPE = re.compile(r"qbo\.([A-Za-z_-]+)\.[A-Za-z_-]+(?:\.v\d+)?")
-_HERE = frozenset({"127.0.0.1", "localhost", "::1"})  # there tests and the simulator live, which need no TLS
 _STREAMS: Mapping[str, str] = {entity.name.lower(): kind.records for kind in KINDS.values() for entity in kind.entities}
 
 
-class QuickBooksPush:
+class QuickBooksPush(HandMade):
     """Webhooks of one account (`hub.connector.stream.Push`)."""
-
-    queue = ""  # there is none: Intuit posts
 
     def __init__(self, settings: QuickBooksSettings) -> None:
         self._settings = settings
 
     def ensure(self, stream: Stream, channel: Channel | None, address: str) -> Channel | None:
         """Return what says that a stream is hinted at, where there is a word to check posts with and an address."""
-        if not self._settings.verifier_token.get_secret_value() or not self._reaches(address):
+        settings = self._settings
+        if not settings.verifier_token.get_secret_value() or not reaches(address, settings.base_url):
             return None
         if stream.key not in KINDS:
             return None
         if channel is not None and channel.facts.get("address") == address:
             return channel
         return Channel(stream.key, "webhook", None, None, facts={"address": address})
-
-    def stop(self, channel: Channel) -> None:
-        """Leave everything as it is: other accounts may hear by the same app."""
-        del channel
 
     def hinted(self, hook: Hook, channels: Sequence[Channel], address: str) -> Hinted:
         """Return the streams of what a post says changed."""
@@ -56,18 +50,6 @@ class QuickBooksPush:
             raise HookError("The post is not signed with the verifier token of the settings.")
         named, odd = _read(hook.body)
         return Hinted(tuple(dict.fromkeys(named)), answer=RECEIVED, odd=odd)
-
-    def fetch(self) -> Fetched:
-        """Return nothing: there is no queue."""
-        return Fetched()
-
-    def acknowledge(self, receipts: Sequence[str]) -> None:
-        """Acknowledge nothing: there is no queue."""
-        del receipts
-
-    def _reaches(self, address: str) -> bool:
-        is_here = bool(address) and urlsplit(self._settings.base_url).hostname in _HERE
-        return address.startswith("https://") or is_here
 
 
 def _read(body: bytes) -> tuple[list[str], tuple[Mapping[str, Any], ...]]:

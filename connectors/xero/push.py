@@ -13,8 +13,9 @@ from typing import Any
 
 from connectors.xero.settings import XeroSettings
 from hub.connector import proof
+from hub.connector.hand_made import HandMade
 from hub.connector.hook import Hook
-from hub.connector.stream import Channel, Fetched, Hinted, Stream
+from hub.connector.stream import Channel, Hinted, Stream
 from hub.errors import HookError
 
 HEADER = "x-xero-signature"
@@ -29,10 +30,8 @@ STREAMS: Mapping[str, tuple[str, ...]] = {
 TOLD = frozenset({"contacts", "invoices", "credit_notes"})
 
 
-class XeroPush:
+class XeroPush(HandMade):
     """The webhooks of the app (`hub.connector.stream.Push`)."""
-
-    queue = ""
 
     def __init__(self, settings: XeroSettings) -> None:
         self._settings = settings
@@ -44,24 +43,12 @@ class XeroPush:
             return None
         return Channel(stream.key, "webhook", None, None)
 
-    def stop(self, channel: Channel) -> None:
-        """Stop nothing: a person does that at Xero."""
-        del channel
-
     def hinted(self, hook: Hook, channels: Sequence[Channel], address: str) -> Hinted:
         """Return which streams changed; of the intent to receive, none."""
         del channels, address
         if not proof.of_body(self._settings.webhook_key.get_secret_value(), hook, HEADER):
             raise HookError("The signature is not that of the webhook key in the settings.")
         return _read(hook.body)
-
-    def fetch(self) -> Fetched:
-        """Return nothing: there is no queue."""
-        return Fetched()
-
-    def acknowledge(self, receipts: Sequence[str]) -> None:
-        """Acknowledge nothing: there is no queue."""
-        del receipts
 
 
 def _read(body: bytes) -> Hinted:

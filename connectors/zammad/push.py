@@ -10,38 +10,30 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from hub.connector import proof
+from hub.connector.hand_made import HandMade, reaches
 from hub.connector.hook import Hook
-from hub.connector.stream import Channel, Fetched, Hinted, Stream
+from hub.connector.stream import Channel, Hinted, Stream
 from hub.errors import HookError
 
 SIGNATURE = "x-hub-signature"  # sha1=, and the HMAC-SHA1 of the body in hex
 TICKETS = "tickets"
-_HERE = frozenset({"127.0.0.1", "localhost", "::1"})  # there tests and the simulator live, which need no TLS
 
 
-class ZammadPush:
+class ZammadPush(HandMade):
     """Webhooks of one account (`hub.connector.stream.Push`)."""
-
-    queue = ""  # there is none: Zammad posts
 
     def __init__(self, token: str, base_url: str) -> None:
         self._token, self._base_url = token, base_url
 
     def ensure(self, stream: Stream, channel: Channel | None, address: str) -> Channel | None:
         """Return what says that tickets are hinted at, where there is a token to check posts with and an address."""
-        is_here = bool(address) and urlsplit(self._base_url).hostname in _HERE
-        if not self._token or not (address.startswith("https://") or is_here):
+        if not self._token or not reaches(address, self._base_url):
             return None
         if channel is not None and channel.facts.get("address") == address:
             return channel
         return Channel(stream.key, "webhook", None, None, facts={"address": address})
-
-    def stop(self, channel: Channel) -> None:
-        """Leave the webhook as it is: who made it by hand takes it away."""
-        del channel
 
     def hinted(self, hook: Hook, channels: Sequence[Channel], address: str) -> Hinted:
         """Return that tickets changed."""
@@ -50,14 +42,6 @@ class ZammadPush:
         if not self._token or not proof.same(f"sha1={signed}", [hook.headers.get(SIGNATURE, "")]):
             raise HookError("The post is not signed with the signature token of the settings.")
         return Hinted((TICKETS,), odd=_odd(hook.body))
-
-    def fetch(self) -> Fetched:
-        """Return nothing: there is no queue."""
-        return Fetched()
-
-    def acknowledge(self, receipts: Sequence[str]) -> None:
-        """Acknowledge nothing: there is no queue."""
-        del receipts
 
 
 def _odd(body: bytes) -> tuple[Mapping[str, Any], ...]:

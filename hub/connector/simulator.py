@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from hub.connector.simulated.clock import Clock
+
 
 class Harm(StrEnum):
     """What a fault does to whoever connects, and so what is expected of the connector."""
@@ -193,6 +195,25 @@ class StreamSimulator(Simulator, Protocol):
 
     def page(self, size: int) -> None:
         """Give no more records at once than this, whatever is asked for."""
+
+
+@runtime_checkable
+class CrmSimulator(Simulator, Protocol):
+    """What the simulator of a CRM has besides, so that one suite can try what writes to every one of them.
+
+    Its module has the fault `commit_then_timeout`: it writes, and breaks the connection before it says so.
+    """
+
+    @property
+    def asked(self) -> int:
+        """How many requests came so far, whatever became of them."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is there."""
+
+    def kept(self, records: str) -> Sequence[str]:
+        """Return each record of a kind (`hub.connector.crm`) that is there, as the text that a person sees of it."""
 
 
 @dataclass(frozen=True, slots=True)

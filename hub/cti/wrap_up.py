@@ -16,7 +16,7 @@ from hub.security import audit
 from hub.security.models import Choice
 from hub.security.policy import Person
 from hub.store.base import now
-from hub.timeline import notes, tasks
+from hub.timeline import notes, tasks, told
 from hub.timeline.models import Note, TaskKind
 
 DISPOSITIONS = "dispositions"  # key of the administrator's list
@@ -68,6 +68,8 @@ def save(
         tasks.add(session, person, kind=TaskKind.CALL_BACK, title=text[:200], due_at=call_back_at,
                   party_id=call.party_id, number="" if call.withheld else call.number,
                   owner_id=person.id or None)  # fmt: skip
+    if disposition and not text:
+        told.rewritten(session, call.interaction_id, ["disposition"])
     _close_card(session, bus, person, call)
     _take_again(session, call)
     audit.record(session, person, "call.noted", "call", call.public_id, disposition=disposition)

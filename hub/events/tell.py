@@ -46,8 +46,13 @@ def tell(session: Session, type_: str, subject: object, data: dict[str, Any], *,
         at: when it happened; None: now.
     """
     if wants(session, (type_,)):
-        session.info[TOLD] = True
+        look(session)
         session.add(Event(type=type_, subject=str(subject), data=data, at=at or now()))
+
+
+def look(session: Session) -> None:
+    """Have workers told to look, once what is written here is in the database."""
+    session.info[TOLD] = True
 
 
 @contextmanager
@@ -97,11 +102,6 @@ def hand_on(session: Session, takers: Sequence[Taker]) -> int:
 def forget(session: Session) -> None:
     """Drop what happened long ago."""
     session.execute(delete(Event).where(Event.created_at < now() - KEPT_FOR, Event.taken_at.is_not(None)))
-
-
-def erase(session: Session, subjects: Collection[str]) -> None:
-    """Forget what happened with somebody."""
-    session.execute(delete(Event).where(Event.subject.in_(list(subjects))))
 
 
 def _waiting() -> ColumnElement[bool]:

@@ -10,6 +10,8 @@ PARTY_CREATED, PARTY_CHANGED, PARTY_ERASED = "party.created", "party.changed", "
 PARTY_MERGED, PARTY_PARTED = "party.merged", "party.parted"
 TASK_CREATED, TASK_DONE, TASK_REOPENED = "task.created", "task.done", "task.reopened"
 LEAD_STAGE = "lead.stage"
+# For whoever keeps copies: something may be seen by its owner alone from now on. Nobody outside hears of it.
+HIDDEN = "interaction.hidden"
 # Of a kind of interaction: a new one, and one that says something else now.
 NEW: Mapping[str, str] = MappingProxyType(
     {

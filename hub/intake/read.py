@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ from hub.connector.stream import (
 )
 from hub.errors import CursorExpired, DisabledError, GoneError, RetryLaterError, ScopeError, said
 from hub.events.tell import quiet
-from hub.intake import health, receive
+from hub.intake import health, receive, record_link
 from hub.intake.models import (
     LISTING,
     NAMED,
@@ -208,10 +208,12 @@ class Reader:
         return sum(isinstance(change, Upsert | Filtered) for change in changes)
 
     def _list(self, lease: Lease, account: Account, remote: Remote) -> None:
-        streams = remote.streams()
+        streams = list(remote.streams())
+        templates = record_link.offered(remote, [stream.records for stream in streams])
         with self._db.write() as session:
             fence(session, StreamState, lease)
             enrol(session, account.id, streams, opens=partial(_opens, remote))
+            _keep_templates(session, account.id, templates)
 
     def _all(self, run: Run) -> bool:
         """Read page after page; True: there is more, but the time is over."""
@@ -596,6 +598,13 @@ def forget_cursor(session: Session, account_id: int, stream: str) -> None:
         .values(cursor=None, attempt=StreamState.attempt + 1, due_at=now())
         .execution_options(synchronize_session=False)
     )
+
+
+def _keep_templates(session: Session, account_id: int, templates: Mapping[str, str]) -> None:
+    row = session.get_one(Account, account_id, with_for_update={"key_share": True})
+    if row.facts.get(record_link.FACT, {}) != templates:
+        others = {name: value for name, value in row.facts.items() if name != record_link.FACT}
+        row.facts = {**others, record_link.FACT: dict(templates)} if templates else others
 
 
 def _opens(remote: Remote, key: str) -> bool:

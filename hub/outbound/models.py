@@ -24,7 +24,7 @@ class Outbox(Base):
     __table_args__ = (
         Index(None, "state", "due_at"),
         Index("ix_outbox_object", "account_id", "object_key", "state"),
-        Index("ix_outbox_mailbox", "account_id", "mailbox", "state"),
+        Index("ix_outbox_mailbox", "account_id", "mailbox", "state", "lease_until"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))

@@ -13,11 +13,14 @@ from hub.outbound.plan import Planned
 from hub.store.base import now
 from hub.store.insert import insert
 
+STORED = "outbox stored"  # in what a session carries: there is something to be sent
+
 
 def store(session: Session, planned: Sequence[Planned]) -> None:
     """Write outbox rows; one that is there already stays as it is."""
     if not planned:
         return
+    session.info[STORED] = True
     moment = now()
     rows = [
         {

@@ -136,6 +136,9 @@ COLUMNS: Mapping[str, Words] = {
     # --- what goes out, and what was written down of it
     "outbox": _words("object_key payload idempotency_key trouble last_error remote_id", "mailbox kind state owner"),
     "delivery": _words("answer"),
+    "crm_target": _words("", "kinds"),
+    "crm_copy": _words("thing remote_id hash", "records version"),
+    "task_copy": _words("remote_id pushed theirs", "version"),
     "event": _words("type subject data"),
     "listener": _words("", "kind types"),
     "webhook_endpoint": _words("", "name url types secrets disabled_why last_error told owner"),

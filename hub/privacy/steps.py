@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hub.accounting.models import DocumentRow, PaymentRow
 from hub.connector.exchange import Exchange
+from hub.crm.models import CrmCopy
 from hub.cti.models import CallRow, Click, LegRow, Recording, TransferRow
 from hub.identity import link
 from hub.identity.callers import PHONE
@@ -328,6 +329,7 @@ def _said_here(eraser: Eraser, session: Session, work: Work) -> bool:
         ("tasks", Task, Task.party_id.in_(known.parties) | Task.number.in_(numbers)),
         ("bookings", Booking, Booking.party_id.in_(known.parties)),
         ("drafts", MailDraft, MailDraft.party_id.in_(known.parties) | written),
+        ("copies", CrmCopy, CrmCopy.party_id.in_(known.parties)),
         ("orders", Click, Click.party_id.in_(known.parties) | Click.number.in_(numbers)),
     ]
     tasks = select(Task.id).where(wanted[1][2])

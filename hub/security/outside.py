@@ -11,8 +11,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -20,23 +22,50 @@ from urllib.parse import SplitResult, urlsplit
 from certifi import where
 
 from hub.connector.http import place_of
+from hub.connector.network import PORTS, Address, UnknownNameError, addresses_of, is_outside
 from hub.errors import UserError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_PORTS = {"https": 443, "http": 80}
-# IPv6 addresses that carry an IPv4 one, which is then what is reached. Sources: RFC 6052, RFC 8215, RFC 3056.
-_CARRIERS = tuple(ipaddress.ip_network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16"))
 KEPT = 2048  # bytes of an answer that are kept
 _DRAINED = 1 << 16  # bytes that are read so that the connection can be used again
 LONGEST_URL = 2000
+OPEN_S = 30.0  # so long one connection is used again and again; then the name is looked up anew
+_NOT_ONE = "This is not an address such as https://example.com/hooks, without a user, a password or a #."
+# Numbers of OpenSSL, `X509_V_ERR_...` of x509_vfy.h.
+_EXPIRED, _OTHER_NAME = 10, frozenset({62, 64})
 
 
-class RefusedError(Exception):
-    """The address may not be asked; says why."""
+class Why(StrEnum):
+    """Why there was no answer; stored, so a name is never given another meaning. Behind each: what its detail says."""
+
+    BAD_URL = "bad_url"
+    PRIVATE = "private"  # the name, and an address in brackets
+    NOT_HTTPS = "not_https"
+    UNKNOWN_NAME = "unknown_name"  # the name
+    LATE = "late"  # seconds
+    EXPIRED = "expired"
+    OTHER_NAME = "other_name"
+    CERTIFICATE = "certificate"  # in words of OpenSSL
+    TLS = "tls"  # in words of OpenSSL
+    CLOSED = "closed"
+    NOBODY = "nobody"  # the connection was refused
+    NOT_HTTP = "not_http"
+    UNREACHABLE = "unreachable"  # in words of the system
 
 
-class NoAnswerError(Exception):
-    """Nothing came back that is an answer; says why."""
+class OutsideError(Exception):
+    """There was no answer."""
+
+    def __init__(self, why: Why, detail: str = "") -> None:
+        super().__init__(f"{why} {detail}".strip())
+        self.why, self.detail = why, detail
+
+
+class RefusedError(OutsideError):
+    """The address may not be asked."""
+
+
+class NoAnswerError(OutsideError):
+    """Nothing came back that is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +86,14 @@ def check_url(url: str, *, allow_private: bool) -> None:
     try:
         parts = _parts(url)
         address = _literal(parts.hostname or "")
-    except RefusedError as error:
-        raise UserError(str(error), error_id="bad_webhook_url", field="url") from None
+    except RefusedError:
+        raise UserError(_NOT_ONE, error_id="bad_webhook_url", field="url") from None
     if not allow_private:
         if parts.scheme != "https":
             raise UserError("The address must begin with https://.", error_id="bad_webhook_url", field="url")
         if address is not None and not is_outside(address):
             text = f"{parts.hostname} is an address of our own network."
             raise UserError(text, error_id="private_address", field="url")
-
-
-def is_outside(address: Address) -> bool:
-    """Say whether an address is one of the open internet, also where it carries or maps another."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return False
-        if any(address in one for one in _CARRIERS):
-            return False
-        if int(address) >> 32 == 0:  # IPv4-compatible, long out of use
-            return False
-    return address.is_global and not address.is_multicast
 
 
 def find(url: str, *, allow_private: bool) -> str:
@@ -87,19 +104,17 @@ def find(url: str, *, allow_private: bool) -> str:
         NoAnswerError: nobody knows the name.
     """
     parts = _parts(url)
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     try:
-        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        found = [str(row[4][0]) for row in rows]
-        addresses = [ipaddress.ip_address(one.partition("%")[0]) for one in found]
-    except (OSError, UnicodeError, ValueError):
-        raise NoAnswerError(f"Nobody knows the name {host[:100]}.") from None
-    inside = [one for one in addresses if not is_outside(one)]
+        found = addresses_of(host, port)
+    except UnknownNameError:
+        raise NoAnswerError(Why.UNKNOWN_NAME, host[:100]) from None
+    inside = [address for _, address in found if not is_outside(address)]
     if inside and not allow_private:
-        raise RefusedError(f"{host[:100]} leads into our own network ({inside[0]}), which is not allowed.")
-    if parts.scheme != "https" and not (allow_private and len(inside) == len(addresses)):
-        raise RefusedError("Outside our own network only https:// is asked.")
-    return found[0]
+        raise RefusedError(Why.PRIVATE, f"{host[:100]} ({inside[0]})")
+    if parts.scheme != "https" and not (allow_private and len(inside) == len(found)):
+        raise RefusedError(Why.NOT_HTTPS)
+    return found[0][0]
 
 
 class Line:
@@ -122,16 +137,17 @@ class Line:
             RefusedError: the address may not be asked.
             NoAnswerError: there was none.
         """
-        was_open = self._connection is not None
+        was_open = self.is_open
         try:
             return self._post(body, headers)
-        except _ClosedError as error:
+        except _ClosedError:
             if not was_open:
-                raise NoAnswerError(str(error)) from error
-        try:
-            return self._post(body, headers)
-        except _ClosedError as error:
-            raise NoAnswerError(str(error)) from error
+                raise
+        return self._post(body, headers)
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     def close(self) -> None:
         """Hang up."""
@@ -163,11 +179,51 @@ class Line:
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             if time.monotonic() >= ends or isinstance(error, TimeoutError):
-                raise NoAnswerError(f"No answer within {self._timeout_s:g} s.") from error
+                raise NoAnswerError(Why.LATE, f"{self._timeout_s:g}") from error
             raise _meaning(error) from error
 
 
-class _ClosedError(Exception):
+class Lines:
+    """Connections that stay open between two uses, for several threads: each is lent to one at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: dict[tuple[object, ...], tuple[Line, float]] = {}  # with when it was opened
+
+    @contextmanager
+    def lent(self, url: str, *, allow_private: bool, timeout_s: float, ca_file: str = "") -> Iterator[Line]:
+        """Lend a connection to an address, one that was asked under the same terms.
+
+        Raises:
+            RefusedError: this is no address.
+        """
+        terms = (url, allow_private, timeout_s, ca_file)
+        self._end_old()
+        with self._lock:
+            line, opened = self._idle.pop(terms, (None, time.monotonic()))
+        line = line or Line(url, allow_private=allow_private, timeout_s=timeout_s, ca_file=ca_file)
+        with ExitStack() as stack:
+            stack.callback(line.close)
+            yield line
+            with self._lock:
+                if line.is_open and terms not in self._idle:
+                    self._idle[terms] = (line, opened)
+                    stack.pop_all()
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        self._end_old(0)
+
+    def _end_old(self, after_s: float = OPEN_S) -> None:
+        moment = time.monotonic()
+        with self._lock:
+            old = [terms for terms, (_, opened) in self._idle.items() if moment - opened >= after_s]
+            ended = [self._idle.pop(terms)[0] for terms in old]
+        for line in ended:
+            line.close()
+
+
+class _ClosedError(NoAnswerError):
     """The other side closed the connection before it answered anything."""
 
 
@@ -176,21 +232,19 @@ class _Pinned(http.client.HTTPConnection):
 
     def __init__(self, parts: SplitResult, address: str, timeout_s: float, ca_file: str) -> None:
         name = parts.hostname or ""
-        super().__init__(name, parts.port or _PORTS[parts.scheme], timeout=timeout_s)
+        super().__init__(name, parts.port or PORTS[parts.scheme], timeout=timeout_s)
         if parts.scheme == "https":
             self.default_port = 443  # so that the port stands in `Host` only where it is another
         self._address, self._scheme, self._ca_file = address, parts.scheme, ca_file
 
     def connect(self) -> None:
         """Open the connection; with TLS for the name."""
-        sock = socket.create_connection((self._address, self.port), self.timeout)
-        try:
+        with ExitStack() as stack:
+            sock = stack.enter_context(socket.create_connection((self._address, self.port), self.timeout))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._scheme == "https":
                 sock = _tls(self._ca_file).wrap_socket(sock, server_hostname=self.host.strip("[]"))
-        except BaseException:
-            sock.close()
-            raise
+            stack.pop_all()
         self.sock = sock
 
 
@@ -264,17 +318,17 @@ def _tls(ca_file: str) -> ssl.SSLContext:
 
 def _parts(url: str) -> SplitResult:
     scheme, place = place_of(url)
-    if scheme not in _PORTS or not place or len(url) > LONGEST_URL:
-        raise RefusedError("This is not an address such as https://example.com/hooks.")
+    if scheme not in PORTS or not place or len(url) > LONGEST_URL:
+        raise RefusedError(Why.BAD_URL)
     parts = urlsplit(url)
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise RefusedError("An address with a user, a password or a # is not possible.")
+        raise RefusedError(Why.BAD_URL)
     try:
         port = parts.port
     except ValueError:
         port = 0
     if port == 0 or not parts.hostname:
-        raise RefusedError("This is not an address such as https://example.com/hooks.")
+        raise RefusedError(Why.BAD_URL)
     return parts
 
 
@@ -285,18 +339,22 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-def _meaning(error: Exception) -> Exception:
+def _meaning(error: Exception) -> NoAnswerError:
     match error:
+        case ssl.SSLCertVerificationError(verify_code=code) if code == _EXPIRED:
+            return NoAnswerError(Why.EXPIRED)
+        case ssl.SSLCertVerificationError(verify_code=code) if code in _OTHER_NAME:
+            return NoAnswerError(Why.OTHER_NAME)
         case ssl.SSLCertVerificationError():
-            return NoAnswerError(f"Its certificate is not accepted: {error.verify_message}.")
+            return NoAnswerError(Why.CERTIFICATE, error.verify_message)
         case ssl.SSLError():
-            return NoAnswerError(f"There is no safe connection: {error.reason or 'TLS failed'}.")
+            return NoAnswerError(Why.TLS, error.reason or "")
         case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
-            return _ClosedError("The connection was closed before an answer came.")
+            return _ClosedError(Why.CLOSED)
         case ConnectionRefusedError():
-            return NoAnswerError("Nobody listens there: the connection was refused.")
+            return NoAnswerError(Why.NOBODY)
         case http.client.HTTPException():
-            return NoAnswerError(f"What came back is no answer of HTTP ({type(error).__name__}).")
+            return NoAnswerError(Why.NOT_HTTP)
         case _:
             text = error.strerror if isinstance(error, OSError) else ""
-            return NoAnswerError(f"It cannot be reached: {text or type(error).__name__}.")
+            return NoAnswerError(Why.UNREACHABLE, text or type(error).__name__)

@@ -17,6 +17,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
+from hub.connector.crm import CONTACTS
 from hub.errors import RecordError
 from hub.identity import link
 from hub.identity.callers import PHONE
@@ -29,15 +30,17 @@ from hub.intake.models import Account, RawRecord, RawState
 from hub.records.interaction import Interaction as Record
 from hub.security.models import User
 from hub.store.base import now
-from hub.timeline import index, notes, questions
+from hub.timeline import index, notes, questions, shared_tasks
 from hub.timeline.add import Entry, Part, add
 from hub.timeline.models import Interaction, Kind, Note, NoteFile, Task, TaskKind, TaskSource
+from hub.timeline.shared_tasks import ELSEWHERE
 
-PEOPLE, COMPANIES = "people", "companies"  # streams of an account whose ids its history names
+# Streams of an account whose ids its history names: people lie in the first of an old system, in the second of a CRM.
+PEOPLE, COMPANIES = "people", "companies"
+STREAMS_OF_PEOPLE = (PEOPLE, CONTACTS)
 LONGEST_SUMMARY = 200
 LONGEST_TITLE = 500
 CUSTOMER = "customer"
-ELSEWHERE = "elsewhere"  # `Task.done_reason`: it was ticked off in the other system
 REMOVED = "removed"  # why a file is left out that was here: somebody deleted its note
 _SOME = 500
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -272,14 +275,19 @@ def take_tasks(session: Session, account: Account, given: Sequence[Given], *, re
     who = _Who(session, account, [fields for _, fields in several], region)
     users = _users(session, [fields.user for _, fields in several])
     known = tasks_of(session, [raw.id for raw, _ in several])
+    shared = shared_tasks.of_records(session, account.id, {raw.remote_id: _title(fields) for raw, fields in several})
     made: list[tuple[RawRecord, Task]] = []
     for raw, fields in several:
+        if (ours := shared.get(raw.remote_id)) is not None:
+            told = shared_tasks.Told(_title(fields), fields.due_at, done=fields.done_at is not None)
+            shared_tasks.hear(ours, told, fields.done_at, raw.etag)
+            continue
         parts = who.parts(raw, fields)
         task = known.get(raw.id)
         if task is None:
             task = Task(kind=TaskKind.FOLLOW_UP, due_at=fields.due_at or now())
             made.append((raw, task))
-        task.title = line(fields.title)[:LONGEST_TITLE]
+        task.title = _title(fields)
         task.due_at = fields.due_at or task.due_at
         task.party_id = next((one.party_id for one in parts if one.party_id is not None), task.party_id)
         task.number = next((one.value for one in parts if one.identifier_kind == PHONE), task.number) or ""
@@ -290,6 +298,15 @@ def take_tasks(session: Session, account: Account, given: Sequence[Given], *, re
     session.flush()
     session.add_all(TaskSource(raw_record_id=raw.id, task_id=task.id) for raw, task in made)
     session.flush()
+
+
+def _title(fields: TaskFields) -> str:
+    return line(fields.title)[:LONGEST_TITLE]
+
+
+def lose_tasks(session: Session, raws: Sequence[RawRecord]) -> None:
+    """Follow that another system has tasks no more: there they are over, or nobody wants them."""
+    shared_tasks.lose(session, raws, tasks_of(session, [raw.id for raw in raws]))
 
 
 def withdraw_tasks(session: Session, raws: Sequence[RawRecord]) -> None:
@@ -350,7 +367,8 @@ class _Who:
         self._context = PhoneContext(region=region or None)
         named: dict[str, set[str]] = defaultdict(set)
         for fields in several:
-            named[PEOPLE].update(fields.people)
+            for stream in STREAMS_OF_PEOPLE:
+                named[stream].update(fields.people)
             named[COMPANIES].update(fields.companies)
         self._linked = {stream: linked(session, account.id, stream, ids) for stream, ids in named.items()}
         phones = {one for fields in several for raw in fields.phones for one in self._phones(raw)}
@@ -363,9 +381,10 @@ class _Who:
     def parts(self, raw: RawRecord, fields: _Fields) -> list[Part]:
         found: dict[int, Part] = {}
         unknown: list[str] = []
-        for stream, ids in ((PEOPLE, fields.people), (COMPANIES, fields.companies)):
+        for streams, ids in ((STREAMS_OF_PEOPLE, fields.people), ((COMPANIES,), fields.companies)):
             for one in ids:
-                party = self._linked.get(stream, {}).get(one)
+                known = (self._linked[stream].get(one) for stream in streams)
+                party = next((party for party in known if party is not None), None)
                 if party is None:
                     unknown.append(one)
                 else:

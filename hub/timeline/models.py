@@ -148,6 +148,21 @@ class TaskSource(Base):
     task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"), unique=True)
 
 
+class TaskCopy(Base):
+    """A task of ours as another system has it, both ways; one without a remote id is just being made there."""
+
+    __tablename__ = "task_copy"
+    __table_args__ = (UniqueConstraint("task_id", "account_id"), UniqueConstraint("account_id", "remote_id"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("task.id", ondelete="CASCADE"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    remote_id: Mapped[str | None]
+    version: Mapped[str] = mapped_column(default="")  # the remote's own mark of what we know
+    pushed: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what we wrote last: title, due_at, done
+    theirs: Mapped[dict[str, Any] | None]  # the same as the remote said it since; None: not yet
+    gone_at: Mapped[datetime | None]  # it is no more there: nothing is written any more
+
+
 class TaskMember(Base):
     """A person who sees a task that has no single owner: the members of a ring group."""
 

@@ -93,7 +93,9 @@ def on_call(
         note = Note(call_id=call_id, author_id=person.id or None, text=text)
         session.add(note)
     note.text, note.interaction_id, note.party_id = text, interaction_id, party_id
+    session.flush()
     index.refresh(session, [interaction_id] if interaction_id is not None else [])
+    told.rewritten(session, interaction_id, ["note"])
     return note
 
 
@@ -129,12 +131,14 @@ def edit(session: Session, person: Person, note: Note, text: str) -> None:
 
 def tell(session: Session, note: Note) -> None:
     """Let the timeline and the search say what a note says now: its text, and the names of its files."""
+    session.flush()  # the note before its row on the timeline: two who change both wait, and neither for ever
     if note.interaction_id is None:
         return
     if note.call_id is None:
         interaction = session.get_one(Interaction, note.interaction_id)
         interaction.summary = _first_line(note.text) or _file_name(session, note)[:SUMMARY]
     index.refresh(session, [note.interaction_id])
+    told.rewritten(session, note.interaction_id, ["note"])
 
 
 def _file_name(session: Session, note: Note) -> str:

@@ -98,6 +98,7 @@ def _held(session: Session, person: Person, note: Note) -> Question:
 
 def _change(session: Session, person: Person, note: Note, row: Question, action: str) -> None:
     note.changed_at = now()  # an import that is taken back leaves what somebody here went on with
+    session.flush()  # the note before its row on the timeline, as everybody writes them who puts files with it
     show(session, note, row)
     audit.record(session, person, action, "note", note.public_id)
     session.flush()

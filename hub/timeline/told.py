@@ -15,7 +15,7 @@ from hub.identity.models import Party
 from hub.records.interaction import Interaction as Record
 from hub.security.policy import EVERYBODY, finders
 from hub.store.base import now
-from hub.timeline.models import Interaction
+from hub.timeline.models import Interaction, Participant, Visibility
 
 HISTORY = timedelta(days=2)  # what is new to us, but was over so long ago, is no news
 _AS_OF = frozenset({"document", "payment"})  # they have the day on which they were issued, not on which they came
@@ -42,7 +42,11 @@ def interactions(session: Session, happened: Iterable[Happened]) -> None:
     """Tell of interactions; nothing is looked up where nobody listens."""
     if not wants(session, _EVER):
         return
-    news = [one for one in happened if _is_news(one)]
+    several = list(happened)
+    for one in several:
+        if one.changed is not None and "visibility" in one.changed and one.record.visibility == Visibility.OWNER:
+            tell(session, types.HIDDEN, one.public_id, {"id": str(one.public_id)})
+    news = [one for one in several if _is_news(one)]
     ids = {number for one in news for number in one.parties}
     query = select(Party.id, Party.public_id).where(Party.id.in_(ids))
     public = {row.id: str(row.public_id) for row in session.execute(query)} if ids else {}
@@ -61,13 +65,23 @@ def written(session: Session, interaction: Interaction, party_id: int) -> None:
     interactions(session, [Happened(interaction.public_id, record, [party_id], interaction.owner_id)])
 
 
+def rewritten(session: Session, interaction_id: int | None, changed: Sequence[str]) -> None:
+    """Tell that people wrote something else about what is on the timeline."""
+    if interaction_id is None or not wants(session, types.CHANGED.values()):
+        return
+    row = session.get_one(Interaction, interaction_id)
+    query = select(Participant.party_id).where(Participant.interaction_id == row.id, Participant.party_id.is_not(None))
+    record = Record(
+        row.kind, row.direction, row.started_at, row.ended_at, row.summary, (), visibility=row.visibility,
+        source_url=row.source_url, detail=row.detail,
+    )  # fmt: skip
+    parties = [one for one in session.scalars(query.order_by(Participant.id)) if one is not None]
+    interactions(session, [Happened(row.public_id, record, parties, row.owner_id, changed)])
+
+
 def _is_news(one: Happened) -> bool:
     record = one.record
-    if record.kind not in types.NEW:
-        return False
-    among = record.detail.get("users", ())
-    seen_by = finders(visibility=record.visibility, owner_id=one.owner_id, among=among)
-    if record.visibility == "owner" and EVERYBODY not in seen_by:
+    if record.kind not in types.NEW or record.visibility == Visibility.OWNER:
         return False
     return one.changed is not None or record.kind in _AS_OF or (record.ended_at or record.started_at) > now() - HISTORY
 

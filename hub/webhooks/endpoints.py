@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from hub.errors import NotFoundError, UserError
 from hub.events import tell
 from hub.events.models import Event
-from hub.events.types import TYPES
+from hub.events.types import HIDDEN, TYPES
 from hub.security import audit
 from hub.security.outside import check_url
 from hub.security.policy import Person
@@ -152,9 +152,9 @@ def enable(session: Session, person: Person, row: WebhookEndpoint) -> None:
     row.missed_since = _missed_since(session, row, min(row.failing_since or row.disabled_at, row.disabled_at))
     row.disabled_at, row.disabled_why, row.failing_since, row.told, row.told_at = None, "", None, [], None
     row.troubles, row.rest_until, row.last_error = 0, None, ""
-    session.info[tell.TOLD] = True
-    plan.unblock(session, row.id)
+    plan.unblock(session, [row.id])
     plan.wake(row, now())
+    tell.look(session)
     _record(session, person, row, "webhook.enabled")
 
 
@@ -180,9 +180,7 @@ def test(session: Session, person: Person, row: WebhookEndpoint) -> WebhookDeliv
     session.add(event)
     session.flush()
     _record(session, person, row, "webhook.tested")
-    session.info[tell.TOLD] = True
-    [made] = plan.queue(session, row, [(event, None)])
-    return made
+    return _queued(session, row, event)
 
 
 def send_again(session: Session, person: Person, row: WebhookEndpoint, one: WebhookDelivery) -> WebhookDelivery:
@@ -199,9 +197,7 @@ def send_again(session: Session, person: Person, row: WebhookEndpoint, one: Webh
         raise UserError("It waits already.", error_id="conflict")
     event = session.get_one(Event, one.event_id)
     _record(session, person, row, "webhook.replayed", delivery=str(one.public_id))
-    session.info[tell.TOLD] = True
-    [made] = plan.queue(session, row, [(event, one.id)])
-    return made
+    return _queued(session, row, event, one.id)
 
 
 def send_range(
@@ -232,7 +228,7 @@ def send_range(
     query = (
         select(Event)
         .where(Event.created_at >= max(since, row.created_at), Event.created_at < until)
-        .where(Event.taken_at.is_not(None), Event.type != plan.TEST)
+        .where(Event.taken_at.is_not(None), Event.type.not_in((plan.TEST, HIDDEN)))
         .where(~exists().where(here, WebhookDelivery.state.in_(settled)))
         .order_by(Event.id)
     )
@@ -242,7 +238,6 @@ def send_range(
     if len(events) > MOST_AGAIN:
         raise UserError(f"These are more than {MOST_AGAIN} events; choose a shorter time.", error_id="too_many")
     before = _last_of(session, row.id, [event.id for event in events])
-    session.info[tell.TOLD] = True
     plan.queue(session, row, [(event, before.get(event.id)) for event in events])
     if only_failed and row.missed_since is not None and since <= row.missed_since:
         row.missed_since = None
@@ -257,8 +252,14 @@ def forget(session: Session) -> None:
         delete(WebhookDelivery).where(WebhookDelivery.created_at < old, WebhookDelivery.state != DeliveryState.WAITING)
     )
     for row in session.scalars(select(WebhookEndpoint).order_by(WebhookEndpoint.id).with_for_update()).all():
-        plan.unblock(session, row.id)
+        plan.unblock(session, [row.id])
         plan.wake(row, now())
+
+
+def _queued(session: Session, row: WebhookEndpoint, event: Event, replay_of: int | None = None) -> WebhookDelivery:
+    plan.queue(session, row, [(event, replay_of)])
+    query = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == row.id, WebhookDelivery.event_id == event.id)
+    return session.scalars(query.order_by(WebhookDelivery.id.desc()).limit(1)).one()
 
 
 def _missed_since(session: Session, row: WebhookEndpoint, failing: datetime) -> datetime:

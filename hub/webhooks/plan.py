@@ -1,13 +1,15 @@
 """What is sent to whom, and when again: rows in the transaction that hands events on."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
 
+from hub.events import tell
 from hub.events.models import Event
+from hub.events.types import HIDDEN
 from hub.store.base import now
 from hub.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 
@@ -29,58 +31,51 @@ def take(session: Session, events: Sequence[Event]) -> None:
         return
     # Whoever sends keeps results while holding the same row: else the last of a subject might be done unseen.
     query = select(WebhookEndpoint).where(WebhookEndpoint.disabled_at.is_(None)).order_by(WebhookEndpoint.id)
-    for endpoint in session.scalars(query.with_for_update().execution_options(populate_existing=True)).all():
-        wanted = [
-            event for event in events if wants(endpoint.types, event.type) and event.created_at >= endpoint.created_at
-        ]
-        queue(session, endpoint, [(event, None) for event in wanted])
+    locked = session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+    _queue(session, [
+        (endpoint, event, None) for endpoint in locked for event in events
+        if wants(endpoint.types, event.type) and event.created_at >= endpoint.created_at
+    ])  # fmt: skip
 
 
 def wants(types: Sequence[str], type_: str) -> bool:
     """Say whether a filter lets a type through; a test is always wanted."""
-    return not types or type_ in types or type_ == TEST
+    return type_ != HIDDEN and (not types or type_ in types or type_ == TEST)
 
 
-def queue(
-    session: Session, endpoint: WebhookEndpoint, events: Iterable[tuple[Event, int | None]]
-) -> list[WebhookDelivery]:
-    """Let events wait for an endpoint whose row is locked, behind what waits of the same subject.
+def queue(session: Session, endpoint: WebhookEndpoint, events: Iterable[tuple[Event, int | None]]) -> None:
+    """Let events wait for an endpoint whose row is locked, behind what waits of the same subject; workers are told.
 
     Args:
         events: each with the number of the delivery that it repeats.
     """
-    asked = list(events)
+    tell.look(session)
+    _queue(session, [(endpoint, event, replay_of) for event, replay_of in events])
+
+
+def _queue(session: Session, asked: Sequence[tuple[WebhookEndpoint, Event, int | None]]) -> None:
     if not asked:
-        return []
+        return
     moment = now()
-    waiting = set(
-        session.scalars(
-            select(WebhookDelivery.subject)
-            .where(
-                WebhookDelivery.endpoint_id == endpoint.id,
-                WebhookDelivery.state == DeliveryState.WAITING,
-                WebhookDelivery.subject.in_({event.subject for event, _ in asked}),
-            )
-            .distinct()
-        )
+    query = select(WebhookDelivery.endpoint_id, WebhookDelivery.subject).where(
+        WebhookDelivery.endpoint_id.in_({endpoint.id for endpoint, _, _ in asked}),
+        WebhookDelivery.state == DeliveryState.WAITING,
+        WebhookDelivery.subject.in_({event.subject for _, event, _ in asked}),
     )
+    waiting = {(row.endpoint_id, row.subject) for row in session.execute(query.distinct())}
     rows = []
-    for event, replay_of in asked:
-        is_first = event.subject not in waiting
-        waiting.add(event.subject)
+    for endpoint, event, replay_of in asked:
+        key = (endpoint.id, event.subject)
         rows.append(
-            WebhookDelivery(
-                endpoint_id=endpoint.id,
-                event_id=event.id,
-                subject=event.subject,
-                due_at=moment if is_first else None,
-                replay_of=replay_of,
-            )
-        )
-    session.add_all(rows)
-    session.flush()
-    wake(endpoint, moment)
-    return rows
+            {
+                "endpoint_id": endpoint.id, "event_id": event.id, "subject": event.subject, "replay_of": replay_of,
+                "created_at": moment, "due_at": None if key in waiting else moment,
+            }
+        )  # fmt: skip
+        waiting.add(key)
+    session.execute(insert(WebhookDelivery), rows)
+    for one in {endpoint.id: endpoint for endpoint, _, _ in asked}.values():
+        wake(one, moment)
 
 
 def wake(endpoint: WebhookEndpoint, moment: datetime) -> None:
@@ -92,23 +87,31 @@ def wake(endpoint: WebhookEndpoint, moment: datetime) -> None:
         endpoint.due_at = at
 
 
-def unblock(session: Session, endpoint_id: int, subjects: Sequence[str] | None = None) -> None:
-    """Let the first that waits of each subject be due; None: of every subject."""
-    other = aliased(WebhookDelivery)
-    query = (
-        select(func.min(other.id))
-        .where(other.endpoint_id == endpoint_id, other.state == DeliveryState.WAITING)
-        .group_by(other.subject)
+def unblock(
+    session: Session,
+    endpoint_ids: Collection[int],
+    subjects: Collection[str] | None = None,
+    *,
+    moment: datetime | None = None,
+) -> None:
+    """Let the first that waits of each subject be due, at endpoints whose rows are locked; None: of every subject."""
+    if not endpoint_ids:
+        return
+    first = (
+        select(func.min(WebhookDelivery.id).label("id"))
+        .where(WebhookDelivery.endpoint_id.in_(endpoint_ids), WebhookDelivery.state == DeliveryState.WAITING)
+        .group_by(WebhookDelivery.endpoint_id, WebhookDelivery.subject)
     )
     if subjects is not None:
-        query = query.where(other.subject.in_(list(subjects)))
-    first = session.scalars(query).all()
-    session.execute(
-        update(WebhookDelivery)
-        .where(WebhookDelivery.id.in_(first), WebhookDelivery.due_at.is_(None))
-        .values(due_at=now())
-        .execution_options(synchronize_session=False)
-    )
+        first = first.where(WebhookDelivery.subject.in_(subjects))
+    ids = session.scalars(first).all()
+    if ids:
+        session.execute(
+            update(WebhookDelivery)
+            .where(WebhookDelivery.id.in_(ids), WebhookDelivery.due_at.is_(None))
+            .values(due_at=moment or now())
+            .execution_options(synchronize_session=False)
+        )
 
 
 def next_try(failures: int, moment: datetime, retry_after: float | None) -> datetime | None:

@@ -1,39 +1,65 @@
-"""Send what waits for one endpoint: at least once, in the order of each customer, each time with the same `webhook-id`.
+"""Send what waits for endpoints: at least once, in the order of each customer, each time with the same `webhook-id`.
 
-Whatever line the process dies on: before a request its attempt is in the log, and what came of it is kept behind it in one
-transaction with what is sent next. Who dies in between sends those few again when the lease has run out, and the log shows
-both. A receiver that does what the specification asks notices by the id.
+Whoever has the lease of an endpoint sends to it, and writes down before and behind what he sends. What several threads
+write at the same time goes in one transaction, since a transaction costs more than a request.
+
+What is there when the process dies:
+- before the first transaction: only the lease. It runs out, and another one begins;
+- behind it: an attempt of each delivery of the batch, without an end. Nobody knows which of them left. Whoever has the lease
+  next sends all of them again, under the ids that they had, and notes at the attempts before that their end was not seen;
+- behind the transaction that follows: what came of a batch, together with the attempts of the next one or with the endpoint
+  given back. So no result is kept twice, and nothing that was kept is sent again.
+The next event of a customer may go only by what is kept, so the order stays whoever dies. A receiver that does what the
+specification asks notices by the id what came twice.
 """
 
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from hub import log
 from hub.connector.http import retry_after_of
 from hub.events.models import Event
-from hub.security.outside import Answer, Line, NoAnswerError, RefusedError
+from hub.security.outside import Line, Lines, NoAnswerError, RefusedError
 from hub.security.vault import Vault
 from hub.settings import Webhooks
 from hub.store.base import now
-from hub.store.session import Database
-from hub.webhooks import plan, sign
+from hub.store.session import DATABASE_AWAY, Database
+from hub.store.together import Together
+from hub.webhooks import fault, plan, sign
 from hub.webhooks.models import DeliveryState, Off, WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from hub.work.lease import Lease, LeaseLostError, fence, release
+from hub.work.lease import Lease, LeaseLostError
 
 BATCH = 10  # kept together
 BATCH_S = 0.5  # and not longer than this
 SLICE_S = 5.0  # then other endpoints may go first
 _SLOW_DOWN = frozenset({429, 502, 503, 504})
 _GONE = 410
-_LONGEST_ERROR = 500
-_BROKEN_OFF = "The hub ended before it kept what came back; it was sent again."
 _log = log.get(__name__)
+_ATTEMPT = cast("Table", WebhookAttempt.__table__)
+# The first of each customer that waits, what is due first before the others.
+_FIRST = (
+    select(WebhookDelivery.id, WebhookDelivery.due_at, Event)
+    .join(Event, Event.id == WebhookDelivery.event_id)
+    .where(
+        WebhookDelivery.endpoint_id == bindparam("endpoint"),
+        WebhookDelivery.state == DeliveryState.WAITING,
+        WebhookDelivery.due_at.is_not(None),
+    )
+    .order_by(WebhookDelivery.due_at, WebhookDelivery.id)
+    .limit(BATCH)
+)
+_KEPT = (
+    update(_ATTEMPT)
+    .where(_ATTEMPT.c.id == bindparam("attempt_id"))
+    .values({name: bindparam(f"new_{name}") for name in ("ok", "status", "ms", "error", "answer")})
+)
 
 
 class Clock(Protocol):
@@ -47,6 +73,7 @@ class Item:
 
     delivery_id: int
     attempt_id: int
+    subject: str
     body: bytes
     headers: dict[str, str]
 
@@ -81,14 +108,33 @@ class Result:
         return self.status is None or self.status >= 500 or self.status in _SLOW_DOWN
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What whoever has a lease wants written down.
+
+    Args:
+        batch: what was to be sent; None: he begins.
+        results: of the first of the batch; the others were not sent.
+        has_time: he goes on if there is more.
+    """
+
+    lease: Lease
+    batch: Batch | None = None
+    results: Sequence[Result] = ()
+    has_time: bool = True
+
+
 class Sender:
-    """Sends to endpoints."""
+    """Sends to endpoints; for several threads."""
 
     def __init__(self, db: Database, vault: Vault, settings: Webhooks, clock: Clock = now) -> None:
         self._db = db
         self._vault = vault
         self._settings = settings
         self._clock = clock
+        self._writing: Together[Step, Batch | Exception | None] = Together(self._write)
+        self._lines = Lines()
+        weakref.finalize(self, self._lines.close)
 
     def due(self) -> ColumnElement[bool]:
         """Return which endpoints have something to be sent now."""
@@ -101,138 +147,106 @@ class Sender:
     def run(self, lease: Lease) -> None:
         """Send what is due to one endpoint, for a while."""
         ends = time.monotonic() + SLICE_S
-        line: Line | None = None
+        batch = self._written(Step(lease))
+        while batch is not None:
+            results = self._send(batch)
+            batch = self._written(Step(lease, batch, results, has_time=time.monotonic() < ends))
+
+    def _written(self, step: Step) -> Batch | None:
+        """Write down what came and what is sent next, with whoever else writes now."""
+        came = self._writing.do(step)
+        if isinstance(came, LeaseLostError):
+            _log.warning("another worker sends to this endpoint now", endpoint=step.lease.id)
+            return None
+        if isinstance(came, Exception):
+            raise came
+        return came
+
+    # --- what is written down -------------------------------------------------------------------------------------------
+
+    def _write(self, steps: Sequence[Step]) -> Sequence[Batch | Exception | None]:
+        """Write steps of several endpoints down in one transaction; returns what each sends next, or why it may not."""
         try:
             with self._db.write() as session:
-                batch = self._begin(session, lease)
-            while batch is not None:
-                line = line or self._line(batch)
-                results = self._send(line, batch)
-                with self._db.write() as session:
-                    self._keep(session, lease, batch, results)
-                    batch = self._next(session, lease, has_time=time.monotonic() < ends)
-        except LeaseLostError:
-            _log.warning("another worker sends to this endpoint now", endpoint=lease.id)
-        finally:
-            if line is not None:
-                line.close()
+                mine = _held(session, steps)
+                moment = self._clock()
+                _settle(session, mine, moment)
+                with session.no_autoflush:  # each of many small looks would write what changed until then by itself
+                    items = self._next(session, mine, moment)
+        except DATABASE_AWAY as away:
+            return [away] * len(steps)  # by itself each would only wait once more
+        lost = LeaseLostError()
+        held = {step.lease for step, _ in mine}
+        return [items.get(step.lease) if step.lease in held else lost for step in steps]
 
-    def _line(self, batch: Batch) -> Line:
-        one = self._settings
-        return Line(batch.url, allow_private=batch.allow_private, timeout_s=one.timeout_s, ca_file=one.ca_file)
+    def _next(
+        self, session: Session, mine: Sequence[tuple[Step, WebhookEndpoint]], moment: datetime
+    ) -> Mapping[Lease, Batch]:
+        """Write down what is sent next, and give back the endpoints to which nothing is."""
+        wanted: list[tuple[Step, WebhookEndpoint, list[tuple[int, Event]]]] = []
+        empty: list[WebhookEndpoint] = []
+        for step, endpoint in mine:
+            rows, endpoint.due_at = _first(session, endpoint, moment)
+            rests = endpoint.rest_until is not None and endpoint.rest_until > moment
+            if rows and step.has_time and not rests and endpoint.disabled_at is None:
+                wanted.append((step, endpoint, rows))
+                continue
+            endpoint.owner, endpoint.lease_until = "", None
+            if endpoint.disabled_at is not None:
+                endpoint.due_at = None
+            elif endpoint.due_at is None:
+                empty.append(endpoint)
+            elif endpoint.rest_until is not None:
+                endpoint.due_at = max(endpoint.due_at, endpoint.rest_until)
+        _look_behind(session, empty, moment)
+        return self._batches(session, wanted, moment)
 
-    # --- what is sent next ----------------------------------------------------------------------------------------------
-
-    def _begin(self, session: Session, lease: Lease) -> Batch | None:
-        fence(session, WebhookEndpoint, lease)
-        return self._next(session, lease, has_time=True)
-
-    def _next(self, session: Session, lease: Lease, *, has_time: bool) -> Batch | None:
-        """Write down what is sent next, or give the endpoint back."""
-        endpoint = session.get_one(WebhookEndpoint, lease.id, populate_existing=True)
-        moment = self._clock()
-        rests = endpoint.rest_until is not None and endpoint.rest_until > moment
-        if has_time and not rests and endpoint.disabled_at is None and (items := self._items(session, endpoint)):
-            is_allowed = endpoint.allow_private and self._settings.allow_private
-            return Batch(endpoint.url, is_allowed, items)
-        session.flush()
-        release(session, WebhookEndpoint, lease, due_at=_next_due(session, endpoint))
-        return None
-
-    def _items(self, session: Session, endpoint: WebhookEndpoint) -> list[Item]:
-        moment = self._clock()
-        query = (
-            select(WebhookDelivery, Event)
-            .join(Event, Event.id == WebhookDelivery.event_id)
-            .where(
-                WebhookDelivery.endpoint_id == endpoint.id,
-                WebhookDelivery.state == DeliveryState.WAITING,
-                WebhookDelivery.due_at <= moment,
+    def _batches(
+        self,
+        session: Session,
+        wanted: Sequence[tuple[Step, WebhookEndpoint, list[tuple[int, Event]]]],
+        moment: datetime,
+    ) -> Mapping[Lease, Batch]:
+        headers, bodies = {}, {}
+        for _, endpoint, rows in wanted:
+            secrets = sign.in_force(self._vault, endpoint, moment)
+            for number, event in rows:
+                body = bodies[number] = sign.body(event)
+                headers[number] = {
+                    "Content-Type": "application/json",
+                    "User-Agent": "Hub-Webhooks/1",
+                    **sign.headers(str(event.public_id), moment, body, secrets),
+                }
+        attempts = _begun(session, headers, moment)
+        return {
+            step.lease: Batch(
+                endpoint.url,
+                endpoint.allow_private and self._settings.allow_private,
+                [Item(one, attempts[one], event.subject, bodies[one], headers[one]) for one, event in rows],
             )
-            .order_by(WebhookDelivery.due_at, WebhookDelivery.id)
-            .limit(BATCH)
-        )
-        while rows := session.execute(query).all():
-            wanted = [(one, event) for one, event in rows if plan.wants(endpoint.types, event.type)]
-            if wanted:
-                return self._written(session, endpoint, wanted, moment)
-            for one, _ in rows:
-                one.state, one.done_at, one.due_at = DeliveryState.DROPPED, moment, None
-            session.flush()
-            plan.unblock(session, endpoint.id, [one.subject for one, _ in rows])
-        return []
-
-    def _written(
-        self, session: Session, endpoint: WebhookEndpoint, rows: Sequence[tuple[WebhookDelivery, Event]], at: datetime
-    ) -> list[Item]:
-        secrets = sign.in_force(self._vault, endpoint, at)
-        session.execute(
-            update(WebhookAttempt)
-            .where(WebhookAttempt.delivery_id.in_([one.id for one, _ in rows]))
-            .where(WebhookAttempt.ok.is_(None), WebhookAttempt.error == "")
-            .values(error=_BROKEN_OFF)
-            .execution_options(synchronize_session=False)
-        )
-        made = []
-        for one, event in rows:
-            body = sign.body(event)
-            headers = {
-                "Content-Type": "application/json",
-                "User-Agent": "Hub-Webhooks/1",
-                **sign.headers(str(event.public_id), at, body, secrets),
-            }
-            attempt = WebhookAttempt(delivery_id=one.id, at=at, headers=headers)
-            session.add(attempt)
-            made.append((one, attempt, body))
-        session.flush()
-        return [Item(one.id, attempt.id, body, attempt.headers) for one, attempt, body in made]
+            for step, endpoint, rows in wanted
+        }
 
     # --- sending --------------------------------------------------------------------------------------------------------
 
-    def _send(self, line: Line, batch: Batch) -> list[Result]:
+    def _send(self, batch: Batch) -> list[Result]:
         """Send one after the other, until the endpoint is in trouble or it is time to keep what came of them."""
         results: list[Result] = []
         ends = time.monotonic() + BATCH_S
-        for item in batch.items:
-            if results and time.monotonic() >= ends:
-                break
-            results.append(_posted(line, item))
-            if results[-1].is_trouble or results[-1].status == _GONE:
-                break
+        terms = self._settings
+        try:
+            with self._lines.lent(
+                batch.url, allow_private=batch.allow_private, timeout_s=terms.timeout_s, ca_file=terms.ca_file
+            ) as line:
+                for item in batch.items:
+                    if results and time.monotonic() >= ends:
+                        break
+                    results.append(_posted(line, item))
+                    if results[-1].is_trouble or results[-1].status == _GONE:
+                        break
+        except RefusedError as error:  # an address that was kept under other rules
+            results.append(Result(batch.items[0], 0, error=fault.of_error(error).stored))
         return results
-
-    # --- what came of it ------------------------------------------------------------------------------------------------
-
-    def _keep(self, session: Session, lease: Lease, batch: Batch, results: Sequence[Result]) -> None:
-        fence(session, WebhookEndpoint, lease)
-        endpoint = session.get_one(WebhookEndpoint, lease.id, populate_existing=True)
-        unsent = [item.attempt_id for item in batch.items[len(results) :]]
-        session.execute(delete(WebhookAttempt).where(WebhookAttempt.id.in_(unsent)))
-        over = [subject for result in results if (subject := self._settle(session, endpoint, result))]
-        session.flush()
-        plan.unblock(session, endpoint.id, over)
-
-    def _settle(self, session: Session, endpoint: WebhookEndpoint, result: Result) -> str:
-        """Keep what came of one request; returns the subject whose next event may go now."""
-        moment = self._clock()
-        _judge(endpoint, result, moment)
-        one = session.get(WebhookDelivery, result.item.delivery_id, populate_existing=True)
-        attempt = session.get(WebhookAttempt, result.item.attempt_id, populate_existing=True)
-        if one is None or attempt is None:  # what it was about was erased meanwhile
-            return ""
-        attempt.ok, attempt.status, attempt.ms = result.ok, result.status, result.ms
-        attempt.error, attempt.answer = result.error[:_LONGEST_ERROR], result.answer
-        if one.state != DeliveryState.WAITING:
-            return ""
-        if result.ok:
-            one.state, one.done_at, one.due_at = DeliveryState.SENT, moment, None
-            return one.subject
-        one.failures += 1
-        one.due_at = None if result.status == _GONE else plan.next_try(one.failures, moment, result.retry_after)
-        if one.due_at is not None:
-            return ""
-        one.state, one.done_at = DeliveryState.FAILED, moment
-        return one.subject
 
 
 def _posted(line: Line, item: Item) -> Result:
@@ -244,28 +258,135 @@ def _posted(line: Line, item: Item) -> Result:
     try:
         answer = line.post(item.body, item.headers)
     except (RefusedError, NoAnswerError) as error:
-        return result(error=str(error))
+        return result(error=fault.of_error(error).stored)
+    wrong = fault.of_answer(answer.status)
     return result(
         status=answer.status,
-        error=_what_is_wrong(answer),
+        error=wrong.stored if wrong else "",
         answer=_as_text(answer.start),
         retry_after=retry_after_of(answer.headers) if answer.status in _SLOW_DOWN else None,
     )
 
 
-def _what_is_wrong(answer: Answer) -> str:
-    if 200 <= answer.status < 300:
-        return ""
-    if 300 <= answer.status < 400:
-        return f"It sends us on to another address ({answer.status}), which is not followed. Enter that address."
-    if answer.status == _GONE:
-        return "It says that nobody is there any more (410); it was turned off."
-    return f"It answered {answer.status}."
-
-
 def _as_text(start: bytes) -> str:
     text = start.decode("utf-8", "replace")
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+# --- rows of several endpoints, in one transaction ----------------------------------------------------------------------
+
+
+def _held(session: Session, steps: Sequence[Step]) -> Sequence[tuple[Step, WebhookEndpoint]]:
+    """Return the endpoints that are still ours, for nobody else to take until the end of the transaction."""
+    # By their numbers, as everybody locks them who locks several.
+    query = select(WebhookEndpoint).where(WebhookEndpoint.id.in_({step.lease.id for step in steps}))
+    rows = session.scalars(query.order_by(WebhookEndpoint.id).with_for_update())
+    held = {Lease(row.id, row.owner, row.attempt): row for row in rows}
+    return [(step, held[step.lease]) for step in steps if step.lease in held]
+
+
+def _first(
+    session: Session, endpoint: WebhookEndpoint, moment: datetime
+) -> tuple[list[tuple[int, Event]], datetime | None]:
+    """Return what is due now, and when the first one is; what the endpoint wants no longer is dropped."""
+    while True:
+        found = session.execute(_FIRST, {"endpoint": endpoint.id}).all()
+        due = [(number, event) for number, at, event in found if at is not None and at <= moment]
+        if wanted := [(number, event) for number, event in due if plan.wants(endpoint.types, event.type)]:
+            return wanted, moment
+        if not due:
+            return [], found[0].due_at if found else None
+        _end(session, [number for number, _ in due], DeliveryState.DROPPED, moment)
+        plan.unblock(session, [endpoint.id], {event.subject for _, event in due}, moment=moment)
+
+
+def _look_behind(session: Session, endpoints: Sequence[WebhookEndpoint], moment: datetime) -> None:
+    """Let those go on for which something waits behind what was erased."""
+    if not endpoints:
+        return
+    ids = [one.id for one in endpoints]
+    query = select(WebhookDelivery.endpoint_id).where(
+        WebhookDelivery.endpoint_id.in_(ids), WebhookDelivery.state == DeliveryState.WAITING
+    )
+    stuck = set(session.scalars(query.distinct()))
+    if stuck:
+        plan.unblock(session, stuck, moment=moment)
+    for endpoint in endpoints:
+        if endpoint.id in stuck:
+            plan.wake(endpoint, moment)
+
+
+def _begun(session: Session, headers: Mapping[int, Mapping[str, str]], moment: datetime) -> Mapping[int, int]:
+    """Put attempts of some deliveries into the log; returns their numbers by those of the deliveries."""
+    if not headers:
+        return {}
+    session.execute(
+        update(WebhookAttempt)
+        .where(WebhookAttempt.delivery_id.in_(list(headers)))
+        .where(WebhookAttempt.ok.is_(None), WebhookAttempt.error == "")
+        .values(error=fault.Fault(fault.Code.BROKEN_OFF).stored)
+        .execution_options(synchronize_session=False)
+    )
+    rows = [{"delivery_id": number, "at": moment, "headers": sent} for number, sent in headers.items()]
+    made = session.execute(insert(_ATTEMPT).returning(_ATTEMPT.c.delivery_id, _ATTEMPT.c.id), rows)
+    return {row.delivery_id: row.id for row in made}
+
+
+def _settle(session: Session, mine: Sequence[tuple[Step, WebhookEndpoint]], moment: datetime) -> None:
+    """Keep what came of requests, and let the events go that waited for them."""
+    unsent: list[int] = []
+    kept: list[dict[str, Any]] = []
+    sent: list[int] = []
+    over: dict[int, set[str]] = {}  # subjects of each endpoint
+    for step, endpoint in mine:
+        if step.batch is None:
+            continue
+        unsent += [item.attempt_id for item in step.batch.items[len(step.results) :]]
+        for result in step.results:
+            _judge(endpoint, result, moment)
+            kept.append(
+                {
+                    "attempt_id": result.item.attempt_id, "new_ok": result.ok, "new_status": result.status,
+                    "new_ms": result.ms, "new_error": result.error, "new_answer": result.answer,
+                }
+            )  # fmt: skip
+            if result.ok:
+                sent.append(result.item.delivery_id)
+            if result.ok or _fails(session, result, moment):
+                over.setdefault(endpoint.id, set()).add(result.item.subject)
+    if unsent:
+        session.execute(delete(_ATTEMPT).where(_ATTEMPT.c.id.in_(unsent)))
+    if kept:  # where it was erased meanwhile there is no row, and nothing is kept
+        session.execute(_KEPT, kept)
+    _end(session, sent, DeliveryState.SENT, moment)
+    session.flush()
+    plan.unblock(session, over, {subject for some in over.values() for subject in some}, moment=moment)
+
+
+def _end(session: Session, ids: Sequence[int], state: DeliveryState, moment: datetime) -> None:
+    if ids:
+        session.execute(
+            update(WebhookDelivery)
+            .where(WebhookDelivery.id.in_(ids), WebhookDelivery.state == DeliveryState.WAITING)
+            .values(state=state, done_at=moment, due_at=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _fails(session: Session, result: Result, moment: datetime) -> bool:
+    """Plan the next try; says whether that was the last one."""
+    one = session.get(WebhookDelivery, result.item.delivery_id)
+    if one is None or one.state != DeliveryState.WAITING:
+        return False
+    one.failures += 1
+    one.due_at = None if result.status == _GONE else plan.next_try(one.failures, moment, result.retry_after)
+    if one.due_at is not None:
+        return False
+    one.state, one.done_at = DeliveryState.FAILED, moment
+    return True
+
+
+# --- how an endpoint is -------------------------------------------------------------------------------------------------
 
 
 def _judge(endpoint: WebhookEndpoint, result: Result, moment: datetime) -> None:
@@ -275,30 +396,30 @@ def _judge(endpoint: WebhookEndpoint, result: Result, moment: datetime) -> None:
         endpoint.troubles, endpoint.rest_until, endpoint.last_error = 0, None, ""
         return
     endpoint.failing_since = endpoint.failing_since or moment
-    endpoint.last_error = result.error[:_LONGEST_ERROR]
+    endpoint.last_error = result.error
     if result.is_trouble:
         endpoint.troubles += 1
         asked = timedelta(seconds=result.retry_after or 0)
         endpoint.rest_until = moment + max(plan.rest(endpoint.troubles), min(asked, plan.LONGEST_SILENCE))
     if result.status == _GONE:
-        _turn_off(endpoint, Off.GONE, moment)
+        _turn_off([endpoint], Off.GONE, moment)
     elif moment - endpoint.failing_since >= plan.OFF_AFTER:
-        _turn_off(endpoint, Off.FAILING, moment)
+        _turn_off([endpoint], Off.FAILING, moment)
 
 
-def _turn_off(endpoint: WebhookEndpoint, why: Off, moment: datetime) -> None:
-    if endpoint.disabled_at is None:
-        endpoint.disabled_at, endpoint.disabled_why, endpoint.told, endpoint.told_at = moment, why, [], None
-        _log.warning("a webhook endpoint was turned off", endpoint=str(endpoint.public_id), why=str(why))
+def judge_silent(session: Session, moment: datetime | None = None) -> None:
+    """Turn off endpoints that failed for days and to which nothing is left to be sent: no request would judge them."""
+    moment = moment or now()
+    query = select(WebhookEndpoint).where(
+        WebhookEndpoint.disabled_at.is_(None),
+        WebhookEndpoint.due_at.is_(None),
+        WebhookEndpoint.failing_since <= moment - plan.OFF_AFTER,
+    )
+    _turn_off(session.scalars(query.order_by(WebhookEndpoint.id).with_for_update()), Off.FAILING, moment)
 
 
-def _next_due(session: Session, endpoint: WebhookEndpoint) -> datetime | None:
-    if endpoint.disabled_at is not None:
-        return None
-    waits = (WebhookDelivery.endpoint_id == endpoint.id) & (WebhookDelivery.state == DeliveryState.WAITING)
-    soonest = select(func.min(WebhookDelivery.due_at)).where(waits)
-    at = session.scalar(soonest)
-    if at is None and session.scalar(select(WebhookDelivery.id).where(waits).limit(1)) is not None:
-        plan.unblock(session, endpoint.id)  # what they waited for was erased
-        at = session.scalar(soonest)
-    return at if at is None else max(at, endpoint.rest_until or at)
+def _turn_off(endpoints: Iterable[WebhookEndpoint], why: Off, moment: datetime) -> None:
+    for one in endpoints:
+        if one.disabled_at is None:
+            one.disabled_at, one.disabled_why, one.told, one.told_at = moment, why, [], None
+            _log.warning("a webhook endpoint was turned off", endpoint=str(one.public_id), why=str(why))

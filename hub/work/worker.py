@@ -265,7 +265,8 @@ class Workers:
         """Renew the leases of what really runs, so that only the dead lose theirs."""
         while not self._stop.wait(self._heartbeat_s):
             with self._held_lock:
-                held = list(self._held.items())
+                # By their numbers, as everybody locks them who locks several.
+                held = sorted(self._held.items(), key=lambda one: (one[0][0].__tablename__, one[0][1]))
             if not held:
                 continue
             try:

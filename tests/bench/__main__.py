@@ -27,6 +27,7 @@ TOPICS = (
     "memory",
     "leads",
     "webhooks",
+    "outgoing",
     "money",
     "documents",
     "manifest",

@@ -2,9 +2,11 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy import text as sql
 
 from hub.connector.contract import Delivered
 from hub.context import Hub
@@ -14,8 +16,9 @@ from hub.intake.models import RawRecord, RawState, StreamState
 from hub.security.models import Idempotency, User
 from hub.store.base import now
 from hub.timeline import tasks as task_rows
-from hub.timeline.models import Note, Task, TaskKind, TaskMember
+from hub.timeline.models import Interaction, Note, Task, TaskKind, TaskMember
 from hub.web.api import idempotency
+from tests.e2e.test_field_races import begin, wait_until_one_waits, where_several_write
 from tests.fakes.api import ApiClient, Office, add_call, office
 from tests.fakes.exchange import SECRET, FakeExchange
 
@@ -40,6 +43,21 @@ def test_a_note_about_a_call_replaces_ones_own_former_one(desk: Office) -> None:
         assert (note.status_code, note.get_json()["call"]) == (201, call)
     with desk.hub.db.read() as session:
         assert session.scalars(select(Note.text)).all() == ["second"]
+
+
+@where_several_write
+def test_a_question_is_closed_while_somebody_puts_a_file_with_it(desk: Office) -> None:
+    party = desk.as_agent.post("/parties", {"name": "Dana"}).get_json()["id"]
+    asked = desk.as_agent.post("/notes", {"party": party, "text": "Where is it?", "kind": "question"}).get_json()["id"]
+    with desk.hub.db.write() as session:
+        # As whoever puts a file with a note goes: the note, then its row on the timeline.
+        note = session.scalars(select(Note).where(Note.public_id == UUID(asked)).with_for_update()).one()
+        thread, came = begin(lambda: desk.as_manager.post(f"/notes/{asked}/close").status_code)
+        wait_until_one_waits(desk)
+        session.execute(sql("SET LOCAL lock_timeout = '5s'"))
+        session.execute(update(Interaction).where(Interaction.id == note.interaction_id).values(summary="A file"))
+    thread.join()
+    assert came == [200], "it waited, and neither had to be asked again"
 
 
 def test_wrong_notes_are_refused_by_field(desk: Office) -> None:

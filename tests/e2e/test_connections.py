@@ -74,7 +74,7 @@ def test_the_catalogue_has_every_connector_in_a_group(noa: Browser) -> None:
     page = noa.get("/connections/new").text
     assert [name for name in NAMES if f'href="/connections/new/{name}"' not in page] == []
     groups = re.findall(r'<h2 id="g-(\w+)">', page)
-    assert groups == ["phone", "mail", "leads", "messages", "money", "desk"], "none of them is 'other'"
+    assert groups == ["phone", "mail", "leads", "messages", "money", "crm", "desk"], "none of them is 'other'"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,15 @@ def test_whoever_connects_sees_at_once_what_lets_us_in(name: str) -> None:
     assert [key for key, line in lines.items() if line.first], "an empty form"
     with simulated(name) as simulator:
         given = set(simulator.settings()) & set(lines) & accounts.secret_names(connector(name))
-    seldom = {"refresh_token", "recordings_secret", "recordings_key", "signing_secret", "webhook_key", "hook_secret", "webhook_token"}
+    seldom = {
+        "refresh_token",
+        "recordings_secret",
+        "recordings_key",
+        "signing_secret",
+        "webhook_key",
+        "hook_secret",
+        "webhook_token",
+    }
     assert [key for key in given - seldom if not lines[key].first] == []
 
 

@@ -2,23 +2,28 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from hub import log
+from hub.connector.crm import COMPANIES, CONTACTS, LEADS, TASKS
+from hub.connector.stream import Lane, Remote
 from hub.context import Hub
 from hub.cti.models import Click
 from hub.errors import UserError
 from hub.identity import parties
 from hub.identity.models import Link, PartyKind
-from hub.intake import record_link
-from hub.intake.models import Account
+from hub.intake import read, record_link
+from hub.intake.models import LISTING, Account, StreamState
+from hub.intake.read import Reader, Taker
 from hub.live.events import Live
 from hub.security import embedding, sessions, tokens, users
 from hub.security.embedding import Page, Subject
@@ -27,6 +32,7 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.web import auth
 from hub.web.embedded import ENDPOINTS, HEADER
+from hub.work.lease import claim, new_owner
 from tests.fakes.api import ApiClient, Office, add_call, office
 from tests.fakes.browser import PASSWORD, Browser
 from tests.fakes.exchange import FakeExchange
@@ -324,6 +330,118 @@ def test_records_are_opened_where_they_came_from(desk: Office, as_admin: ApiClie
     assert f'href="{encoded}"' in card
     assert admin.post(f"{place}/record-url", record_url="").status_code == 303
     assert "crm.example/c" not in admin.get(f"/customers/{dana}").text
+
+
+@dataclass
+class Listed:
+    """A stream, as far as a listing tells of it."""
+
+    key: str
+    title: str = ""
+    mailbox: str = ""
+    every: timedelta = timedelta(hours=1)
+    full_every: timedelta | None = None
+
+    @property
+    def records(self) -> str:
+        return f"{self.key}:book" if self.key == CONTACTS else self.key
+
+
+class Crm:
+    """A remote that knows where its records are looked at; of one kind it says what must never be a link."""
+
+    templates: ClassVar = {
+        CONTACTS: "https://crm.example/p/{external_id}",
+        COMPANIES: "https://crm.example/o/{external_id}",
+    }
+
+    def streams(self) -> list[Listed]:
+        return [Listed(key) for key in (CONTACTS, COMPANIES, LEADS, TASKS)]
+
+    def record_url(self, records: str) -> str:
+        return self.templates.get(records, "javascript:alert({external_id})" if records == LEADS else "")
+
+
+class Silent:
+    """The same one after an update, when it says nothing any more."""
+
+    streams = Crm.streams
+
+
+def test_a_connector_says_where_each_kind_of_its_records_is_opened(desk: Office, as_admin: ApiClient) -> None:
+    kinds = {CONTACTS: f"{CONTACTS}:book", COMPANIES: COMPANIES, LEADS: LEADS}
+    with desk.hub.db.write() as session:
+        party = parties.create(session, None, PartyKind.PERSON, "Dana", region="IL")
+        for kind, stream in kinds.items():
+            session.add(
+                Link(
+                    party_id=party.id,
+                    origin_party_id=party.id,
+                    account_id=desk.account.id,
+                    stream=stream,
+                    remote_id=kind,
+                )
+            )
+        account = session.get_one(Account, desk.account.id)
+        account.facts = {"version": "20.6"}
+        read.begin(session, account.id)
+        users.set_password(session, session.get_one(User, desk.admin.id), PASSWORD)
+        dana, place = party.public_id, f"/connections/{account.public_id}"
+
+    def listed(remote: Any) -> Any:
+        wanted = (StreamState.account_id == desk.account.id) & (StreamState.stream == LISTING)
+        with desk.hub.db.write() as session:
+            [lease] = claim(session, StreamState, wanted, owner=new_owner(), lease_s=60)
+        opened = cast("Callable[[Account, Lane], Remote]", lambda _account, _lane: remote)
+        Reader(desk.hub.db, opened, cast("Taker", None)).read(lease)
+        with desk.hub.db.write() as session:
+            session.execute(update(StreamState).where(wanted).values(due_at=now() - timedelta(seconds=1)))
+            assert session.scalars(select(StreamState.last_error).where(wanted)).one() == ""
+            return session.get_one(Account, desk.account.id).facts
+
+    admin = Browser(desk.app)
+    admin.sign_in(desk.admin.email)
+
+    def opens() -> set[str]:
+        """Where the records are opened: pages and API say the same."""
+        shown = [admin.get(f"/customers/{dana}").text, frame(desk, as_admin, party=str(dana)).page.text]
+        found = [set(re.findall(r'href="(https://crm\.example/[^"]+|javascript[^"]+)"', text)) for text in shown]
+        told = {
+            one["remote_id"]: one["record_url"] for one in as_admin.get(f"/parties/{dana}/links").get_json()["items"]
+        }
+        assert told.keys() == kinds.keys()
+        assert found[0] == found[1] == set(told.values()) - {""}
+        return found[0]
+
+    assert opens() == set()
+    assert listed(Crm()) == {"version": "20.6", "record_urls": Crm.templates}
+    assert opens() == {"https://crm.example/p/contacts", "https://crm.example/o/companies"}
+    assert "https://crm.example/o/{external_id}" in admin.get(f"{place}/settings").text
+    assert admin.post(f"{place}/record-url", record_url="https://crm.example/own/{external_id}").status_code == 303
+    assert opens() == {f"https://crm.example/own/{kind}" for kind in kinds}
+    assert admin.post(f"{place}/record-url", record_url="").status_code == 303
+    assert len(opens()) == 2
+    assert listed(Silent()) == {"version": "20.6"}
+    assert opens() == set()
+
+
+def test_the_card_shows_what_the_customer_waits_for(desk: Office, as_admin: ApiClient) -> None:
+    dana = as_admin.post("/parties", {"name": "Dana"}).get_json()["id"]
+    assert "Open questions" not in frame(desk, as_admin, party=dana).page.text
+    asked = [
+        as_admin.post("/notes", {"party": dana, "text": f"Where is <b>{number}?", "kind": "question"}).get_json()["id"]
+        for number in range(4)
+    ]
+    card = frame(desk, as_admin, party=dana)
+    page = card.page.text
+    assert re.search(r'Open questions <span class="num">\(4\)</span>', page)
+    assert [page.count(f"Where is &lt;b&gt;{number}?") for number in range(3)] == [1, 1, 1], (
+        "and not among the notes again"
+    )
+    assert "and 1 more" in page
+    assert "/close" not in page, "a frame closes nothing"
+    assert as_admin.post(f"/notes/{asked[0]}/close").status_code == 200
+    assert "(3)</span>" in card.ask("GET", f"/embed/customers/{dana}").text
 
 
 def test_a_number_of_another_page_is_asked_about_before_it_is_dialled(desk: Office) -> None:

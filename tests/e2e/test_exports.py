@@ -27,13 +27,13 @@ from tests.fakes.somebody import DESK, EMAIL, HEBREW, NAME, OTHER, OTHER_EMAIL, 
 
 # What is no thing of a customer, or a secret, or the hub's own work.
 NOT_EXPORTED = {
-    "ad_name", "ad_spend", "api_token", "bucket", "business_record", "call_alias", "choice", "click", "delivery", "duplicate_look", "embed_origin", "embed_ticket", "endpoint", "event",
+    "ad_name", "ad_spend", "api_token", "bucket", "business_record", "call_alias", "choice", "click", "crm_copy", "crm_target", "delivery", "duplicate_look", "embed_origin", "embed_ticket", "endpoint", "event",
     "erasure", "extension", "fill_target", "filtered_record", "idempotency", "import_batch", "import_row", "incident",
     "lead_rule", "ledger_check", "listener", "mail_block", "mail_draft_file", "mail_thread_key", "mapping_version", "meeting_row",
     "meeting_series", "named_record", "not_same", "notice", "number_rule", "oauth_grant", "password_link", "pop",
     "push_channel", "question_field", "reading", "replay", "retention_rule", "review", "second_look", "seen_endpoint",
     "shared_record",
-    "slot", "source_field", "source_look", "stream_state", "suppression", "task_member", "task_source", "text_index",
+    "slot", "source_field", "source_look", "stream_state", "suppression", "task_copy", "task_member", "task_source", "text_index",
     "user_business", "user_session", "webhook_attempt", "webhook_delivery", "webhook_endpoint",
 }  # fmt: skip
 

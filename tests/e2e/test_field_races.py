@@ -18,6 +18,7 @@ from hub.identity.models import Party
 from hub.leads.models import LeadRow
 from hub.store.turn import in_turn
 from tests.e2e.field_world import ADMIN, FieldWorld
+from tests.fakes.api import Office
 from tests.fakes.exchange import FakeExchange
 
 MANY = tuple(f"many_{number}" for number in range(120))
@@ -46,7 +47,7 @@ def begin(act: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
     return thread, came
 
 
-def wait_until_one_waits(world: FieldWorld) -> None:
+def wait_until_one_waits(world: FieldWorld | Office) -> None:
     """Return when somebody waits for a lock of this database."""
     waits = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from hub.accounting.models import DocumentRow, PaymentRow
 from hub.connector.contract import AccountSettings, Connector
 from hub.connector.stream import Remote
 from hub.context import Hub
+from hub.errors import RejectedError
 from hub.identity.models import Link, Party
 from hub.intake import accounts
 from hub.intake.models import Account, StreamState
@@ -52,6 +53,9 @@ class Remembered:
     def stream(self, key: str) -> "Remembered":
         self.asked.append(key)
         return self
+
+    def writer(self, records: str, mailbox: str = "") -> NoReturn:
+        raise RejectedError(f"Nothing is written to its {records}{mailbox}.")
 
     def lines(self, remote_id: str) -> Sequence[Line]:
         self._ask(remote_id)

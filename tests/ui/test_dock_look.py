@@ -76,7 +76,9 @@ def test_on_a_telephone_the_card_is_a_sheet_whose_head_opens_it(profile: Make, s
     page.wait_for_selector("#pop form.note", state="attached")
     assert page.locator("#pop form.note").is_hidden()
     assert page.inner_text("#pop [data-number]") == SHOWN
-    box = page.locator("#pop article").bounding_box()
+    sheet = page.locator("#pop article")
+    sheet.evaluate("async sheet => { await Promise.all(sheet.getAnimations().map(one => one.finished)) }")  # slid in
+    box = sheet.bounding_box()
     assert box is not None
     assert box["height"] < 200
     assert abs(box["y"] + box["height"] - 780) < 2

@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -136,6 +137,10 @@ def visit(profile: Make, crm: Crm, site: Site, english: None) -> Callable[..., V
     return make
 
 
+def drafted(site: Site, call: str) -> bool:
+    return bool(site.pop(call).draft)
+
+
 def test_a_call_rings_in_another_product_in_both_directions_and_by_keyboard(
     visit: Callable[..., Visit], site: Site
 ) -> None:
@@ -165,7 +170,7 @@ def test_a_call_rings_in_another_product_in_both_directions_and_by_keyboard(
         site.answer(call)
         crm.until("pop call.answered")
         pop.fill("#pop textarea", f"written in a frame, {language}")
-        until(lambda call=call: site.pop(call).draft)  # type: ignore[misc]
+        until(partial(drafted, site, call))
         pop.press("#pop textarea", "Control+Enter")
         pop.wait_for_selector("#pop [data-saved]")
         with site.hub.db.read() as session:
@@ -251,8 +256,11 @@ def test_another_origin_is_kept_out_by_the_browser(profile: Make, site: Site, cr
         frame = inner.content_frame() if inner else None
         return frame.url if frame else ""
 
+    def refused(name: str) -> bool:
+        return shown(name).startswith("chrome-error:")
+
     for name in ("pop", "card"):  # the product asked for good tickets, of the origin that is allowed
-        until(lambda name=name: shown(name).startswith("chrome-error:"), "it was shown")  # type: ignore[misc]
+        until(partial(refused, name), "it was shown")
     page.evaluate("(url) => { pages.pop.src = url }", "about:blank")
     until(lambda: shown("pop") == "about:blank")
     page.evaluate("(url) => { pages.pop.src = url }", site.url + "/login")  # of other pages nobody makes a frame

@@ -185,7 +185,8 @@ CATEGORY = model("res.partner.category", "Partner Tags", {"name": char("Name")})
 USER = model(
     "res.users", "User",
     {
-        "name": char("Name"), "login": char("Login"), "active": boolean("Active", default=True),
+        "name": char("Name"), "login": char("Login"), "email": char("Email"), "active": boolean("Active", default=True),
+        "share": boolean("Share User"),
         "partner_id": one("res.partner", "Related Partner"), "company_id": one("res.company", "Company"),
         "company_ids": many("res.company", "Companies"), "lang": char("Language", "en_US"), "tz": char("Timezone"),
     },
@@ -272,10 +273,6 @@ ACTION = model(
     order="sequence,name", readable=False, indexed=("base_automation_id",),
 )  # fmt: skip
 
-LEAD = model(
-    "crm.lead", "Lead", {"name": char("Opportunity"), "partner_id": one("res.partner", "Customer")},
-    module="crm", readable=False, groups=("Sales/Administrator", "Sales/User: Own Documents Only"),
-)  # fmt: skip
 PRODUCT = model(
     "product.product", "Product Variant", {"name": char("Name"), "default_code": char("Internal Reference")},
     order="name,id",
@@ -284,5 +281,5 @@ UOM = model("uom.uom", "Product Unit of Measure", {"name": char("Unit")})
 
 MODELS: tuple[Model, ...] = (
     COMPANY, CURRENCY, RATE, COUNTRY, STATE, PARTNER, CATEGORY, USER, API_KEY, ATTACHMENT, LANG, MODULE, IR_MODEL, IR_FIELD, AUTOMATION, ACTION,
-    LEAD, PRODUCT, UOM,
+    PRODUCT, UOM,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from html import escape
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from connectors.odoo.simulated import writes
+from connectors.odoo.simulated import crm, writes
 from connectors.odoo.simulated.calls import METHODS, call_by_name, call_by_place
 from connectors.odoo.simulated.errors import (
     OdooError,
@@ -37,7 +37,7 @@ JSON2 = re.compile(r"^/json/2/([^/]+)/([^/]+)$")
 _HTML, _JSON, _XML = "text/html; charset=utf-8", "application/json; charset=utf-8", "text/xml; charset=utf-8"
 _VERSIONS = frozenset({"/web/version", "/json/version"})
 _WRITES = frozenset(
-    name for (_, name), one in METHODS.items() if one.handler.__module__ == writes.__name__
+    name for (_, name), one in METHODS.items() if one.handler.__module__ in {writes.__name__, crm.__name__}
 )  # fmt: skip
 _NO_DATABASE = (
     "<!DOCTYPE html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>No database is selected and the requested URL was "

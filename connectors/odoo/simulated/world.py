@@ -7,7 +7,7 @@ from decimal import Decimal
 from threading import RLock
 from typing import Any
 
-from connectors.odoo.simulated import account_models, base_models, trade_models
+from connectors.odoo.simulated import account_models, base_models, crm_models, trade_models
 from connectors.odoo.simulated.automation import Automation
 from connectors.odoo.simulated.money import CURRENCIES
 from connectors.odoo.simulated.people import ADMIN, READER, People
@@ -46,7 +46,7 @@ class World:
         self.answer_s = 0.0  # how long it thinks about a request
         self.knows_bank = False  # payments wait for a bank statement: in_payment, as with the Accounting app
         self.models = {
-            one.name: one for one in (*base_models.MODELS, *account_models.MODELS, *trade_models.MODELS)
+            one.name: one for one in (*base_models.MODELS, *account_models.MODELS, *trade_models.MODELS, *crm_models.MODELS)
         }  # fmt: skip
         self.modules = set(MODULES)
         self.database = Database(self.models.values(), self.clock, self.lock)

@@ -5,15 +5,12 @@ The name is looked up before a host is first asked. Between that and the connect
 outside our own network only https counts, with a certificate for that very name, nothing there would answer.
 """
 
-import ipaddress
-import socket
 from urllib.parse import urljoin, urlsplit
 
 from hub.connector.http import place_of
 from hub.connector.manifest.settings import Access
+from hub.connector.network import PORTS, UnknownNameError, addresses_of, is_outside
 from hub.errors import DisabledError, RejectedError, RetryLaterError
-
-_PORTS = {"https": 443, "http": 80}
 
 
 class Guard:
@@ -52,7 +49,7 @@ class Guard:
             return
         scheme, host = place
         url = urlsplit(address)
-        private = self._is_private(url.hostname or "", url.port or _PORTS.get(scheme, 0))
+        private = self._is_private(url.hostname or "", url.port or PORTS.get(scheme, 0))
         if private and not self._access.allow_private:
             raise DisabledError(f"{host} is an address of our own network: allow it in the settings of this account.")
         if scheme != "https" and not private:
@@ -70,14 +67,9 @@ class Guard:
     def _is_private(self, host: str, port: int) -> bool:
         """Say whether a name leads into a network of our own: by one of its addresses is enough."""
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError, ValueError):
+            found = addresses_of(host, port)
+        except UnknownNameError:
             raise RetryLaterError(
                 f"{self._access.manifest.title} cannot be reached: nobody knows the name {host[:80]}."
             ) from None
-        return any(not _plain(str(one[4][0])).is_global for one in found)
-
-
-def _plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    return parsed.ipv4_mapped or parsed if isinstance(parsed, ipaddress.IPv6Address) else parsed
+        return not all(is_outside(address) for _, address in found)

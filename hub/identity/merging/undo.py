@@ -41,6 +41,7 @@ from hub.store.turn import in_turn
 
 SPLIT = "split"  # rule of a merge that never was: a party was taken apart
 MOST_TOLD = 100  # of what stays with the winner
+SHOWN = 200  # merges of a customer on its page
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,17 @@ def get(session: Session, public_id: UUID) -> Merge:
     return by_public_id(session, Merge, public_id, "There is no such merge.")
 
 
-def of_party(session: Session, party: Party) -> Sequence[Merge]:
-    """Return the merges that made a party what it is, and those that were taken back; the newest first."""
+def of_party(session: Session, party: Party, *, before: int | None = None, limit: int = SHOWN) -> Sequence[Merge]:
+    """Return the merges that made a party what it is, and those that were taken back; the newest first.
+
+    Args:
+        before: id of a merge behind which to go on.
+    """
     ids = store.with_merged(session, party)
-    either = or_(Merge.winner_id.in_(ids), Merge.loser_id.in_(ids))
-    return session.scalars(select(Merge).where(either).order_by(Merge.id.desc()).limit(200)).all()
+    query = select(Merge).where(or_(Merge.winner_id.in_(ids), Merge.loser_id.in_(ids)))
+    if before is not None:
+        query = query.where(Merge.id < before)
+    return session.scalars(query.order_by(Merge.id.desc()).limit(limit)).all()
 
 
 def on_top(session: Session, row: Merge) -> Sequence[Merge]:

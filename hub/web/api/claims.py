@@ -1,7 +1,8 @@
 """What each source says of a customer, and the choice of one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from hub.identity import parties as store
 from hub.identity.models import Party
 from hub.identity.pins import Word
 from hub.security.policy import Right
-from hub.web.api import shapes
+from hub.web.api import paging, shapes
 from hub.web.api.operation import Operation, Way, serve
 from hub.web.frame import current_hub, current_person
 
@@ -30,16 +31,27 @@ class ClaimShape(BaseModel):
     counts: bool = Field(description="It is what the customer has now, or a part of it")
 
 
+class ClaimPage(paging.Page[ClaimShape]):
+    """A page of what is said of a customer: by field, in the order in which it was first said."""
+
+
 class Claims(BaseModel):
-    """Everything that is said of a customer: by field, what counts first."""
+    """Everything that is said of a customer now: by field, what counts first."""
 
     items: list[ClaimShape]
 
 
-@serve(Operation("GET", "/parties/<uuid:party_id>/claims", "What each source says of a customer", Right.USE, Claims))
-def claims(session: Session, party_id: UUID) -> Claims:
+@serve(
+    Operation(
+        "GET", "/parties/<uuid:party_id>/claims", "What each source says of a customer", Right.USE, ClaimPage,
+        query=paging.Paging,
+    )
+)  # fmt: skip
+def claims(session: Session, party_id: UUID, query: paging.Paging) -> ClaimPage:
     """List the claims of a party."""
-    return _shaped(session, store.get(session, party_id))
+    words = _words(session, store.get(session, party_id))
+    page, following = paging.part(words, query, lambda word: [word.field, word.id])
+    return ClaimPage(items=_shaped(page), next=following)
 
 
 @serve(
@@ -58,7 +70,7 @@ def pin(session: Session, party_id: UUID, claim_id: int) -> Claims:
     """Pin a claim."""
     party = store.get(session, party_id)
     pins.pin(session, current_person(), party, claim_id, region=current_hub().settings.hub.region)
-    return _shaped(session, party)
+    return Claims(items=_shaped(_words(session, party)))
 
 
 @serve(
@@ -77,15 +89,15 @@ def unpin(session: Session, party_id: UUID, field: str) -> Claims:
     """Take back what was said here."""
     party = store.get(session, party_id)
     pins.unpin(session, current_person(), party, field)
-    return _shaped(session, party)
+    return Claims(items=_shaped(_words(session, party)))
 
 
-def _shaped(session: Session, party: Party) -> Claims:
+def _words(session: Session, party: Party) -> Iterator[Word]:
     said = pins.words(session, current_person(), definitions.load(session), party)
-    return Claims(items=[one for several in said.values() for one in _of_field(several)])
+    return chain.from_iterable(said.values())
 
 
-def _of_field(several: Sequence[Word]) -> list[ClaimShape]:
+def _shaped(words: Iterable[Word]) -> list[ClaimShape]:
     return [
         ClaimShape(
             id=word.id,
@@ -96,7 +108,7 @@ def _of_field(several: Sequence[Word]) -> list[ClaimShape]:
             at=word.at,
             counts=word.counts,
         )
-        for word in several
+        for word in words
     ]
 
 

@@ -13,8 +13,9 @@ from hub.fields import definitions, filters, seen
 from hub.fields.definitions import Fields
 from hub.fields.models import Of, Type
 from hub.security.policy import Right
+from hub.web.api import paging
 from hub.web.api.operation import Operation, serve
-from hub.web.api.paging import FIELD, Page, Query
+from hub.web.api.paging import FIELD
 from hub.web.api.problem import FaultError
 from hub.web.frame import current_hub, current_person
 
@@ -53,22 +54,25 @@ class FieldShape(BaseModel):
     options: list[OptionShape]
 
 
-class FieldList(Page[FieldShape]):
-    """Fields in their order, all on one page."""
+class FieldPage(paging.Page[FieldShape]):
+    """A page of fields, in their order."""
 
 
-class FieldQuery(Query):
+class FieldQuery(paging.Paging):
     """Which fields."""
 
     of: Of | None = Field(None, description="Of one kind of record")
 
 
-@serve(Operation("GET", "/fields", "Fields that administrators defined", Right.USE, FieldList, query=FieldQuery))
-def fields(session: Session, query: FieldQuery) -> FieldList:
+@serve(Operation("GET", "/fields", "Fields that administrators defined", Right.USE, FieldPage, query=FieldQuery))
+def fields(session: Session, query: FieldQuery) -> FieldPage:
     """List the fields that the token's role sees; archived ones are not among them."""
     known, role = definitions.load(session), current_person().role
-    ofs = [query.of] if query.of is not None else list(Of)
-    return FieldList(items=[_shape(one) for of in ofs for one in seen.fields(known, of, role).values()], next=None)
+    every = list(Of)
+    ofs = [query.of] if query.of is not None else every
+    shown = [one for of in ofs for one in seen.fields(known, of, role).values()]
+    page, following = paging.part(shown, query, lambda one: [every.index(one.of), one.position, one.id])
+    return FieldPage(items=[_shape(one) for one in page], next=following)
 
 
 def _shape(one: definitions.Field) -> FieldShape:

@@ -41,8 +41,8 @@ class MergeShape(BaseModel):
     undone_by: shapes.Ref | None
 
 
-class Merges(paging.Page[MergeShape]):
-    """The merges of a customer, the newest first: one page, with the last 200."""
+class MergePage(paging.Page[MergeShape]):
+    """A page of the merges of a customer, the newest first."""
 
 
 class MergeWith(Body):
@@ -96,11 +96,19 @@ def merge_parties(session: Session, party_id: UUID, body: MergeWith) -> MergeSha
     return _shaped(session, [merge(session, current_person(), one, other, winner=winner)])[0]
 
 
-@serve(Operation("GET", "/parties/<uuid:party_id>/merges", "What a customer was merged from", Right.USE, Merges))
-def merges_of(session: Session, party_id: UUID) -> Merges:
+@serve(
+    Operation(
+        "GET", "/parties/<uuid:party_id>/merges", "What a customer was merged from", Right.USE, MergePage,
+        query=paging.Paging,
+    )
+)  # fmt: skip
+def merges_of(session: Session, party_id: UUID, query: paging.Paging) -> MergePage:
     """List the merges of a party, and those that were undone."""
-    rows = undoing.of_party(session, store.get(session, party_id))
-    return Merges(items=_shaped(session, rows), next=None)
+    place = paging.position(query)
+    before = place[0] if place is not None else None
+    rows = undoing.of_party(session, store.get(session, party_id), before=before, limit=query.limit + 1)
+    page, following = paging.cut(rows, query.limit, lambda row: [row.id])
+    return MergePage(items=_shaped(session, page), next=following)
 
 
 @serve(Operation("GET", "/merges/<uuid:merge_id>", "One merge", Right.USE, MergeShape))

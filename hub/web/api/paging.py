@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -80,6 +80,13 @@ def cut(rows: Sequence[RowT], limit: int, place: Callable[[RowT], Sequence[Any]]
     if len(rows) <= limit:
         return rows, None
     return rows[:limit], cursor(place(rows[limit - 1]))
+
+
+def part(rows: Iterable[RowT], query: Paging, place: Callable[[RowT], list[Any]]) -> tuple[Sequence[RowT], str | None]:
+    """Take a page of rows that are all at hand, in the order of their places: no two have the same."""
+    begin = position(query)
+    rest = sorted((row for row in rows if begin is None or place(row) > begin), key=place)
+    return cut(rest, query.limit, place)
 
 
 def cursor(values: Sequence[Any]) -> str:

@@ -125,7 +125,8 @@ def parties(session: Session, query: PartyQuery) -> PartyPage:
         raw = getattr(query, kind)
         if raw is not None:
             found = [row.id for row in store.by_identifier(session, kind, raw, region=_region())]
-            return PartyPage(items=_in_order(session, _left(session, found, more)[: query.limit]), next=None)
+            ids, following = paging.part(_left(session, found, more), query, lambda number: [number])
+            return PartyPage(items=_in_order(session, ids), next=following)
     wanted = select(Party).where(Party.status == PartyStatus.ACTIVE, *more)
     rows = session.scalars(shapes.by_key(wanted, Party.id, query)).all()
     page, following = paging.cut(rows, query.limit, lambda row: [row.id])

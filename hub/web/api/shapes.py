@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -17,6 +17,8 @@ from hub.intake.models import Account, AccountState
 from hub.security.models import User
 from hub.store.base import UtcDateTime
 from hub.web.api import paging
+
+_Columns = TypeVarTuple("_Columns")
 
 
 class Ref(BaseModel):
@@ -118,7 +120,7 @@ def by_time(
     return statement.order_by(*order).limit(query.limit + 1)
 
 
-def by_key(statement: Select[Any], key: InstrumentedAttribute[int], query: paging.Paging) -> Select[Any]:
+def by_key(statement: Select[*_Columns], key: InstrumentedAttribute[int], query: paging.Paging) -> Select[*_Columns]:
     """Order a list by its inner id and limit it to one row more than the page."""
     place = paging.position(query)
     if place is not None:

@@ -14,6 +14,7 @@ from hub.security.policy import Right
 from hub.web.api import paging
 from hub.web.api.operation import Body, Moment, Operation, Way, serve
 from hub.web.frame import current_hub, current_person
+from hub.web.webhook_words import in_english
 from hub.webhooks import endpoints as store
 from hub.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 
@@ -45,7 +46,7 @@ class NewEndpointShape(EndpointShape):
 
 
 class EndpointPage(paging.Page[EndpointShape]):
-    """All endpoints, on one page."""
+    """A page of endpoints."""
 
 
 class SecretShape(BaseModel):
@@ -127,10 +128,11 @@ class Counted(BaseModel):
     events: int
 
 
-@serve(Operation("GET", "/webhook-endpoints", "Who is told of events", _RIGHT, EndpointPage))
-def webhook_endpoints(session: Session) -> EndpointPage:
+@serve(Operation("GET", "/webhook-endpoints", "Who is told of events", _RIGHT, EndpointPage, query=paging.Paging))
+def webhook_endpoints(session: Session, query: paging.Paging) -> EndpointPage:
     """List all endpoints."""
-    return EndpointPage(items=[EndpointShape(**_facts(one)) for one in store.listed(session)], next=None)
+    page, following = paging.part(store.listed(session), query, lambda one: [one.id])
+    return EndpointPage(items=[EndpointShape(**_facts(one)) for one in page], next=following)
 
 
 @serve(
@@ -239,9 +241,12 @@ def replay_webhook_range(session: Session, endpoint_id: UUID, body: Range) -> Co
 def _facts(row: WebhookEndpoint) -> dict[str, object]:
     names = (
         "name", "url", "types", "allow_private", "created_at", "disabled_at", "disabled_why", "failing_since",
-        "succeeded_at", "last_error",
+        "succeeded_at",
     )  # fmt: skip
-    return {"id": row.public_id, "old_secret_until": row.old_until, **{name: getattr(row, name) for name in names}}
+    facts = {name: getattr(row, name) for name in names}
+    return {
+        "id": row.public_id, "old_secret_until": row.old_until, "last_error": in_english(row.last_error), **facts,
+    }  # fmt: skip
 
 
 def _shaped(session: Session, rows: Sequence[WebhookDelivery]) -> list[DeliveryShape]:
@@ -254,8 +259,8 @@ def _shaped(session: Session, rows: Sequence[WebhookDelivery]) -> list[DeliveryS
             is_replay=row.replay_of is not None,
             attempts=[
                 AttemptShape(
-                    at=one.at, ok=one.ok, status=one.status, ms=one.ms, error=one.error, answer=one.answer,
-                    headers=one.headers,
+                    at=one.at, ok=one.ok, status=one.status, ms=one.ms, error=in_english(one.error),
+                    answer=one.answer, headers=one.headers,
                 )
                 for one in attempts.get(row.id, [])
             ],

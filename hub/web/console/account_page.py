@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from hub import flow, replays
 from hub.connector.contract import Connector, Finding
+from hub.connector.crm import INTERACTIONS
 from hub.connector.stream import Chooses
 from hub.cti import self_test
 from hub.cti.models import Click, Extension
@@ -367,6 +368,9 @@ def frame(row: Account, tab: str) -> dict[str, Any]:
         "is_chosen": chooses(row),
         "takes_files": connector is not None and hasattr(connector.remote, "records_of"),
         "has_mappings": bool(kinds.mapped(current_hub().flow, row.connector, is_exchange=is_exchange)),
+        "is_crm": connector is not None
+        and connector.remote is not None
+        and current_hub().remotes.writes(row, INTERACTIONS),
         "is_ledger": row.connector in current_hub().flow.ledgers(),
     }
 
@@ -423,7 +427,7 @@ def _status(
         permission = consents.permission(session, row)
         if permission is not None:
             headers.let_forms_lead_to(permission.page)
-        facts = {name: value for name, value in row.facts.items() if name != "counters"}
+        facts = {name: value for name, value in row.facts.items() if name not in {"counters", record_link.FACT}}
         return render_template(
             "admin/account.html",
             **frame(row, "status"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import bindparam, case, func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from hub.accounting.queries import Document, Payment
@@ -22,9 +22,7 @@ from hub.fields.models import Of
 from hub.fields.value import FieldValueError
 from hub.identity import parties, photos, search
 from hub.identity.callers import PHONE
-from hub.identity.models import Link, Party, PartyKind
-from hub.intake import record_link
-from hub.intake.models import Account
+from hub.identity.models import Party, PartyKind
 from hub.leads import queries as leads
 from hub.mail import queries as mail
 from hub.mail import share
@@ -43,6 +41,7 @@ from hub.web.console import (
     card,
     claims_page,
     duplicates,
+    elsewhere,
     field_values,
     imports_beside,
     imports_words,
@@ -75,15 +74,6 @@ _STAFF = (
 _party, _user = Party.__table__.c, User.__table__.c
 _COMPANY = select(_party.public_id, _party.name).where(_party.id == bindparam("id"))
 _OWNER = select(_user.name).where(_user.id == bindparam("id"))
-# Each record by itself where there is an address to look at it, and as long as it is there.
-_RECORD = case((Link.gone_at.is_not(None), ""), (Account.record_url == "", ""), else_=Link.remote_id)
-_SOURCES = (
-    select(Account.name, Account.connector, Link.stream, Account.record_url)
-    .add_columns(_RECORD.label("record"), func.max(Link.seen_at).label("seen_at"))
-    .join(Account, Account.id == Link.account_id)
-    .where(Link.party_id.in_(bindparam("parties", expanding=True)))
-    .group_by(Account.name, Account.connector, Link.stream, Account.record_url, _RECORD)
-)
 _COLLEAGUES = select(_user.id, _user.name).where(_user.disabled_at.is_(None)).order_by(_user.name)
 
 
@@ -473,8 +463,7 @@ def _details(session: Session, party: Party, ids: Sequence[int] = ()) -> dict[st
         "owner": session.execute(_OWNER, {"id": party.owner_id}).first() if party.owner_id else None,
         "merged": len(ids) - 1,
         "said_by": claims_page.beside(said, held),
-        "sources": session.execute(_SOURCES, {"parties": list(ids)}).all(),
-        "record_at": record_link.fill,
+        "sources": elsewhere.sources(session, ids),
         "number": numbers[0] if numbers else "",
         "people": _people(session),
         "books": address_books.missing(session, party),

@@ -25,7 +25,7 @@ from hub.timeline.models import Kind
 from hub.timeline.queries import Wanted
 from hub.web import auth, headers
 from hub.web.auth import needs
-from hub.web.console import card, elsewhere, money_words, wording
+from hub.web.console import card, elsewhere, money_words, open_questions, wording
 from hub.web.console import money as moneys
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
@@ -104,7 +104,10 @@ def _customer(session: Session, party: Party) -> dict[str, Any]:
     numbers = [row.value for row in parties.identifiers(session, party) if row.kind == PHONE]
     money = moneys.of_party(session, person, party)
     due, pinned = card.open_tasks(session, ids, numbers), queries.pinned(session, ids)
+    waiting = open_questions.of_party(session, ids, open_questions.ON_CARD)
+    asked = {line.note for line in waiting.lines}
     written = queries.page(session, ids, person=person, wanted=Wanted(kinds=(Kind.NOTE,)), limit=NOTES).items
+    notes = [*pinned, *(note for item in written for note in item.notes if not note.pinned)]
     return {
         **_nobody(),
         "party": party,
@@ -116,7 +119,8 @@ def _customer(session: Session, party: Party) -> dict[str, Any]:
         "contacts": card.contacts(session, person, ids),
         "due": due,
         "now": now(),
-        "notes": [*pinned, *(note for item in written for note in item.notes if not note.pinned)],
+        "waiting": waiting,
+        "notes": [note for note in notes if note.id not in asked],  # what is asked stands there already
         "records": [one._asdict() for one in elsewhere.records(session, ids)],
         "wording": wording,
     }

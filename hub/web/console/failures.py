@@ -43,6 +43,7 @@ _KINDS: Mapping[str, LazyString] = MappingProxyType(
         "contact": lazy_gettext("Contact"),
         "message": lazy_gettext("Message"),
         "stage": lazy_gettext("Stage of a lead"),
+        "crm": lazy_gettext("What happened"),
     }
 )
 # What people did about failures, for those who look after them.

@@ -35,6 +35,7 @@ _GROUPS: Sequence[tuple[str, LazyString, frozenset[str]]] = (
     ("leads", lazy_gettext("Leads and forms"), frozenset({"lead"})),
     ("messages", lazy_gettext("Messages"), frozenset({"message"})),
     ("money", lazy_gettext("Accounting and documents"), frozenset({"document", "payment"})),
+    ("crm", lazy_gettext("CRM"), frozenset({"task"})),
     ("desk", lazy_gettext("Help desk"), frozenset({"ticket"})),
     ("other", lazy_gettext("Other"), frozenset()),
 )

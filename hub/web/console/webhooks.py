@@ -18,7 +18,7 @@ from hub.events.types import TYPES
 from hub.security.outside import LONGEST_URL
 from hub.security.policy import Right
 from hub.store.base import now
-from hub.web import auth, clock
+from hub.web import auth, clock, webhook_words
 from hub.web.console import wording
 from hub.web.frame import current_hub, current_person
 from hub.webhooks import endpoints, sign
@@ -258,6 +258,7 @@ def _one(public_id: UUID, *, secret: str = "", error: UserError | None = None) -
             state=state,
             states=list(DeliveryState),
             counts=endpoints.counts(session).get(row.id, {}),
+            said=webhook_words.shown,
             secret=secret,
             again=request.args.get("again", ""),
             since=(moment - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M"),

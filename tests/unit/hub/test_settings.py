@@ -60,6 +60,10 @@ class TestSources:
             "erpnext",
             "manifest",
             "zammad",
+            "hubspot",
+            "pipedrive",
+            "espocrm",
+            "salesforce",
         )
         sections = set(Settings.model_fields) - {"home"}
         written = {line.strip("[]\n") for line in (CONFIG / "default.toml").read_text().splitlines() if line[:1] == "["}

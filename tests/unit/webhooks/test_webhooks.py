@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from hub.connector.network import is_outside
 from hub.events.models import Event
 from hub.events.types import TYPES
-from hub.security.outside import is_outside
+from hub.security.outside import Why
 from hub.security.vault import Vault
-from hub.webhooks import plan, sign
+from hub.web import webhook_words
+from hub.webhooks import fault, plan, sign
 from hub.webhooks.models import WebhookEndpoint
 
 DOCS = Path(__file__).parents[3] / "docs" / "webhooks.md"
@@ -87,6 +89,21 @@ def test_only_the_open_internet_is_outside() -> None:
     )  # fmt: skip
     assert [one for one in inside if is_outside(ipaddress.ip_address(one))] == []
     assert all(is_outside(ipaddress.ip_address(one)) for one in ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"))
+
+
+def test_each_fault_has_a_sentence_and_those_stored_as_one_stay() -> None:
+    assert set(webhook_words.SENTENCES) == {*Why, *fault.Code}
+    for code, sentence in webhook_words.SENTENCES.items():
+        stored = fault.Fault(code, "<b>50% off").stored
+        assert fault.read(stored) == fault.Fault(code, "<b>50% off")
+        has_detail = "%(detail)s" in str(sentence)
+        assert ("<b>50% off" in webhook_words.in_english(stored)) == has_detail
+        assert ("&lt;b&gt;50% off</bdi>" in webhook_words.shown(stored)) == has_detail
+    assert webhook_words.in_english(fault.Fault(Why.LATE, "15").stored) == "No answer within 15 s."
+    for old in ("", "It answered 500.", "<b>"):
+        assert webhook_words.in_english(old) == old
+        assert "<b>" not in webhook_words.shown(old)
+    assert [fault.of_answer(status) for status in (200, 204, 299)] == [None] * 3
 
 
 def test_the_documentation_names_every_type() -> None:

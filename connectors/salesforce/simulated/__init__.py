@@ -1,0 +1,1 @@
+"""What the simulated Salesforce is made of; `connectors/salesforce/simulator.py` puts it together."""
