@@ -82,6 +82,8 @@ from hub.records.document import DOCUMENT
 from hub.records.mail import Attachment
 from hub.remotes import Remotes
 from hub.replays import Replayer
+from hub.rules import desk as rules
+from hub.rules import engine as rule_engine
 from hub.search import backfill as texts
 from hub.security import embedding, sessions, suppression
 from hub.security.limits import open_limiter
@@ -181,6 +183,8 @@ def _say_what_waits(trigger: TriggerCarrier, session: Session) -> None:
         trigger.notify(EVENTS)
     if session.info.get(outbox.STORED):
         trigger.notify("outbox")
+    if session.info.get(rule_engine.WAITING):
+        trigger.notify("rules")
 
 
 def close_hub(hub: Hub) -> None:
@@ -299,6 +303,7 @@ def _workers(hub: Hub) -> Workers:
         check.forget(session, now())
         tell.forget(session)
         webhook_endpoints.forget(session)
+        rules.forget(session)
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
@@ -315,6 +320,7 @@ def _workers(hub: Hub) -> Workers:
     told = teller(hub)
     letters = webhook_letters(hub)
     answer_within = timedelta(minutes=hub.settings.leads.answer_within_min)
+    zone, region = hub.settings.hub.time_zone, hub.settings.hub.region
 
     return Workers(
         hub.db,
@@ -358,6 +364,7 @@ def _workers(hub: Hub) -> Workers:
             Turn("crm", timedelta(minutes=2), crm_plan.again),
             Turn("crm history", timedelta(days=1), crm_plan.look_again),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
+            Turn("rules", timedelta(minutes=1), partial(rule_engine.clock, zone=zone, region=region)),
         ],
         [
             Sweep(
@@ -370,6 +377,7 @@ def _workers(hub: Hub) -> Workers:
             Sweep("lead news", partial(lead_news.waits, answer_within=answer_within), partial(tell_leads, hub)),
             Sweep("crm history", crm_plan.waits, crm_plan.page),
             Sweep("message news", message_news.waits, partial(tell_messages, hub)),
+            Sweep("rules", rule_engine.waits, partial(rule_engine.page, zone=zone, region=region)),
         ],
         threads=work.threads,
         lease_s=work.lease_s,
@@ -405,7 +413,7 @@ def sender(hub: Hub) -> Sender:
 
 def hand_on_events(session: Session) -> None:
     """Let everybody who listens plan what they do about what happened."""
-    tell.hand_on(session, [webhook_plan.take, crm_plan.take])
+    tell.hand_on(session, [webhook_plan.take, crm_plan.take, rule_engine.take])
 
 
 def push_channels(hub: Hub) -> Channels:

@@ -18,6 +18,7 @@ from hub.messages import models as messages
 from hub.notice import models as notice
 from hub.outbound import models as outbound
 from hub.privacy import models as privacy
+from hub.rules import models as rules
 from hub.security import models as security
 from hub.store import full_text
 from hub.tickets import models as tickets
@@ -45,6 +46,7 @@ __all__ = [
     "privacy",
     "resolving",
     "reviewing",
+    "rules",
     "security",
     "tickets",
     "timeline",

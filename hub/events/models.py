@@ -21,6 +21,7 @@ class Event(PublicId, Base):
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
     taken_at: Mapped[datetime | None]  # when every listener had planned what it does about it
+    cause: Mapped[int | None]  # the firing of the rule that did this; None: no rule did
 
 
 class Listener(Base):

@@ -20,6 +20,7 @@ KEPT_FOR = timedelta(days=30)  # so long what happened can be sent again
 SOME = 200  # handed on in one transaction
 _QUIET, _WANTED = "events quiet", "events wanted"
 ALL = "*"
+CAUSE = "events cause"  # in what a session carries: the firing of the rule that does what happens now
 TOLD = "events told"  # in what a session carries: there is something to be handed on
 # Plans what a listener does about events, in the transaction that hands them on.
 Taker = Callable[[Session, Sequence[Event]], None]
@@ -47,7 +48,8 @@ def tell(session: Session, type_: str, subject: object, data: dict[str, Any], *,
     """
     if wants(session, (type_,)):
         look(session)
-        session.add(Event(type=type_, subject=str(subject), data=data, at=at or now()))
+        cause = session.info.get(CAUSE)
+        session.add(Event(type=type_, subject=str(subject), data=data, at=at or now(), cause=cause))
 
 
 def look(session: Session) -> None:

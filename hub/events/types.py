@@ -10,6 +10,7 @@ PARTY_CREATED, PARTY_CHANGED, PARTY_ERASED = "party.created", "party.changed", "
 PARTY_MERGED, PARTY_PARTED = "party.merged", "party.parted"
 TASK_CREATED, TASK_DONE, TASK_REOPENED = "task.created", "task.done", "task.reopened"
 LEAD_STAGE = "lead.stage"
+RULE_FIRED = "rule.fired"  # where a rule says that outside programs are told
 # For whoever keeps copies: something may be seen by its owner alone from now on. Nobody outside hears of it.
 HIDDEN = "interaction.hidden"
 # Of a kind of interaction: a new one, and one that says something else now.
@@ -29,5 +30,5 @@ NEW: Mapping[str, str] = MappingProxyType(
 CHANGED: Mapping[str, str] = MappingProxyType({kind: f"{kind}.changed" for kind in NEW})
 TYPES = (
     *NEW.values(), *CHANGED.values(), LEAD_STAGE, PARTY_CREATED, PARTY_CHANGED, PARTY_MERGED, PARTY_PARTED, PARTY_ERASED,
-    TASK_CREATED, TASK_DONE, TASK_REOPENED,
+    TASK_CREATED, TASK_DONE, TASK_REOPENED, RULE_FIRED,
 )  # fmt: skip

@@ -41,6 +41,7 @@ from hub.privacy.shelves import (
     drop_note_files,
     drop_unread,
 )
+from hub.rules.models import RuleFiring
 from hub.security.models import Audit
 from hub.security.vault import Vault
 from hub.store.base import Base
@@ -330,6 +331,7 @@ def _said_here(eraser: Eraser, session: Session, work: Work) -> bool:
         ("bookings", Booking, Booking.party_id.in_(known.parties)),
         ("drafts", MailDraft, MailDraft.party_id.in_(known.parties) | written),
         ("copies", CrmCopy, CrmCopy.party_id.in_(known.parties)),
+        ("rule firings", RuleFiring, RuleFiring.party_id.in_(known.parties)),  # with what was told by them
         ("orders", Click, Click.party_id.in_(known.parties) | Click.number.in_(numbers)),
     ]
     tasks = select(Task.id).where(wanted[1][2])

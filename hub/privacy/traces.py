@@ -22,6 +22,7 @@ from hub.mapping.models import Replay
 from hub.notice.models import Notice
 from hub.outbound.models import Delivery, Outbox, OutboxState
 from hub.privacy.columns import COLUMNS, emptied
+from hub.rules.models import RuleFiring, RuleLetter, RuleNotice
 from hub.security.models import Audit, EmbedTicket, Idempotency
 from hub.store.base import Base
 from hub.webhooks.models import WebhookAttempt
@@ -87,6 +88,9 @@ PLACES: tuple[Place, ...] = (
     Place(NamedRecord, _deleting(NamedRecord)),
     Place(Pop, _emptying(Pop)),
     Place(EmbedTicket, _emptying(EmbedTicket)),
+    Place(RuleFiring, _deleting(RuleFiring)),
+    Place(RuleLetter, _deleting(RuleLetter)),
+    Place(RuleNotice, _deleting(RuleNotice)),
     # What was applied is somebody's; these are nobody's: not understood, left out, gone at their source.
     Place(
         RawRecord, _forget_records, lambda: (RawRecord.state != RawState.APPLIED) | RawRecord.gone_at.is_not(None),

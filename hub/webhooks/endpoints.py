@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import and_, case, delete, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError, UserError
 from hub.events import tell
 from hub.events.models import Event
-from hub.events.types import HIDDEN, TYPES
+from hub.events.types import HIDDEN, RULE_FIRED, TYPES
 from hub.security import audit
 from hub.security.outside import check_url
 from hub.security.policy import Person
@@ -232,8 +232,9 @@ def send_range(
         .where(~exists().where(here, WebhookDelivery.state.in_(settled)))
         .order_by(Event.id)
     )
-    if row.types:
-        query = query.where(Event.type.in_(row.types))
+    named = case((Event.type == RULE_FIRED, Event.data["endpoint"].as_string()))
+    wanted = Event.type.in_(row.types) if row.types else true()
+    query = query.where(or_(named == str(row.public_id), and_(named.is_(None), wanted)))
     events = session.scalars(query.limit(MOST_AGAIN + 1)).all()
     if len(events) > MOST_AGAIN:
         raise UserError(f"These are more than {MOST_AGAIN} events; choose a shorter time.", error_id="too_many")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from hub.events import tell
 from hub.events.models import Event
-from hub.events.types import HIDDEN
+from hub.events.types import HIDDEN, RULE_FIRED
 from hub.store.base import now
 from hub.webhooks.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 
@@ -34,8 +34,15 @@ def take(session: Session, events: Sequence[Event]) -> None:
     locked = session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
     _queue(session, [
         (endpoint, event, None) for endpoint in locked for event in events
-        if wants(endpoint.types, event.type) and event.created_at >= endpoint.created_at
+        if is_for(endpoint, event) and event.created_at >= endpoint.created_at
     ])  # fmt: skip
+
+
+def is_for(endpoint: WebhookEndpoint, event: Event) -> bool:
+    """Say whether an endpoint is told of an event: a rule may name the one that is, whatever else that one wants."""
+    if event.type == RULE_FIRED and event.data.get("endpoint"):
+        return bool(event.data["endpoint"] == str(endpoint.public_id))
+    return wants(endpoint.types, event.type)
 
 
 def wants(types: Sequence[str], type_: str) -> bool:

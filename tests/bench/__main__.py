@@ -37,6 +37,7 @@ TOPICS = (
     "mapping",
     "febrl",
     "imports",
+    "crm_writes",
 )
 
 

@@ -36,8 +36,9 @@ from hub.messages.models import (
 from hub.outbound.models import Delivery, Outbox
 from hub.privacy.shelves import shelves
 from hub.records.interaction import Interaction as Record
+from hub.rules.models import Rule, RuleFiring, RuleLetter, RuleNotice
 from hub.security import audit
-from hub.security.models import EmbedTicket, Idempotency
+from hub.security.models import EmbedTicket, Idempotency, User
 from hub.security.policy import Person
 from hub.store.base import Base, now
 from hub.store.session import Database
@@ -375,12 +376,34 @@ def _rest(world: World, session: Session, her: Party, other: Party, who: Person)
             (theirs, "prices.txt", both),
         )
     )
+    _rules(session, her, who)
     token = session.scalars(select(Base.metadata.tables["api_token"].c.id)).first()
     session.add(Idempotency(token_id=token, key="i1", request_hash="h", status=201, body=json.dumps({"name": HEBREW})))
     receive.keep_odd(session, world.books, "leads", ODD, f"{EMAIL} is odd")
     audit.record(session, who, "number.ignored", "number", PHONE)
     audit.record(session, who, "party.changed", "party", her.public_id, name=NAME)
     audit.record(session, who, "call.transferred", "call", "x", to=PHONE)
+
+
+def _rules(session: Session, her: Party, who: User) -> None:
+    """What a rule did because of her, and because of a number of hers before anybody knew whose it was."""
+    rule = Rule(name="Somebody called", asks="call_missed")
+    session.add(rule)
+    session.flush()
+    for number, party_id in enumerate((her.id, None)):
+        reason = [{"field": "call.number", "operator": "filled", "values": [], "found": PHONE}]
+        firing = RuleFiring(
+            rule_id=rule.id,
+            occasion=f"call:{number}",
+            happened_at=now(),
+            party_id=party_id,
+            state="done",
+            reason=reason,
+        )
+        session.add(firing)
+        session.flush()
+        session.add(RuleLetter(firing_id=firing.id, user_id=who.id, text=f"{NAME} called"))
+        session.add(RuleNotice(firing_id=firing.id, user_id=who.id, text=f"{HEBREW} called"))
 
 
 def _not_read_to_their_end(world: World) -> list[ImportBatch]:

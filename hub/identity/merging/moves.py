@@ -26,7 +26,7 @@ AT_ONCE = frozenset({"link.party_id", "identifier.party_id", "claim.party_id", "
 STAYS = frozenset({
     "link.origin_party_id", "participant.origin_party_id", "merge.winner_id", "merge.loser_id", "not_same.a_id",
     "not_same.b_id", "review.a_id", "review.b_id", "legal_hold.party_id", "erasure.party_id", "import_row.party_id",
-    "second_look.party_id", "crm_copy.party_id",
+    "second_look.party_id", "crm_copy.party_id", "rule_firing.party_id",
 })  # fmt: skip
 
 
