@@ -21,8 +21,6 @@ from tests.e2e.mortals import Mortals
 from tests.e2e.rules_desk import TASK, Rules
 from tests.fakes.servers import Postgres
 
-PLACES = ("before COMMIT", "after COMMIT")
-
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Mortals]:
@@ -49,9 +47,10 @@ def test_killed_at_every_place_each_rule_fires_once(
     calls = [rules.call(dana), rules.call(dana)]
     hub_app.close_hub(hub)
     places = program.die_everywhere(tmp_path, database_url, clean)
-    print("PLACES", places)
+    open("/tmp/places.txt", "w").write(repr(places))
 
-    rules.hub = replace(hub, db=Database(open_engine(database_url)))
+    database = Database(open_engine(database_url))
+    rules.hub = replace(hub, db=database)
     assert sorted(one.occasion.partition(":")[0] for one in rules.fired()) == ["call", "call", "document"]
     assert {one.state for one in rules.fired()} == {Fired.DONE}
     assert {one.interaction_id for one in rules.fired() if one.interaction_id} == {one.id for one in calls}
@@ -59,3 +58,4 @@ def test_killed_at_every_place_each_rule_fires_once(
     assert len(rules.letters()) == 2
     assert len(rules.notices()) == 3
     assert len(rules.events(RULE_FIRED)) == 2
+    database.close()

@@ -121,6 +121,7 @@ def test_whose_phone_only_rang_is_offered_nothing_and_hears_nothing(office: Offi
     row = office.recording(call.linked, "ready")
     called = office.pbx.pbx.outgoing(extension="102", number=office.number())
     called.answer()
+    office.written(called.linked, answered=["102"])  # a talk of no time has nothing to hear
     called.hangup("caller")
     own = office.recording(called.linked, "ready")
     with office.hub.db.read() as session:
