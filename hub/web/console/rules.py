@@ -14,17 +14,17 @@ from sqlalchemy.orm import Session
 from hub.errors import NotFoundError, UserError
 from hub.events.types import RULE_FIRED
 from hub.fields import definitions
-from hub.fields.definitions import Field, Fields
 from hub.rules import desk, grammar, trial
-from hub.rules.grammar import EVERYBODY, OPERATORS, OWNER, About, Do, Known, Operator, When
+from hub.rules.grammar import OPERATORS, About, Known, Operator, When
 from hub.rules.models import Fired, Rule
 from hub.rules.trial import Tried
 from hub.security.models import User
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.web import auth
-from hub.web.console import rules_form, rules_shipped, rules_words
+from hub.web.console import rules_form, rules_sentences, rules_shipped, rules_words
 from hub.web.console.rules_form import Form
+from hub.web.console.rules_sentences import Naming
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 from hub.webhooks import endpoints
@@ -59,18 +59,6 @@ class Said:
     is_conflict: bool = False
     tried: Tried | None = None
     focus: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What is needed to say rules in words."""
-
-    fields: Fields
-    people: Mapping[str, str]  # of everybody who ever worked here
-    endpoints: Mapping[str, str]
-
-    def people_named(self, to: Sequence[str]) -> str:
-        return ", ".join(str(rules_words.TO.get(one) or self.people.get(one, one)) for one in to)
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
@@ -131,12 +119,16 @@ def remove(public_id: UUID) -> ResponseReturnValue:
 
 def _list(error: UserError | None = None, at: UUID | None = None) -> ResponseReturnValue:
     with current_hub().db.read() as session:
-        rows, counts, words = desk.listed(session), desk.counts(session, now() - LATELY), _words(session)
-        lines = [_line(row, words, counts.get(row.id, {})) for row in rows]
+        rows, counts, naming = (
+            desk.listed(session),
+            desk.counts(session, now() - LATELY),
+            rules_sentences.naming(session),
+        )
+        lines = [_line(row, naming, counts.get(row.id, {})) for row in rows]
         removed = _removed(session)
     made = {row.key for row in rows}
     ready = [
-        _in_words(words, _shipped(one.key), key=one.key) for one in rules_shipped.SHIPPED if one.key not in made
+        _in_words(naming, _shipped(one.key), key=one.key) for one in rules_shipped.SHIPPED if one.key not in made
     ]  # fmt: skip
     html = render_template(
         "admin/rules.html", lines=lines, ready=ready, days=LATELY.days, removed=removed, states=Fired,
@@ -154,61 +146,19 @@ def _removed(session: Session) -> Rule | None:
     return row if row.removed_at is not None else None
 
 
-def _line(row: Rule, words: Words, counts: Mapping[str, int]) -> Line:
+def _line(row: Rule, naming: Naming, counts: Mapping[str, int]) -> Line:
     numbers = {
         "fired": sum(counts.values()), "failed": counts.get(Fired.FAILED, 0), "held": counts.get(Fired.HELD, 0)
     }  # fmt: skip
-    return _in_words(words, desk.as_given(row), id=row.public_id, key=row.key, is_on=row.is_on, **numbers)
+    return _in_words(naming, desk.as_given(row), id=row.public_id, key=row.key, is_on=row.is_on, **numbers)
 
 
-def _in_words(words: Words, given: Mapping[str, Any], **more: Any) -> Line:
-    known = grammar.known(When(given["asks"]), words.fields)
+def _in_words(naming: Naming, given: Mapping[str, Any], **more: Any) -> Line:
     return Line(
         **({"id": None} | more), name=given["name"], when=rules_words.when(given["asks"], given["after"]),
-        conditions=[_condition(one, known) for one in given["conditions"]],
-        actions=[_action(one, words) for one in given["actions"]],
+        conditions=naming.conditions(given["asks"], given["conditions"]),
+        actions=[naming.action(one) for one in given["actions"]],
     )  # fmt: skip
-
-
-def _condition(one: Mapping[str, Any], known: Mapping[str, Known]) -> str:
-    field = known.get(one["field"])
-    asked = rules_words.operator(one["operator"], field.kind if field else None)
-    values = ", ".join(rules_words.value(one["field"], value, known) for value in one["values"])
-    return " ".join(part for part in (rules_words.field(one["field"], known), asked, values) if part)
-
-
-def _action(one: Mapping[str, Any], words: Words) -> str:
-    do = Do(one["do"])
-    details: Sequence[str]
-    match do:
-        case Do.TASK:
-            details = [one["text"], str(rules_words.TASKS[one["kind"]]), words.people_named(one["to"])]
-        case Do.MAIL | Do.NOTICE:
-            details = [one["text"], words.people_named(one["to"])]
-        case Do.ASSIGN:
-            details = [words.people_named(one["to"])]
-        case Do.FIELD:
-            field = grammar.settable(words.fields).get(one["field"])
-            details = [
-                rules_words.field_label(f"customer.{grammar.FIELDS}.{one['field']}", _defined(field)),
-                rules_words.option(field, one["value"]) if field is not None else one["value"],
-            ]  # fmt: skip
-        case Do.WEBHOOK:
-            details = [words.endpoints.get(one["endpoint"], "")]
-    return f"{rules_words.DOS[do]}: " + " · ".join(part for part in details if part) if any(details) else str(
-        rules_words.DOS[do]
-    )  # fmt: skip
-
-
-def _defined(field: Field | None) -> Mapping[str, Known]:
-    name = f"customer.{grammar.FIELDS}.{field.name}" if field is not None else ""
-    return {name: Known(name, grammar.Kind.CHOICE, (), field)} if field is not None else {}
-
-
-def _words(session: Session) -> Words:
-    rows = session.execute(select(User.public_id, User.name)).all()
-    targets = {str(one.public_id): one.name for one in endpoints.listed(session)}
-    return Words(definitions.load(session), {str(row.public_id): row.name for row in rows}, targets)
 
 
 def _shipped(key: str) -> dict[str, Any]:
@@ -313,10 +263,10 @@ def _editor(public_id: UUID | None, form: Form | None, said: Said, session: Sess
             return _editor(public_id, form, said, opened)
     row = desk.get(session, public_id) if public_id is not None else None
     shown = form or rules_form.of(desk.as_given(row)) if row is not None else form or Form()
-    words = _words(session)
-    known = grammar.known(When(shown.asks), words.fields)
+    naming = rules_sentences.naming(session)
+    known = naming.known(shown.asks)
     rows = [_shown(one, known) for one in shown.conditions]
-    html = render_template(
+    return render_template(
         "admin/_rule_editor.html" if auth.is_htmx() else "admin/rule.html",
         rule=row,
         key=request.values.get("from", "") or request.values.get("key", ""),
@@ -327,18 +277,15 @@ def _editor(public_id: UUID | None, form: Form | None, said: Said, session: Sess
         people=_people(session),
         endpoints=endpoints.listed(session),
         nobody_wants=not any(wants(one.types, RULE_FIRED) for one in endpoints.listed(session) if not one.disabled_at),
-        settable=grammar.settable(words.fields),
+        settable=grammar.settable(naming.fields),
         unit=rules_words.unit(shown.asks),
         seen=request.form.get("seen", "") or (row.changed_at.isoformat() if row is not None else ""),
         saved="saved" in request.args,
         said=said,
         words=rules_words,
-        named=words,
-        owner=OWNER,
-        everybody=EVERYBODY,
-        why=lambda reason: [_condition(one, known) for one in reason],
+        naming=naming,
+        why=lambda reason: naming.conditions(shown.asks, reason),
     )
-    return html
 
 
 @dataclass(frozen=True, slots=True)
