@@ -134,7 +134,7 @@ def fitted(form: Form, known: Mapping[str, Known]) -> Form:
     return replace(
         form,
         conditions=[_fitted(row, known.get(row["field"])) for row in form.conditions],
-        actions=[new_action(row["do"]) | row if row["do"] in set(Do) else row for row in form.actions],
+        actions=[new_action(row["do"]) | dict(row) if row["do"] in set(Do) else row for row in form.actions],
     )
 
 

@@ -149,7 +149,7 @@ _OPTIONS: Mapping[str, _Words] = MappingProxyType(
         "lead.stage": lead_words.STAGES,
         "document.kind": money_words.KINDS,
         "document.side": money_words.SIDES,
-        "ticket.state": open_questions.STATES,
+        "ticket.state": {str(state): words for state, words in open_questions.STATES.items()},
     }
 )
 _YES_NO: _Words = MappingProxyType({YES: lazy_gettext("yes"), NO: lazy_gettext("no")})
