@@ -273,7 +273,7 @@ def _editor(public_id: UUID | None, form: Form | None, said: Said, session: Sess
         form=shown,
         rows=rows,
         known=known,
-        groups=_groups(known),
+        names=[(name, rules_words.field(name, known)) for name in _in_order(known)],
         people=_people(session),
         endpoints=endpoints.listed(session),
         nobody_wants=not any(wants(one.types, RULE_FIRED) for one in endpoints.listed(session) if not one.disabled_at),
@@ -313,14 +313,10 @@ def _shown(one: Mapping[str, Any], known: Mapping[str, Known]) -> Row:
     )  # fmt: skip
 
 
-def _groups(known: Mapping[str, Known]) -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:
-    """Return the fields to choose from, by what they belong to."""
-    groups = []
-    for about in About:
-        mine = [(name, rules_words.field_label(name, known)) for name, one in known.items() if one.about is about]
-        if mine:
-            groups.append((str(rules_words.ABOUTS[about]), mine))
-    return groups
+def _in_order(known: Mapping[str, Known]) -> Sequence[str]:
+    """Return the names of fields, those of what it is about first, those of the time last."""
+    last = [About.CUSTOMER, About.TIME]
+    return sorted(known, key=lambda name: last.index(known[name].about) if known[name].about in last else -1)
 
 
 def _people(session: Session) -> Sequence[tuple[str, str]]:
