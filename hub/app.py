@@ -69,6 +69,7 @@ from hub.notice.carrier import Carrier
 from hub.notice.endpoints import Letters
 from hub.notice.mailbox import open_mailboxes
 from hub.notice.models import Notice
+from hub.notice.rule_letters import RuleLetters
 from hub.notice.send import open_smtp
 from hub.notice.tell import Teller
 from hub.outbound import deliver, outbox
@@ -84,6 +85,7 @@ from hub.remotes import Remotes
 from hub.replays import Replayer
 from hub.rules import desk as rules
 from hub.rules import engine as rule_engine
+from hub.rules import notices as rule_notices
 from hub.search import backfill as texts
 from hub.security import embedding, sessions, suppression
 from hub.security.limits import open_limiter
@@ -304,6 +306,7 @@ def _workers(hub: Hub) -> Workers:
         tell.forget(session)
         webhook_endpoints.forget(session)
         rules.forget(session)
+        rule_notices.forget(session)
         session.execute(
             delete(RawRecord).where(
                 RawRecord.stream == HEARD, RawRecord.state == RawState.APPLIED, RawRecord.received_at < old
@@ -365,6 +368,7 @@ def _workers(hub: Hub) -> Workers:
             Turn("crm history", timedelta(days=1), crm_plan.look_again),
             Turn("lead feedback", timedelta(minutes=1), partial(plan_feedback, hub)),
             Turn("rules", timedelta(minutes=1), partial(rule_engine.clock, zone=zone, region=region)),
+            Turn("rule letters", timedelta(seconds=20), then=rule_letters(hub).turn),
         ],
         [
             Sweep(
@@ -378,6 +382,7 @@ def _workers(hub: Hub) -> Workers:
             Sweep("crm history", crm_plan.waits, crm_plan.page),
             Sweep("message news", message_news.waits, partial(tell_messages, hub)),
             Sweep("rules", rule_engine.waits, partial(rule_engine.page, zone=zone, region=region)),
+            Sweep("rule notices", rule_notices.waits, partial(tell_notices, hub)),
         ],
         threads=work.threads,
         lease_s=work.lease_s,
@@ -455,6 +460,12 @@ def tell_messages(hub: Hub, session: Session) -> None:
             hub.bus.tell(user_id, message_news.EVENT, one.as_json())
 
 
+def tell_notices(hub: Hub, session: Session) -> None:
+    """Show people what rules tell them."""
+    for one in rule_notices.take(session):
+        hub.bus.tell(one.user_id, rule_notices.EVENT, one.as_json())
+
+
 def keep_contacts(hub: Hub, session: Session) -> None:
     """Keep the contacts of accounts in step that write them back, and forget those of accounts that do not."""
     for account in accounts.listed(session):
@@ -487,6 +498,15 @@ def webhook_letters(hub: Hub) -> Letters | None:
         return f"{hub.settings.public_url}/admin/webhooks/{endpoint}"
 
     return Letters(hub.db, carrier, hub.settings, _catalog, page) if carrier else None
+
+
+def rule_letters(hub: Hub) -> RuleLetters:
+    """Return what sends the mails of rules."""
+
+    def page(party: UUID) -> str:
+        return f"{hub.settings.public_url}/customers/{party}"
+
+    return RuleLetters(hub.db, _carrier(hub), hub.settings, _catalog, page)
 
 
 def teller(hub: Hub) -> Teller | None:

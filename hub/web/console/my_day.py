@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from hub.cti import history
 from hub.mail import write
+from hub.rules import notices
 from hub.security.policy import Right
 from hub.store.base import now
 from hub.timeline import tasks
@@ -29,9 +30,10 @@ IN_DOCK = 3
 def page() -> ResponseReturnValue:
     """Show the day."""
     with current_hub().db.read() as session:
-        drafts = write.unfinished(session, current_person().id)
+        mine = current_person().id
+        drafts, told = write.unfinished(session, mine), notices.of_user(session, mine)
         new = {**leads.to_answer(session), **messages.to_answer(session)}
-        facts = {**new, **_to_do(session), "drafts": drafts, "calls": _recent(session, RECENT)}
+        facts = {**new, **_to_do(session), "drafts": drafts, "notices": told, "calls": _recent(session, RECENT)}
     return render_template("agent/my_day.html", **facts, wording=wording)
 
 

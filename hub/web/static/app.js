@@ -63,6 +63,11 @@ const told = {
     document.body.dispatchEvent(new Event("leads-changed"));
     if (m.show) showLead(m.lead, m.late);
   },
+  notice(m) {
+    skew = m.skew;
+    document.body.dispatchEvent(new Event("notices-changed"));
+    if (m.show) showNotice(m.notice);
+  },
 };
 
 const cardOf = (id) => [...pop.children].find((card) => card.dataset.call === id);
@@ -204,7 +209,6 @@ const MOST_NEWS = 3;
 function showLead(lead, late) {
   const notice = $("#news-tpl").content.firstElementChild.cloneNode(true);
   const name = inert(lead.name) || inert(lead.number);
-  notice.dataset.lead = lead.id;
   $("[data-what]", notice).textContent = late ? news.dataset.late : news.dataset.new;
   $("[data-since]", notice).dataset.since = lead.created_ms;
   $("[data-open]", notice).href = "/leads/" + encodeURIComponent(lead.id);
@@ -213,12 +217,26 @@ function showLead(lead, late) {
   const number = $("[data-number]", notice);
   number.textContent = inert(lead.number);
   if (lead.number) number.href = "tel:" + inert(lead.number);
-  for (const old of news.children) if (old.dataset.lead === lead.id) old.remove();
+  addNews(notice, lead.id);
+  if (page.sound === "on") beep();
+  requestAnimationFrame(() => setTimeout(() => performance.mark("lead", { detail: { lead: lead.id, t0: lead.created_ms } })));
+}
+
+// What a rule tells: it stays on My day until it is put away there or here.
+function showNotice(one) {
+  const notice = $("#notice-tpl").content.firstElementChild.cloneNode(true);
+  $("[data-since]", notice).dataset.since = one.created_ms;
+  $("[data-open]", notice).href = one.party ? "/customers/" + encodeURIComponent(one.party) : "/";
+  $("[data-name]", notice).textContent = inert(one.text);
+  addNews(notice, one.id);
+}
+
+function addNews(notice, id) {
+  notice.dataset.news = id;
+  for (const old of news.children) if (old.dataset.news === id) old.remove();
   news.prepend(notice);
   while (news.children.length > MOST_NEWS) news.lastElementChild.remove();
   runClocks();
-  if (page.sound === "on") beep();
-  requestAnimationFrame(() => setTimeout(() => performance.mark("lead", { detail: { lead: lead.id, t0: lead.created_ms } })));
 }
 
 function runClocks() {
@@ -429,7 +447,13 @@ const clicks = {
     card.toggleAttribute("data-open");
     button.setAttribute("aria-expanded", card.hasAttribute("data-open"));
   },
-  "[data-forget]": (button) => button.closest("[data-lead]").remove(),
+  async "[data-forget]"(button) {
+    const notice = button.closest("[data-news]");
+    notice.remove();
+    if (!button.matches("[data-away]")) return;
+    await post(`/notices/${encodeURIComponent(notice.dataset.news)}/away`);
+    document.body.dispatchEvent(new Event("notices-changed"));
+  },
   "[data-dialog]"(button, e) {
     e.preventDefault(); // a link leads to the same question as a page, for those without this file
     document.getElementById(button.dataset.dialog).showModal();

@@ -3,7 +3,7 @@
 //
 // Tab to worker:  hello {url, user, seen}  used {seen}  ack  pin {call, on}  saved {call}  dismiss {call}  bye
 // Worker to tab:  show {calls, skew}  badge {n}  hide  link {up}  version {version}  lead {lead, late, show, skew}
-//                 message {}
+//                 message {}  notice {notice, show, skew}
 const ACK_MS = 1500; // a tab that does not take its cards within this time is frozen or gone
 const ELSEWHERE_MS = 3000; // how long "answered by Noa" stays
 const SAVED_MS = 1200; // how long "saved" stays after the end of the call
@@ -188,13 +188,14 @@ function open() {
   onCall("call.saved", (card) => saved(card.call));
   onCall("call.dismissed", (card) => dismiss(card.call));
   on("message.new", () => tellAll({ t: "message" }));
-  for (const event of ["lead.new", "lead.late"]) on(event, (lead) => tellLead(lead, event === "lead.late"));
+  on("rule.notice", (notice) => tellOne({ t: "notice", notice }));
+  for (const event of ["lead.new", "lead.late"]) on(event, (lead) => tellOne({ t: "lead", lead, late: event === "lead.late" }));
 }
 
-// Every tab hears of a lead, one shows it.
-function tellLead(lead, late) {
+// Every tab hears of it, one shows it.
+function tellOne(message) {
   const shows = elect();
-  tabs.forEach((_, port) => send(port, { t: "lead", lead, late, show: port === shows, skew }));
+  tabs.forEach((_, port) => send(port, { ...message, show: port === shows, skew }));
 }
 
 // A computer that slept, or a network that was changed, leaves a stream that nobody ends: the browser would wait for
