@@ -20,7 +20,7 @@ from hub.identity import parties
 from hub.identity.models import Party
 from hub.rules import reading
 from hub.rules.grammar import EVERYBODY, MOMENTS, OWNER, Action, Do, When
-from hub.rules.models import Rule, RuleFiring
+from hub.rules.models import Rule, RuleFiring, RuleLetter
 from hub.rules.reading import Draft
 from hub.security import audit
 from hub.security.models import User
@@ -188,6 +188,15 @@ def firings(
         Line(firing, of, parties.now_is(session, firing.party_id) if firing.party_id else None, interaction)
         for firing, of, interaction in rows
     ]
+
+
+def letters(session: Session, firing_ids: Sequence[int]) -> dict[int, list[tuple[RuleLetter, str]]]:
+    """Return the mails of some firings, each with its receiver's name."""
+    query = select(RuleLetter, User.name).join(User, User.id == RuleLetter.user_id)
+    found: dict[int, list[tuple[RuleLetter, str]]] = {}
+    for letter, name in session.execute(query.where(RuleLetter.firing_id.in_(firing_ids)).order_by(RuleLetter.id)):
+        found.setdefault(letter.firing_id, []).append((letter, name))
+    return found
 
 
 def counts(session: Session, since: datetime) -> dict[int, Counter[str]]:

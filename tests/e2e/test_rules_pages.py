@@ -11,7 +11,7 @@ from hub.fields import edit
 from hub.fields.edit import OptionDraft
 from hub.fields.models import Of
 from hub.rules import desk
-from hub.rules.models import Brake, Fired, Rule, RuleFiring
+from hub.rules.models import Brake, Fired, Rule, RuleFiring, RuleLetter
 from hub.security.models import Role, User
 from hub.store.base import now
 from tests.e2e.rules_desk import TASK, Rules
@@ -272,6 +272,24 @@ def test_what_rules_did_is_listed_with_its_reason(rules: Rules, admin: Browser) 
     assert "Fired 60 times in the last 7 days" in listed
     assert "20 not done" in listed
     assert "20 held back" in listed
+
+
+def test_mails_that_did_not_go_are_said_to(rules: Rules, admin: Browser) -> None:
+    dana = rules.customer("Dana", owner=rules.people["Noa"])
+    rules.rule("call_missed", {"do": "mail", "to": ["owner"], "text": "{customer}"})
+    for _ in range(3):
+        rules.call(dana)
+    rules.look()
+    waiting, sent, refused = rules.letters()
+    with rules.hub.db.write() as session:
+        session.get_one(RuleLetter, sent.id).sent_at = now()
+        row = session.get_one(RuleLetter, refused.id)
+        row.given_up_at, row.last_error = now(), "550 <no> such mailbox"
+    assert waiting.sent_at is None
+    page = admin.get("/insights/rules").text
+    assert page.count("A mail goes to: Noa") == 3
+    assert page.count("The mail to Noa waits to be sent.") == 1
+    assert page.count("The mail to Noa was given up: 550 &lt;no&gt; such mailbox") == 1
 
 
 def test_there_are_not_endlessly_many(rules: Rules, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

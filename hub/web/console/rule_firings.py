@@ -8,12 +8,13 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub.errors import NotFoundError
 from hub.rules import desk
-from hub.rules.models import Fired, Rule
+from hub.rules.models import Fired, Rule, RuleLetter
 from hub.security.policy import Right
 from hub.web import auth
 from hub.web.console import rules_sentences, rules_words
@@ -44,7 +45,8 @@ def show() -> ResponseReturnValue:
         rule = _rule(session)
         found = desk.firings(session, rule=rule, state=state, before=_before(), limit=SHOWN + 1)
         naming = rules_sentences.naming(session)
-        lines = [_line(one, naming) for one in found[:SHOWN]]
+        letters = desk.letters(session, [one.firing.id for one in found[:SHOWN]])
+        lines = [_line(one, naming, letters.get(one.firing.id, ())) for one in found[:SHOWN]]
         last = found[SHOWN - 1].firing if len(found) > SHOWN else None
         rules = session.execute(select(Rule.public_id, Rule.name).order_by(Rule.name, Rule.id)).all()
         return render_template(
@@ -66,7 +68,7 @@ def _rule(session: Session) -> Rule | None:
 
 
 def _before() -> tuple[datetime, int] | None:
-    at, _, number = request.args.get("before", "").partition("~")
+    at, _tilde, number = request.args.get("before", "").partition("~")
     if not number.isdecimal() or len(number) > 18:
         return None
     try:
@@ -76,11 +78,20 @@ def _before() -> tuple[datetime, int] | None:
     return (moment, int(number)) if moment.tzinfo is not None else None
 
 
-def _line(one: desk.Line, naming: Naming) -> Line:
+def _line(one: desk.Line, naming: Naming, letters: Sequence[tuple[RuleLetter, str]]) -> Line:
     done: Sequence[Mapping[str, Any]] = one.firing.done
+    mails = [_fate(letter, name) for letter, name in letters if letter.sent_at is None]
     return Line(
         one,
         naming.conditions(one.rule.asks, one.firing.reason),
-        [(naming.done(row), "error" not in row) for row in done],
+        [*((naming.done(row), "error" not in row) for row in done), *mails],
         str(rules_words.BRAKES[one.firing.brake]) if one.firing.brake else "",
     )
+
+
+def _fate(letter: RuleLetter, name: str) -> tuple[str, bool]:
+    """Return what became of a mail that was not sent, and whether it still may be."""
+    if letter.given_up_at is None:
+        return str(_("The mail to %(name)s waits to be sent.", name=name)), True
+    why = letter.last_error or _("it could not be sent in time, or nobody reads it any more")
+    return str(_("The mail to %(name)s was given up: %(why)s", name=name, why=why)), False
