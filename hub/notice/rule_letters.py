@@ -56,21 +56,23 @@ class RuleLetters:
 
     def turn(self) -> None:
         """Send what waits, as far as mail goes out now."""
+        with self.db.read() as session:
+            if not _due(session, 1):
+                return
         with self.db.write() as session:
             _give_up(session)
         with self.db.read() as session:
-            due = _due(session) if self.carrier is not None else []
+            due = _due(session, SOME)
         for one in due:
-            if not self._send(one):
+            if self.carrier is None or not self._send(self.carrier, one):
                 return  # no mail goes out just now; the others need not find out one by one
 
-    def _send(self, one: _Due) -> bool:
-        assert self.carrier is not None, "nothing is due where there is no way"
+    def _send(self, carrier: Carrier, one: _Due) -> bool:
         message = self._message(one)
         if one.letter.tried_at is None:
             self._keep(one, tried_at=now())
         try:
-            self.carrier.carry(message)
+            carrier.carry(message)
         except (RejectedError, UserError) as error:
             _log.warning("a mail of a rule was refused", rule=str(one.rule.public_id), error=str(error))
             self._keep(one, given_up_at=now(), last_error=str(error)[:500])
@@ -121,7 +123,7 @@ def _give_up(session: Session) -> None:
     )
 
 
-def _due(session: Session) -> list[_Due]:
+def _due(session: Session, most: int) -> list[_Due]:
     query = (
         select(RuleLetter, RuleFiring, Rule, User)
         .join(RuleFiring, RuleFiring.id == RuleLetter.firing_id)
@@ -129,7 +131,7 @@ def _due(session: Session) -> list[_Due]:
         .join(User, User.id == RuleLetter.user_id)
         .where(RuleLetter.sent_at.is_(None), RuleLetter.given_up_at.is_(None))
         .order_by(RuleLetter.id)
-        .limit(SOME)
+        .limit(most)
     )
     return [
         _Due(letter, firing, rule, user, parties.now_is(session, firing.party_id) if firing.party_id else None)

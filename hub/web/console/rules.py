@@ -94,8 +94,7 @@ def turn_on(key: str) -> ResponseReturnValue:
     """Make a rule of one that comes with the hub, and turn it on; made meanwhile, it is only turned on."""
     try:
         with current_hub().db.write() as session:
-            made = next((one for one in desk.listed(session) if one.key == key), None)
-            row = made or desk.add(session, current_person(), _shipped(key), key=key)
+            row = desk.ready_made(session, current_person(), _shipped(key), key)
             desk.switch(session, current_person(), row.public_id, on=True)
             public_id = row.public_id
     except NotFoundError:
