@@ -14,8 +14,11 @@ from connectors.odoo.errors import NoModelError
 from hub.errors import ConnectorError, GoneError, RejectedError, RetryLaterError, ScopeError, ShapeError
 
 # Dates without a zone are the user's, and refusals in their language, unless the request says otherwise. Odoo mails whoever an
-# activity is given to, also for each of those that only say what happened: the last keeps it from that.
-CONTEXT: Mapping[str, Any] = {"tz": "UTC", "lang": "en_US", "active_test": False, "mail_activity_quick_update": True}
+# activity or a lead is given to, also for each of those that only say what happened: the last two keep it from that.
+CONTEXT: Mapping[str, Any] = {
+    "tz": "UTC", "lang": "en_US", "active_test": False, "mail_activity_quick_update": True,
+    "mail_auto_subscribe_no_notify": True,
+}  # fmt: skip
 # What was made with a key is never written over by the same key: meanwhile it may be somebody else's.
 _ONCE: Mapping[str, Any] = {**CONTEXT, "mode": "update", "noupdate": True}
 MODULE = "__hub__"  # of external ids; Odoo needs no such app

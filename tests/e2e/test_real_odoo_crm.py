@@ -303,6 +303,7 @@ def test_a_lead_is_one_lead_and_leaves_its_partner_as_it_is(hub: Hub, between: B
     for said in ("Campaign: Spring", "Phone: +972542345678", "How large?: 200 m²"):
         assert said in lead["description"]
     assert desk.partner("Dana Levi") == before
+    assert between.peer.call("mail.mail", "search_count", domain=[]) == 0, "who has the lead is told by the hub"
 
 
 def test_what_becomes_an_activity_is_no_task_here(hub: Hub, between: Between) -> None:
