@@ -63,7 +63,7 @@ class Act:
 
     @property
     def text(self) -> str:
-        return grammar.filled(self.action.text, facts_of.words(self.facts))[: tasks.LONGEST_TITLE]
+        return grammar.filled(self.action.text, facts_of.words(self.facts, self.region))[: tasks.LONGEST_TITLE]
 
 
 def perform(act: Act) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hub.cti.models import CallRow
 from hub.identity import parties
 from hub.identity.callers import PHONE
 from hub.identity.models import Identifier, Party
+from hub.identity.phone import display
 from hub.leads.models import LeadRow
 from hub.rules.grammar import FIELDS, NO, YES, About
 from hub.rules.occasions import Occasion
@@ -179,9 +180,13 @@ _GROUPS: Mapping[About, Callable[[Facts], Mapping[str, Any]]] = MappingProxyType
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
-def words(facts: Facts) -> dict[str, str]:
-    """Return what texts may name in braces (`grammar.PLACES`); who nobody knows is called by the number."""
-    called = number(facts)
+def words(facts: Facts, region: str) -> dict[str, str]:
+    """Return what texts may name in braces (`grammar.PLACES`); who nobody knows is called by the number.
+
+    Args:
+        region: whose numbers are shown in national form.
+    """
+    called = display(number(facts), region)
     return {"customer": _name(facts) or called, "number": called, "title": _title(facts)}
 
 
