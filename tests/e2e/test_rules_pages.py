@@ -1,10 +1,12 @@
 """Administrators write rules on pages; managers read what rules did."""
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from hub.context import Hub
 from hub.fields import edit
@@ -39,6 +41,11 @@ def admin(rules: Rules) -> Browser:
     return signed_in(rules.hub, "adam@example.com")
 
 
+def words(page: TestResponse) -> str:
+    """Return a page without what parts one's words from another's."""
+    return re.sub(r"</?bdi[^>]*>", "", page.text)
+
+
 def kept(rules: Rules) -> list[Rule]:
     with rules.hub.db.read() as session:
         return list(session.scalars(select(Rule).order_by(Rule.id)))
@@ -68,7 +75,7 @@ def test_a_rule_is_written_tried_turned_on_changed_and_removed(rules: Rules, adm
     assert "Would have fired 1 time in the last 7 days" in tried.text
     assert "It happened 2 times" in tried.text
     assert "Dana &lt;b&gt;Levi&lt;/b&gt;" in tried.text
-    assert "Customer: Known customer is yes" in tried.text
+    assert "Customer: Known customer is yes" in words(tried)
     assert not kept(rules)
     saved = admin.post("/admin/rules/new", do="save", **RULE)
     assert saved.status_code == 303
@@ -76,7 +83,7 @@ def test_a_rule_is_written_tried_turned_on_changed_and_removed(rules: Rules, adm
     assert saved.headers["Location"] == f"/admin/rules/{row.public_id}?saved=1"
     assert "It is off: test it, then turn it on." in admin.get(saved.headers["Location"]).text
     assert (row.is_on, row.actions) == (False, [TASK | {"text": "Call {customer}"}])
-    listed = admin.get("/admin/rules").text
+    listed = words(admin.get("/admin/rules"))
     assert "A call is missed" in listed
     assert "Make a task: Call {customer} · Call back · Whoever looks after it" in listed
     assert admin.post(f"/admin/rules/{row.public_id}/on").status_code == 303
@@ -168,18 +175,18 @@ REFUSED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("more", "words", "field"), REFUSED, ids=[f"{one[2]}-{at}" for at, one in enumerate(REFUSED)])
+@pytest.mark.parametrize(("more", "says", "field"), REFUSED, ids=[f"{one[2]}-{at}" for at, one in enumerate(REFUSED)])
 def test_what_cannot_be_is_refused_in_words(
-    rules: Rules, admin: Browser, more: dict[str, str], words: str, field: str
+    rules: Rules, admin: Browser, more: dict[str, str], says: str, field: str
 ) -> None:
     for do in ("save", "test"):
         if (do, field) == ("test", "name") and more["name"] == " ":
             continue  # what is tried needs no name
-        if do == "test" and "no more" in words:
+        if do == "test" and "no more" in says:
             continue  # whom it would tell changes nothing about how often it would have fired
         page = admin.post("/admin/rules/new", do=do, **RULE | more)
         assert page.status_code == 422, do
-        assert words in page.text
+        assert says in page.text
         assert f'id="e-{field}"' in page.text
     assert not kept(rules)
 
@@ -255,7 +262,7 @@ def test_what_rules_did_is_listed_with_its_reason(rules: Rules, admin: Browser) 
                 done=done[: 2 if state == Fired.FAILED else 1] if state != Fired.HELD else [],
             ))  # fmt: skip
     manager = signed_in(rules.hub, "mia@example.com")
-    page = manager.get("/insights/rules").text
+    page = words(manager.get("/insights/rules"))
     assert page.count("<li data-row>") == 50
     assert "Call: Our number is 035551234, 035551235 (035551234)" in page
     assert "A task was made for: Noa, Mia" in page
@@ -286,10 +293,10 @@ def test_mails_that_did_not_go_are_said_to(rules: Rules, admin: Browser) -> None
         row = session.get_one(RuleLetter, refused.id)
         row.given_up_at, row.last_error = now(), "550 <no> such mailbox"
     assert waiting.sent_at is None
-    page = admin.get("/insights/rules").text
+    page = words(admin.get("/insights/rules"))
     assert page.count("A mail goes to: Noa") == 3
-    assert page.count("The mail to Noa waits to be sent.") == 1
-    assert page.count("The mail to Noa was given up: 550 &lt;no&gt; such mailbox") == 1
+    assert page.count("A mail waits to be sent to: Noa") == 1
+    assert page.count("A mail was given up: Noa · 550 &lt;no&gt; such mailbox") == 1
 
 
 def test_there_are_not_endlessly_many(rules: Rules, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from hub.rules.models import Fired, Rule, RuleLetter
 from hub.security.policy import Right
 from hub.web import auth
 from hub.web.console import rules_sentences, rules_words
-from hub.web.console.rules_sentences import Naming
+from hub.web.console.rules_sentences import Naming, Sentence
 from hub.web.frame import current_hub
 
 blueprint = Blueprint("rule_firings", __name__, url_prefix="/insights/rules")
@@ -30,8 +30,8 @@ class Line:
     """A firing as the page shows it."""
 
     of: desk.Line
-    why: Sequence[str]
-    done: Sequence[tuple[str, bool]]  # in words, and whether it was done
+    why: Sequence[Sentence]
+    done: Sequence[Sentence]
     held: str
 
 
@@ -84,14 +84,14 @@ def _line(one: desk.Line, naming: Naming, letters: Sequence[tuple[RuleLetter, st
     return Line(
         one,
         naming.conditions(one.rule.asks, one.firing.reason),
-        [*((naming.done(row), "error" not in row) for row in done), *mails],
+        [*(naming.done(row) for row in done), *mails],
         str(rules_words.BRAKES[one.firing.brake]) if one.firing.brake else "",
     )
 
 
-def _fate(letter: RuleLetter, name: str) -> tuple[str, bool]:
-    """Return what became of a mail that was not sent, and whether it still may be."""
+def _fate(letter: RuleLetter, name: str) -> Sentence:
+    """Return what became of a mail that was not sent."""
     if letter.given_up_at is None:
-        return str(_("The mail to %(name)s waits to be sent.", name=name)), True
-    why = letter.last_error or _("it could not be sent in time, or nobody reads it any more")
-    return str(_("The mail to %(name)s was given up: %(why)s", name=name, why=why)), False
+        return Sentence(str(_("A mail waits to be sent to")), "", [name])
+    why = letter.last_error or _("It could not be sent in time, or nobody reads it any more.")
+    return Sentence(str(_("A mail was given up")), "", [name, str(why)], is_done=False)

@@ -24,7 +24,7 @@ from hub.store.base import now
 from hub.web import auth
 from hub.web.console import rules_form, rules_sentences, rules_shipped, rules_words
 from hub.web.console.rules_form import Form
-from hub.web.console.rules_sentences import Naming
+from hub.web.console.rules_sentences import Naming, Sentence
 from hub.web.frame import current_hub, current_person
 from hub.web.typed import typed
 from hub.webhooks import endpoints
@@ -42,8 +42,8 @@ class Line:
     key: str
     name: str
     when: str
-    conditions: Sequence[str]
-    actions: Sequence[str]
+    conditions: Sequence[Sentence]
+    actions: Sequence[Sentence]
     is_on: bool = False
     fired: int = 0
     failed: int = 0

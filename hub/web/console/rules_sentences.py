@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,6 +20,24 @@ SHOWN = 5  # names of colleagues in one sentence
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of our words and of others', which a page keeps apart: they may run the other way.
+
+    Attributes:
+        lead: whose field it is, or what is done.
+        words: ours, such as what is asked; empty: none.
+        parts: texts, values and names of others.
+        found: what a condition found; empty: it says that itself.
+    """
+
+    lead: str
+    words: str = ""
+    parts: Sequence[str] = ()
+    found: str = ""
+    is_done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Naming:
     """What rules name: fields, everybody who ever worked here, and webhook endpoints, each by its id."""
 
@@ -32,17 +49,16 @@ class Naming:
         """Return the fields that a `when` may ask for."""
         return grammar.known(When(asks), self.fields)
 
-    def conditions(self, asks: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    def conditions(self, asks: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[Sentence]:
         """Return conditions in words; of those of a firing also what was found, where they do not say it themselves."""
         known = self.known(asks)
         return [_condition(one, known) for one in rows]
 
-    def action(self, one: Mapping[str, Any]) -> str:
+    def action(self, one: Mapping[str, Any]) -> Sentence:
         """Return an action in words."""
         do = Do(one["do"])
         parts = [str(one.get("text", "")), *self._more(do, one)]
-        details = " · ".join(part for part in parts if part)
-        return f"{rules_words.DOS[do]}: {details}" if details else str(rules_words.DOS[do])
+        return Sentence(str(rules_words.DOS[do]), "", [part for part in parts if part])
 
     def _more(self, do: Do, one: Mapping[str, Any]) -> Sequence[str]:
         if do is Do.FIELD:
@@ -60,25 +76,14 @@ class Naming:
         one = Known(f"{About.CUSTOMER}.{FIELDS}.{name}", Kind.CHOICE, (), field)
         return f"{rules_words.field_label(one.name, {one.name: one})}: {rules_words.option(field, value)}"
 
-    def done(self, one: Mapping[str, Any]) -> str:
+    def done(self, one: Mapping[str, Any]) -> Sentence:
         """Return what was done, or could not be, in words."""
         do = Do(one["do"])
         if error := one.get("error"):
-            return f"{rules_words.DOS[do]}: {rules_words.NOT_DONE.get(error, rules_words.NOT_DONE['mistake'])}"
-        people = _several([str(name) for name in one.get("to", ())])
-        match do:
-            case Do.TASK:
-                return str(_("A task was made for: %(people)s", people=people))
-            case Do.MAIL:
-                return str(_("A mail goes to: %(people)s", people=people))
-            case Do.NOTICE:
-                return str(_("A notice was shown to: %(people)s", people=people))
-            case Do.ASSIGN:
-                return str(_("It was given to: %(people)s", people=people))
-            case Do.FIELD:
-                return str(_("A field was filled: %(what)s", what=self.filling(one["field"], one["value"])))
-            case Do.WEBHOOK:
-                return str(_("A webhook was told."))
+            why = rules_words.NOT_DONE.get(error, rules_words.NOT_DONE["mistake"])
+            return Sentence(str(rules_words.DOS[do]), str(why), is_done=False)
+        parts = [self.filling(one["field"], one["value"])] if do is Do.FIELD else [_several(one.get("to", ()))]
+        return Sentence(str(rules_words.DONE[do]), "", [part for part in parts if part])
 
 
 def naming(session: Session) -> Naming:
@@ -88,14 +93,17 @@ def naming(session: Session) -> Naming:
     return Naming(definitions.load(session), {str(row.public_id): row.name for row in people}, targets)
 
 
-def _condition(one: Mapping[str, Any], known: Mapping[str, Known]) -> str:
+def _condition(one: Mapping[str, Any], known: Mapping[str, Known]) -> Sentence:
     field = known.get(one["field"])
-    asked = rules_words.operator(one["operator"], field.kind if field else None)
-    values = ", ".join(rules_words.value(one["field"], value, known) for value in one["values"])
-    said = " ".join(part for part in (rules_words.field(one["field"], known), asked, values) if part)
-    if "found" not in one or (one["operator"] == Operator.IS and len(one["values"]) == 1) or one["found"] is None:
-        return said
-    return f"{said} ({rules_words.found(one['field'], one['found'], known)})"
+    says_itself = one["operator"] == Operator.IS and len(one["values"]) == 1
+    return Sentence(
+        rules_words.field(one["field"], known),
+        rules_words.operator(one["operator"], field.kind if field else None),
+        [rules_words.value(one["field"], value, known) for value in one["values"]],
+        rules_words.found(one["field"], one["found"], known)
+        if one.get("found") is not None and not says_itself
+        else "",
+    )
 
 
 def _several(names: Sequence[str]) -> str:

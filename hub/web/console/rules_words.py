@@ -163,6 +163,16 @@ DOS: _Words = MappingProxyType(
         Do.WEBHOOK: lazy_gettext("Tell a webhook"),
     }
 )
+DONE: _Words = MappingProxyType(
+    {
+        Do.TASK: lazy_gettext("A task was made for"),
+        Do.MAIL: lazy_gettext("A mail goes to"),
+        Do.NOTICE: lazy_gettext("A notice was shown to"),
+        Do.ASSIGN: lazy_gettext("It was given to"),
+        Do.FIELD: lazy_gettext("A field was filled"),
+        Do.WEBHOOK: lazy_gettext("A webhook was told"),
+    }
+)
 TASKS: _Words = MappingProxyType(
     {TaskIs.CALL_BACK: wording.TASKS[TaskIs.CALL_BACK], TaskIs.FOLLOW_UP: wording.TASKS[TaskIs.FOLLOW_UP]}
 )
@@ -212,7 +222,7 @@ _FAULTS: _Words = MappingProxyType(
         "rule_name_long": lazy_gettext("A name has at most %(most)s characters."),
         "rule_when": lazy_gettext("Choose one of the list."),
         "rule_whole": lazy_gettext("Write a whole number from %(least)s to %(most)s."),
-        "rule_no_action": lazy_gettext("Say what the rule does: add something under Then."),
+        "rule_no_action": lazy_gettext("Say what the rule does: add an action."),
         "rule_too_many": lazy_gettext("There are at most %(most)s of these."),
         "rule_field": lazy_gettext("Choose a field. If one is chosen, it cannot be asked for here."),
         "rule_operator": lazy_gettext("Choose what is asked of the field."),
