@@ -17,6 +17,7 @@ from hub.meetings.models import Booking, MeetingCopy, MeetingRow
 from hub.messages.models import Conversation, ConversationPeer, MessageMedia, MessageRow, MessageStatus
 from hub.outbound.models import Outbox
 from hub.privacy.models import LegalHold
+from hub.rules.models import Rule, RuleFiring, RuleLetter, RuleNotice
 from hub.security.models import Audit, Business, User
 from hub.tickets.models import TicketRow
 from hub.timeline.models import Interaction, Note, NoteFile, Participant, Question, Task
@@ -115,6 +116,10 @@ def _merges(one: One) -> Select[Any]:
     return select(Merge.id).where(Merge.winner_id.in_(one.ids) | Merge.loser_id.in_(one.ids))
 
 
+def _fired(one: One) -> Select[Any]:
+    return select(RuleFiring.id).where(RuleFiring.party_id.in_(one.ids) | RuleFiring.interaction_id.in_(_entries(one)))
+
+
 def _documents(one: One) -> Select[Any]:
     return select(DocumentRow.id).where(DocumentRow.party_id.in_(one.ids))
 
@@ -170,6 +175,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("questions", "which notes are questions, and since when they are answered", Question, _within(Question.note_id, notes)),
     Kind("tickets", "tickets of help desks", TicketRow, _within(TicketRow.interaction_id, _entries)),
     Kind("tasks", "what is to be done, and what was", Task, _party(Task)),
+    Kind("rules", "what the hub does by itself, and when", Rule),
+    Kind("rule_firings", "when rules did something, why, and what", RuleFiring, _within(RuleFiring.id, _fired)),
+    Kind("rule_letters", "mails to colleagues that rules asked for", RuleLetter, _within(RuleLetter.firing_id, _fired)),
+    Kind("rule_notices", "what rules showed to colleagues", RuleNotice, _within(RuleNotice.firing_id, _fired)),
     Kind("calls", "calls", CallRow, _within(CallRow.id, calls), without=frozenset({"state", "candidates"})),
     Kind("call_legs", "who rang and who spoke", LegRow, _within(LegRow.call_id, calls)),
     Kind("call_segments", "stretches of talk", SegmentRow, _within(SegmentRow.call_id, calls)),

@@ -31,7 +31,7 @@ NOT_EXPORTED = {
     "erasure", "extension", "fill_target", "filtered_record", "idempotency", "import_batch", "import_row", "incident",
     "lead_rule", "ledger_check", "listener", "mail_block", "mail_draft_file", "mail_thread_key", "mapping_version", "meeting_row",
     "meeting_series", "named_record", "not_same", "notice", "number_rule", "oauth_grant", "password_link", "pop",
-    "push_channel", "question_field", "reading", "replay", "retention_rule", "review", "second_look", "seen_endpoint",
+    "push_channel", "question_field", "reading", "replay", "retention_rule", "review", "rule_event", "second_look", "seen_endpoint",
     "shared_record",
     "slot", "source_field", "source_look", "stream_state", "suppression", "task_copy", "task_member", "task_source", "text_index",
     "user_business", "user_session", "webhook_attempt", "webhook_delivery", "webhook_endpoint",
