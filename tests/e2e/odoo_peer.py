@@ -113,6 +113,12 @@ class Peer:
                 self.process.kill()
                 self.process.wait(15)
 
+    def kill(self) -> None:
+        """Let it die where it stands."""
+        assert self.process is not None, "it runs"
+        self.process.kill()
+        self.process.wait(15)
+
     # --- what people and programs do in it ----------------------------------------------------------------------------
 
     def call(self, model: str, method: str, *, user: str = "admin", **parameters: Any) -> Any:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 import requests
 from sqlalchemy import delete, select, update
 
+from hub import app as hub_app
 from hub.connector import crm
 from hub.context import Hub
 from hub.crm.deliver import CHANGED_THERE
@@ -28,9 +30,12 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.timeline import tasks
 from hub.timeline.models import Kind, Task, TaskCopy
-from tests.e2e import odoo_peer
+from tests.e2e import kill_crm, odoo_peer
+from tests.e2e.content import copied
+from tests.e2e.mortals import Mortals
 from tests.e2e.odoo_peer import FOLDER, INSTALLED, Peer
 from tests.e2e.test_crm_odoo import DANA, OdooCrm, a_day, must_be_there_once
+from tests.fakes.servers import Postgres
 
 US, NOA, DANAS_NUMBER = "salesman", "noa@example.com", "054-234-5678"
 PARTNER, NOTE, ACTIVITY, LEAD = "res.partner", "mail.message", "mail.activity", "crm.lead"
@@ -90,6 +95,7 @@ class Between:
         self.peer = peer
         self.called: list[str] = []  # as `model.method`
         self.to_lose: list[str] = []  # of whose calls the next answer is lost
+        self.to_kill: dict[str, float] = {}  # Odoo dies so many seconds after the next of these calls came
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -120,9 +126,18 @@ class Between:
     def _hand_on(self, asked: BaseHTTPRequestHandler) -> None:
         body = asked.rfile.read(int(asked.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in asked.headers.items() if name.lower() not in {"host", "connection"}}
-        answer = requests.post(f"{self.peer.url}{asked.path}", data=body, headers=headers, timeout=60)
         called = ".".join(asked.path.split("/")[-2:])
         self.called.append(called)
+        patience = self.to_kill.pop(called, None)
+        try:
+            answer = requests.post(f"{self.peer.url}{asked.path}", data=body, headers=headers, timeout=patience or 60)
+        except requests.RequestException:
+            answer = None
+        if patience is not None:
+            self.peer.kill()
+        if answer is None or patience is not None:
+            asked.close_connection = True
+            return
         if called in self.to_lose:
             self.to_lose.remove(called)
             asked.close_connection = True
@@ -328,6 +343,40 @@ def test_answers_that_are_lost_double_nothing(desk: RealCrm, noa: Person) -> Non
     desk.site.to_lose += [f"{model}.load" for model in (NOTE, PARTNER, NOTE, LEAD, ACTIVITY)]
     desk.send()
     assert desk.site.to_lose == []
+    assert desk.refused() == []
+    must_be_there_once(desk)
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_every_place_the_hub_writes_the_day_once(
+    hub: Hub, between: Between, tmp_path: Path, database_url: str, postgres_server: Postgres
+) -> None:
+    program = Mortals(tmp_path, kill_crm)
+    try:
+        hub.db.engine.dispose()
+        clean = copied(database_url, tmp_path, postgres_server)  # in which nothing is to be written
+        desk = RealCrm.begun(hub, between)
+        desk.choose(with_text=True, makes_people=True)
+        with hub.db.write() as session:
+            noa = users.person(users.add(session, NOA, "Noa", Role.AGENT))
+        a_day(desk, noa)
+        hub_app.close_hub(hub)
+        places = program.die_everywhere(tmp_path, database_url, clean)
+        assert any(one.startswith("after POST") and "loading.py:load" in one for one in places), places
+        must_be_there_once(desk)
+    finally:
+        program.close()
+
+
+def test_an_odoo_that_is_killed_in_the_middle_has_the_day_once(desk: RealCrm, noa: Person) -> None:
+    a_day(desk, noa)
+    desk.plan()
+    for called, seconds in (("mail.message.load", 10.0), ("crm.lead.load", 0.02)):  # it answered; or nobody knows
+        desk.site.to_kill[called] = seconds
+        desk.send(most=15)
+        assert not desk.site.to_kill, "it died"
+        desk.site.peer.start()
+    desk.settle()
     assert desk.refused() == []
     must_be_there_once(desk)
 
