@@ -14,7 +14,8 @@ from hub import log
 from hub.errors import RejectedError, RetryLaterError, UserError
 from hub.identity import parties
 from hub.identity.models import Party
-from hub.notice.carrier import Carrier, Message
+from hub.notice.carrier import Carrier, Message, UnansweredError
+from hub.notice.plan import MOST_UNANSWERED
 from hub.notice.words import Catalogs, plain
 from hub.records.mail import Address
 from hub.rules.models import Rule, RuleFiring, RuleLetter
@@ -25,6 +26,7 @@ from hub.store.session import Database
 
 TRIED_FOR = timedelta(days=2)  # told later, it is no news
 SOME = 50  # sent in one turn
+PAUSE = timedelta(minutes=5)  # between two tries
 _log = log.get(__name__)
 
 
@@ -68,18 +70,25 @@ class RuleLetters:
                 return  # no mail goes out just now; the others need not find out one by one
 
     def _send(self, carrier: Carrier, one: _Due) -> bool:
-        message = self._message(one)
-        if one.letter.tried_at is None:
-            self._keep(one, tried_at=now())
+        letter = one.letter
+        if letter.unanswered >= MOST_UNANSWERED and not carrier.remembers:
+            self._keep(one, sent_at=now())  # nobody knows; a fourth one would be worse than none
+            return True
+        # Whoever dies from here on leaves a try of which nobody knows the end.
+        self._keep(one, tried_at=now(), unanswered=letter.unanswered + 1)
         try:
-            carrier.carry(message)
+            carrier.carry(self._message(one))
+        except UnansweredError as error:
+            _log.warning("nobody knows whether a mail of a rule arrived", error=str(error))
+            self._keep(one, last_error=str(error)[:500])
+            return True
         except (RejectedError, UserError) as error:
             _log.warning("a mail of a rule was refused", rule=str(one.rule.public_id), error=str(error))
             self._keep(one, given_up_at=now(), last_error=str(error)[:500])
             return True
         except RetryLaterError as error:
             _log.warning("a mail of a rule could not be sent; tried again", error=str(error))
-            self._keep(one, last_error=str(error)[:500])
+            self._keep(one, last_error=str(error)[:500], unanswered=letter.unanswered)
             return False
         self._keep(one, sent_at=now(), last_error="")
         return True
@@ -100,7 +109,7 @@ class RuleLetters:
             f"{one.firing.public_id}-{one.user.public_id}", Address(one.user.name, one.user.email),
             f"{rule}: {name}" if name else rule, "\n\n".join(words) + "\n",
             _html(one.letter.text, escape(why) % {"rule": f"<bdi>{escape(rule)}</bdi>"}, link, language),
-            one.letter.created_at, again=one.letter.tried_at is not None,
+            one.letter.created_at, again=one.letter.unanswered > 0,
         )  # fmt: skip
 
 
@@ -130,6 +139,7 @@ def _due(session: Session, most: int) -> list[_Due]:
         .join(Rule, Rule.id == RuleFiring.rule_id)
         .join(User, User.id == RuleLetter.user_id)
         .where(RuleLetter.sent_at.is_(None), RuleLetter.given_up_at.is_(None))
+        .where(RuleLetter.tried_at.is_(None) | (RuleLetter.tried_at <= now() - PAUSE))
         .order_by(RuleLetter.id)
         .limit(most)
     )

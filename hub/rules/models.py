@@ -93,7 +93,8 @@ class RuleLetter(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
     text: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)
-    tried_at: Mapped[datetime | None]  # a try may have brought it
+    tried_at: Mapped[datetime | None]  # last
+    unanswered: Mapped[int] = mapped_column(default=0)  # tries of which nobody knows whether they brought it
     sent_at: Mapped[datetime | None]
     given_up_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(default="")

@@ -23,6 +23,8 @@ from hub.intake.models import Account, Health, StreamState
 from hub.intake.trouble import Trouble
 from hub.notice import follow
 from hub.notice.models import Incident, Notice, NoticeKind, NoticeState
+from hub.notice.rule_letters import PAUSE
+from hub.rules.models import RuleLetter
 from hub.security import users
 from hub.security.models import Role, User
 from hub.store.base import now
@@ -30,6 +32,7 @@ from hub.work.models import Slot
 from tests.e2e.calls import until
 from tests.e2e.certificates import self_signed
 from tests.e2e.processes import HubProcess
+from tests.e2e.rules_desk import Rules
 from tests.fakes.smtp import CONTENT, CUT, HOLD, SmtpServer, Taken
 
 PASSWORD = "swordfish"
@@ -475,3 +478,35 @@ def test_a_turn_of_the_schedule_follows_by_itself(office: Office) -> None:
     with office.hub.db.read() as session:
         assert session.scalar(select(func.count()).where(Slot.schedule == "notices")) == 1
     assert office.got() == CONCERNED
+
+
+# --- rules mail the same way -----------------------------------------------------------------------------------------
+
+
+def test_a_rule_mails_a_colleague_once_in_their_language_also_where_the_answer_is_lost(
+    office: Office, post: SmtpServer
+) -> None:
+    rules = Rules(office.hub)
+    with office.hub.db.read() as session:
+        lena = users.person(users.get(session, "lena@example.com"))
+    rules.customer("Dana Levi", owner=lena)
+    rule = rules.rule("call_missed", {"do": "mail", "to": ["owner"], "text": "{customer} <called>"})
+    rules.call(rules.customer("דנה לוי", owner=lena))
+    rules.look()
+    letters = hub_app.rule_letters(office.hub)
+    post.answers[CONTENT] = CUT  # it is taken, and nobody says so
+    letters.turn()
+    del post.answers[CONTENT]
+    with office.hub.db.write() as session:
+        session.execute(update(RuleLetter).values(tried_at=now() - PAUSE))
+    for _ in range(2):
+        letters.turn()
+    first, again = post.taken
+    assert first.message_id == again.message_id
+    assert (first.to, first.encrypted) == ("lena@example.com", True)
+    assert again.mail["Subject"] == f"{rule.name}: דנה לוי"
+    assert again.mail["Auto-Submitted"] == "auto-generated"
+    assert "דנה לוי <called>" in text(again.mail)
+    assert "z powodu reguły When call_missed" in text(again.mail)
+    assert "&lt;called&gt;" in text(again.mail, "html")
+    assert f"{URL}/customers/" in text(again.mail)

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from hub import app as hub_app
 from hub.context import Hub
 from hub.errors import NotFoundError, RejectedError, RetryLaterError
-from hub.notice.carrier import Message
-from hub.notice.rule_letters import TRIED_FOR, RuleLetters
+from hub.notice.carrier import Message, UnansweredError
+from hub.notice.rule_letters import PAUSE, TRIED_FOR, RuleLetters
 from hub.rules import notices
 from hub.rules.models import RuleFiring, RuleLetter, RuleNotice
 from hub.security.models import Role, User
@@ -164,6 +164,12 @@ def letters(rules: Rules, carrier: Carrier | None) -> RuleLetters:
     )
 
 
+def later(rules: Rules) -> None:
+    """So much time passes that it is tried again."""
+    with rules.hub.db.write() as session:
+        session.execute(update(RuleLetter).where(RuleLetter.tried_at.is_not(None)).values(tried_at=now() - PAUSE))
+
+
 def kept(rules: Rules) -> RuleLetter:
     [one] = rules.letters()
     return one
@@ -200,11 +206,35 @@ def test_who_dies_after_sending_sends_it_again_under_the_same_key(rules: Rules, 
 
     with pytest.raises(Died):
         letters(rules, Carrier(dies, post.mails)).turn()
-    assert kept(rules).tried_at is not None
+    assert kept(rules).unanswered == 1
+    letters(rules, post).turn()
+    assert len(post.mails) == 1, "it waits a while"
+    later(rules)
     letters(rules, post).turn()
     first, second = post.mails
     assert (first.key, first.at, first.again, second.again) == (second.key, second.at, False, True)
     assert kept(rules).sent_at is not None
+
+
+@pytest.mark.parametrize(("remembers", "mails"), [(False, 3), (True, 6)])
+def test_where_no_answer_ever_comes_three_mails_are_enough(rules: Rules, remembers: bool, mails: int) -> None:
+    fire(rules, "mail")
+    carrier = Carrier(lambda _: UnansweredError("cut off"), remembers=remembers)
+    for _ in range(6):
+        letters(rules, carrier).turn()
+        later(rules)
+    assert len(carrier.mails) == mails
+    assert len({(one.key, one.at) for one in carrier.mails}) == 1
+    assert bool(kept(rules).sent_at) is not remembers, "one that finds what it carried makes no second mail"
+
+
+def test_a_try_that_certainly_brought_nothing_is_no_doubt(rules: Rules, post: Carrier) -> None:
+    fire(rules, "mail")
+    for _ in range(5):
+        letters(rules, Carrier(lambda _: RetryLaterError("away"))).turn()
+        later(rules)
+    letters(rules, post).turn()
+    assert [one.again for one in post.mails] == [False]
 
 
 def test_where_no_mail_goes_out_it_waits_and_is_given_up_when_it_is_no_news(rules: Rules) -> None:

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("tried_at", TIME, nullable=True),
+        sa.Column("unanswered", NUMBER, nullable=False),
         sa.Column("sent_at", TIME, nullable=True),
         sa.Column("given_up_at", TIME, nullable=True),
         sa.Column("last_error", sa.Text(), nullable=False),
