@@ -99,7 +99,11 @@ def test_a_rule_is_written_tried_turned_on_changed_and_removed(rules: Rules, adm
     assert 'value="Mine"' in late.text
     assert kept(rules)[0].name == "Missed calls"
     assert admin.post(f"/admin/rules/{row.public_id}", do="save", **RULE | {"seen": "x"}).status_code == 409
-    assert admin.post(f"/admin/rules/{row.public_id}", do="over", **RULE | seen | {"name": "Mine"}).status_code == 303
+    newer = {"newer": kept(rules)[0].changed_at.isoformat()}
+    assert f'name="newer" value="{newer["newer"]}"' in late.text
+    over = RULE | seen | newer | {"name": "Mine"}
+    assert admin.post(f"/admin/rules/{row.public_id}", do="over", **over).status_code == 303
+    assert admin.post(f"/admin/rules/{row.public_id}", do="over", **over).status_code == 409, "it changed once more"
     assert kept(rules)[0].name == "Mine"
     assert "Remove the rule?" in admin.get(f"/admin/rules/{row.public_id}/remove").text
     removed = admin.post(f"/admin/rules/{row.public_id}/remove")

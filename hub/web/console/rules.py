@@ -203,7 +203,7 @@ def _posted(public_id: UUID | None) -> ResponseReturnValue:
     verb, _, rest = request.form.get("do", "").partition(":")
     form = rules_form.read(request.form)
     if verb in {"save", "over"}:
-        return _save(public_id, rules_form.pruned(form), seen=None if verb == "over" else _seen())
+        return _save(public_id, rules_form.pruned(form), seen=_moment("newer" if verb == "over" else "seen"))
     if verb == "test":
         return _tried(public_id, rules_form.pruned(form))
     with current_hub().db.read() as session:
@@ -212,7 +212,7 @@ def _posted(public_id: UUID | None) -> ResponseReturnValue:
     return _editor(public_id, form, Said(focus=focus))
 
 
-def _save(public_id: UUID | None, form: Form, *, seen: datetime | None) -> ResponseReturnValue:
+def _save(public_id: UUID | None, form: Form, *, seen: datetime) -> ResponseReturnValue:
     key = request.form.get("key", "")
     try:
         with current_hub().db.write() as session:
@@ -249,9 +249,10 @@ def _wrong(error: UserError, *, is_conflict: bool = False) -> Said:
     return Said(rules_words.sentence(error), where, is_conflict, focus=where)
 
 
-def _seen() -> datetime | None:
+def _moment(name: str) -> datetime:
+    """Return when the rule had last changed, as the form says it."""
     try:
-        return datetime.fromisoformat(typed(request.form, "seen", 100))
+        return datetime.fromisoformat(typed(request.form, name, 100))
     except ValueError:
         return now()  # nobody has seen what is kept, so nothing is written over
 
