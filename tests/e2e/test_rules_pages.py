@@ -272,6 +272,8 @@ def test_what_rules_did_is_listed_with_its_reason(rules: Rules, admin: Browser) 
     assert "A task was made for: Noa, Mia" in page
     assert "Send a mail to colleagues: None of these colleagues works here any more." in page
     assert "It fired as often as it may within an hour" in page
+    link = f'href="/admin/rules/{row.public_id}"'
+    assert (link in page, link in admin.get("/insights/rules").text) == (False, True)
     older = page.split("before=")[1].split('"')[0].replace("&amp;", "&")
     assert manager.get(f"/insights/rules?before={older}").text.count("<li data-row>") == 10
     held = manager.get(f"/insights/rules?rule={row.public_id}&state=held").text
