@@ -220,20 +220,21 @@ def take_written(flow: Flow, session: Session, account_id: int, records: str, wr
         Taker(flow).gone(session, account, raws)
         return
     delivered = Delivered(records, written.remote_id, written.payload, written.version)
-    shown = _shown(session, account, records, written.remote_id)
+    shown = _shown(session, account, records, written)
     kept = receive.keep_page(session, account.id, records, [delivered], shown)
     process(flow, session, account, receive.rows(session, [one for one in kept if one.waits]))
 
 
-def _shown(session: Session, account: Account, records: str, remote_id: str) -> Shown:
-    """Return where the sync saw a record, or would have: else a later pass would not miss it when it goes."""
+def _shown(session: Session, account: Account, records: str, written: Written) -> Shown:
+    """Return where the remote has a record, or the sync saw it: else a later pass would not miss it when it goes."""
     seen = select(RawRecord.container).where(
-        RawRecord.account_id == account.id, RawRecord.stream == records, RawRecord.remote_id == remote_id
+        RawRecord.account_id == account.id, RawRecord.stream == records, RawRecord.remote_id == written.remote_id
     )
+    is_other, is_elsewhere = StreamState.stream != written.container, StreamState.stream != seen.scalar_subquery()
     states = session.execute(
         select(StreamState.stream, StreamState.epoch)
         .where(StreamState.account_id == account.id, StreamState.records == records)
-        .order_by(StreamState.stream != seen.scalar_subquery(), StreamState.id)
+        .order_by(is_other, is_elsewhere, StreamState.id)
     )
     state = states.first()
     return Shown(state.stream, state.epoch) if state is not None else NOWHERE
@@ -751,7 +752,7 @@ def take_shared(flow: Flow, session: Session, account_id: int, records: str, wri
     """Take in a contact that we wrote or looked at to write it: whatever of it is news there counts here."""
     account = session.get_one(Account, account_id)
     delivered = Delivered(records, written.remote_id, written.payload or {}, written.version)
-    shown = _shown(session, account, records, written.remote_id)
+    shown = _shown(session, account, records, written)
     [raw] = receive.rows(session, receive.keep_page(session, account.id, records, [delivered], shown))
     alongside(session, _taking(account.id))
     mapping, region = flow.present(session, account, records), _region(flow, account)

@@ -7,7 +7,7 @@ https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.microsoft import contacts, contacts_form
@@ -49,7 +49,8 @@ class ContactWriter:
             **({"categories": list(wanted)} if wanted else {}),
             "singleValueExtendedProperties": [{"id": contacts.MARKER, "value": key}],
         }
-        return self._written(self.client.send("POST", contacts.folder_path(self.container), body))
+        made = self._written(self.client.send("POST", contacts.folder_path(self.container), body))
+        return replace(made, container=contacts.stream(self.client, self.container or contacts.HOME).key)
 
     def update(self, remote_id: str, values: Mapping[str, Any], *, version: str, key: str) -> Written:
         """Change the given fields of a contact, if it is still what `version` was; everything else stays."""

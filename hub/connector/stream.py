@@ -255,6 +255,7 @@ class Written:
     remote_id: str
     version: str = ""
     payload: dict[str, Any] | None = None  # the record as the remote answered it, where it did
+    container: str = ""  # key of the stream it lies in, where several show records of its kind
 
 
 class Writer(Protocol):

@@ -235,7 +235,7 @@ class ContactKind:
                 session.execute(update(Outbox).where(Outbox.id == item.id).values(payload=payload))
         told = {"again": item.again, "unseen": is_unseen}
         written = remote.writer(stream, item.mailbox).create({**values, **told}, key=item.key)
-        return Making(written.remote_id, written.version, written.payload, ours=ours)
+        return Making(written.remote_id, written.version, written.payload, written.container, ours=ours)
 
     # --- sent -----------------------------------------------------------------------------------------------------
 

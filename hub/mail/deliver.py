@@ -39,7 +39,7 @@ class MailKind:
         except ConnectorError:  # it is sent; the sync brings it a little later
             return written
         kept = next((change for change in found if isinstance(change, Upsert)), None)
-        return Written(written.remote_id, kept.version, dict(kept.payload)) if kept else written
+        return Written(written.remote_id, kept.version, dict(kept.payload), kept.container) if kept else written
 
     def sent(self, session: Session, item: Item, written: Written | None) -> None:
         """Bring it to the timeline, and look whether anything else is new."""

@@ -72,6 +72,10 @@ class Writing(Office):
         with self.hub.db.read() as session:
             return session.get_one(MailDraft, draft.id)
 
+    def is_there(self, remote_id: str) -> bool:
+        """Say whether the hub takes a mail for present at the provider."""
+        return remote_id in {raw.remote_id for raw in self.raws() if raw.gone_at is None}
+
     def sent(self) -> list[EmailMessage]:
         """What stands among the sent mails at the provider."""
         letters = self.box.inside(self.box.folder("sentitems"))
@@ -185,6 +189,18 @@ def test_a_sent_mail_that_is_kept_by_another_id_or_late_comes_once(office: Writi
     office.read()
     assert [message.outbound for message in office.messages()] == [False, True]
     assert len(office.threads()) == 1
+
+
+def test_a_sent_mail_that_goes_before_the_sync_saw_it_is_missed_by_a_pass_from_the_beginning(office: Writing) -> None:
+    """Nobody is told that it left: Graph forgot our place in the sent mails meanwhile."""
+    office.answer_once()
+    office.deliver()
+    [sent] = office.box.inside(office.box.folder("sentitems"))
+    assert office.is_there(sent.key)
+    office.box.delete_forever(sent.key)
+    office.box.folder("sentitems").by_key.expire()
+    office.read()
+    assert not office.is_there(sent.key)
 
 
 def test_a_mail_that_is_refused_goes_back_to_its_writer(office: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
