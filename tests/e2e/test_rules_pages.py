@@ -148,6 +148,8 @@ def test_the_rows_of_the_form_come_and_go(rules: Rules, admin: Browser) -> None:
     for what in ("task", "mail", "notice", "assign", "field", "webhook"):
         assert f'value="{what}" selected' in press("again:a-0-do", **{"a-0-do": what})
     assert "No endpoint wants rule.fired now." in press("again:a-0-do", **{"a-0-do": "webhook"})
+    for what, is_said in (("mail", True), ("notice", False)):
+        assert ("No mail goes out of the hub now" in press("again:a-0-do", **{"a-0-do": what})) is is_said
 
 
 REFUSED = (

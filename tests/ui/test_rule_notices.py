@@ -49,9 +49,11 @@ def test_a_notice_comes_at_once_to_whom_it_is_for_and_is_put_away_with_the_keybo
 
     tell(site, "{customer} again")
     until(lambda: first.locator("#notices [data-row]").count() == 1, "My day does not list it")
+    assert shown(tabs) == [1, 0, 0]
     first.locator("#notices button:has-text('Put away')").focus()
     first.keyboard.press("Enter")
     first.wait_for_selector("#notices .notice.ok")
+    assert shown(tabs) == [0, 0, 0], "its card is still there"
     first.locator("#notices button:has-text('Undo')").focus()
     first.keyboard.press("Enter")
     until(lambda: first.locator("#notices [data-row]").count() == 1, "it did not come back")
@@ -77,3 +79,4 @@ def test_it_breaks_no_rule_of_accessibility_and_fits_a_telephone(
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     tab.locator("#notices button").last.click()
     until(lambda: tab.locator("#notices [data-row]").count() == 0, "not all are put away")
+    assert tab.locator("#news article").count() == 0, "their cards are still there"

@@ -277,6 +277,7 @@ def _editor(public_id: UUID | None, form: Form | None, said: Said, session: Sess
         people=_people(session),
         endpoints=endpoints.listed(session),
         nobody_wants=not any(wants(one.types, RULE_FIRED) for one in endpoints.listed(session) if not one.disabled_at),
+        mails_go=bool(current_hub().settings.smtp.host or current_hub().settings.notices.through),
         settable=grammar.settable(naming.fields),
         unit=rules_words.unit(shown.asks),
         seen=request.form.get("seen", "") or (row.changed_at.isoformat() if row is not None else ""),

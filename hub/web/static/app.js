@@ -454,6 +454,11 @@ const clicks = {
     await post(`/notices/${encodeURIComponent(notice.dataset.news)}/away`);
     document.body.dispatchEvent(new Event("notices-changed"));
   },
+  "[data-put-away]"(button) {
+    const row = button.closest("[data-notice]"); // none: all of them
+    const ids = [...(row ? [row] : button.closest("section").querySelectorAll("[data-notice]"))].map((one) => one.dataset.notice);
+    for (const card of [...news.children]) if (ids.includes(card.dataset.news)) card.remove();
+  },
   "[data-dialog]"(button, e) {
     e.preventDefault(); // a link leads to the same question as a page, for those without this file
     document.getElementById(button.dataset.dialog).showModal();
