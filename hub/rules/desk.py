@@ -28,7 +28,6 @@ from hub.security.policy import Person
 from hub.store.base import now
 from hub.store.public import by_public_id
 from hub.store.turn import in_turn
-from hub.timeline.models import Interaction
 from hub.webhooks.models import WebhookEndpoint
 
 LISTENER = "rule"
@@ -43,7 +42,6 @@ class Line:
     firing: RuleFiring
     rule: Rule
     party: Party | None
-    interaction: UUID | None
 
 
 def listed(session: Session) -> Sequence[Rule]:
@@ -180,11 +178,7 @@ def firings(
         state: of `models.Fired`; empty: all.
         before: `at` and `id` of the last one of the page before.
     """
-    query = (
-        select(RuleFiring, Rule, Interaction.public_id)
-        .join(Rule, Rule.id == RuleFiring.rule_id)
-        .outerjoin(Interaction, Interaction.id == RuleFiring.interaction_id)
-    )
+    query = select(RuleFiring, Rule).join(Rule, Rule.id == RuleFiring.rule_id)
     if rule is not None:
         query = query.where(RuleFiring.rule_id == rule.id)
     if state:
@@ -193,8 +187,7 @@ def firings(
         query = query.where(tuple_(RuleFiring.at, RuleFiring.id) < tuple_(*before))
     rows = session.execute(query.order_by(RuleFiring.at.desc(), RuleFiring.id.desc()).limit(limit)).all()
     return [
-        Line(firing, of, parties.now_is(session, firing.party_id) if firing.party_id else None, interaction)
-        for firing, of, interaction in rows
+        Line(firing, of, parties.now_is(session, firing.party_id) if firing.party_id else None) for firing, of in rows
     ]
 
 

@@ -254,6 +254,15 @@ def test_whom_it_names_and_who_is_gone_stays_in_sight(rules: Rules, admin: Brows
     assert f'href="/admin/rules/{row.public_id}">Look at the rule' in refused.text
 
 
+def test_a_firing_leads_to_what_it_was_about(rules: Rules, admin: Browser) -> None:
+    rules.rule("call_missed", TASK)
+    rules.call(rules.customer("Dana Levi"))
+    rules.look()
+    (link,) = re.findall(r'href="(/customers/[^"]+/items/[^"]+)">What it was about', admin.get("/insights/rules").text)
+    shown = admin.get(link)
+    assert (shown.status_code, "Dana Levi" in shown.text) == (200, True)
+
+
 def test_what_rules_did_is_listed_with_its_reason(rules: Rules, admin: Browser) -> None:
     dana = rules.customer("Dana Levi")
     row = rules.rule("call_missed", TASK, conditions=[("call.line", "is", ["035551234", "035551235"])])
