@@ -476,7 +476,8 @@ def test_a_turn_of_the_schedule_follows_by_itself(office: Office) -> None:
     office.trouble(Trouble.AUTH)
     office.work()
     with office.hub.db.read() as session:
-        assert session.scalar(select(func.count()).where(Slot.schedule == "notices")) == 1
+        # One, or two where the work went on into the next minute; the mail is one all the same.
+        assert session.scalar(select(func.count()).where(Slot.schedule == "notices")) in {1, 2}
     assert office.got() == CONCERNED
 
 
